@@ -1,0 +1,304 @@
+//! Signing in and out, and what a person has: portals and logins.
+
+use app::signin::{Credentials, NewSession};
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use domain::account::{self, Login, Portal};
+use domain::id::{LogId, LoginId, PracticeId};
+use domain::text::Email;
+
+use crate::cookies;
+use crate::practice::{CoachPortal, PracticeCard};
+use crate::scalars::{DateTime, EmailAddress, Id, Position, id};
+use crate::words::{Once, Result, UserError, app, error, send, text, viewer};
+
+/// Which portal of a practice somebody has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(name = "PortalKind")]
+pub enum PortalKind {
+    /// The coach portal.
+    Coach,
+    /// The coachee portal.
+    Coachee,
+}
+
+impl From<Portal> for PortalKind {
+    fn from(portal: Portal) -> Self {
+        match portal {
+            Portal::Coach => Self::Coach,
+            Portal::Coachee => Self::Coachee,
+        }
+    }
+}
+
+/// Where a sign-in is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum SessionKind {
+    /// In a browser, by a cookie.
+    Browser,
+    /// In a program, by a bearer token.
+    Program,
+}
+
+impl From<account::Through> for SessionKind {
+    fn from(through: account::Through) -> Self {
+        match through {
+            account::Through::Browser => Self::Browser,
+            account::Through::Program => Self::Program,
+        }
+    }
+}
+
+impl From<SessionKind> for account::Through {
+    fn from(kind: SessionKind) -> Self {
+        match kind {
+            SessionKind::Browser => Self::Browser,
+            SessionKind::Program => Self::Program,
+        }
+    }
+}
+
+/// A person's account.
+#[derive(Debug, SimpleObject)]
+pub struct Account {
+    /// Its id.
+    id: ID,
+    /// The address that it signs in with.
+    email: EmailAddress,
+    /// Where it is signed in.
+    sessions: Vec<SignInSession>,
+}
+
+/// Where a person is signed in.
+#[derive(Debug, SimpleObject)]
+pub struct SignInSession {
+    /// Its id, for `revokeSession`.
+    id: ID,
+    /// A browser or a program.
+    kind: SessionKind,
+    /// Since when.
+    signed_in_at: DateTime,
+    /// When its use was last noted; noted at most once an hour.
+    used_at: DateTime,
+    /// When it ends at the latest.
+    ends_at: DateTime,
+    /// Whether this request came through it.
+    current: bool,
+}
+
+/// A portal that the viewer has.
+#[derive(Debug, SimpleObject)]
+pub struct PortalEntry {
+    /// Which.
+    kind: PortalKind,
+    /// Of which practice.
+    practice: PracticeCard,
+}
+
+/// Who is signed in.
+pub struct ViewerObject;
+
+#[Object(name = "Viewer")]
+impl ViewerObject {
+    /// The account.
+    async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
+        let signed_in = viewer(ctx)?.signed_in.ok_or_else(|| error(app::Error::Unauthenticated))?;
+        let (row, _, logins) = app(ctx)?.account(signed_in.person).await.map_err(error)?;
+        let session = |login: Login| SignInSession {
+            id: id(login.id),
+            kind: login.through.into(),
+            signed_in_at: DateTime(login.since),
+            used_at: DateTime(login.used_at),
+            ends_at: DateTime(login.ends_at),
+            current: login.id == signed_in.login,
+        };
+        let email = EmailAddress(domain::text::Text::as_str(&row.email).to_owned());
+        Ok(Account { id: id(row.id), email, sessions: logins.into_iter().map(session).collect() })
+    }
+
+    /// The portals that the viewer has, each where they have it now.
+    async fn portals(&self, ctx: &Context<'_>) -> Result<Vec<PortalEntry>> {
+        let (app, person) = (app(ctx)?, viewer(ctx)?.person()?);
+        let (_, portals, _) = app.account(person).await.map_err(error)?;
+        let mut entries = Vec::with_capacity(portals.len());
+        for portal in portals {
+            match app.view(person, portal.practice, portal.portal, None).await {
+                Ok(view) => {
+                    let practice = PracticeCard::new(&view, view.practice().await.map_err(error)?);
+                    entries.push(PortalEntry { kind: portal.portal.into(), practice });
+                }
+                // A portal that was taken away is not listed.
+                Err(app::Error::NotFound) => {}
+                Err(other) => return Err(error(other)),
+            }
+        }
+        Ok(entries)
+    }
+
+    /// A practice through its coach portal. `atLeast` is a position that the answer must include.
+    async fn coach_portal(&self, ctx: &Context<'_>, practice_id: Id<PracticeId>, at_least: Option<Position>) -> Result<CoachPortal> {
+        let at_least = at_least.map(|position| position.0);
+        let view = app(ctx)?.view(viewer(ctx)?.person()?, practice_id.0, Portal::Coach, at_least).await.map_err(error)?;
+        Ok(CoachPortal(view))
+    }
+
+    /// A practice through its coachee portal. `atLeast` is a position that the answer must include.
+    async fn coachee_portal(&self, ctx: &Context<'_>, practice_id: Id<PracticeId>, at_least: Option<Position>) -> Result<crate::coachee::CoacheePortal> {
+        let at_least = at_least.map(|position| position.0);
+        let view = app(ctx)?.view(viewer(ctx)?.person()?, practice_id.0, Portal::Coachee, at_least).await.map_err(error)?;
+        Ok(crate::coachee::CoacheePortal(view))
+    }
+}
+
+/// Asks for a sign-in link.
+#[derive(Debug, InputObject)]
+pub struct RequestSignInLinkInput {
+    /// Where it is sent.
+    email: EmailAddress,
+}
+
+/// The same answer for every address, known or not.
+#[derive(Debug, SimpleObject)]
+pub struct RequestSignInLinkPayload {
+    /// The six digits to show: they are asked for where the link is opened in another browser.
+    code: String,
+    /// For how many minutes the link works.
+    minutes: i32,
+}
+
+/// Redeems a sign-in link.
+#[derive(Debug, InputObject)]
+pub struct SignInInput {
+    /// The token of the link.
+    token: String,
+    /// The six digits shown in the browser that asked, where this is another one.
+    code: Option<String>,
+    /// Where the sign-in is held; a program is answered with its bearer token.
+    #[graphql(default_with = "SessionKind::Browser")]
+    kind: SessionKind,
+}
+
+/// What became of signing in.
+#[derive(SimpleObject)]
+pub struct SignInPayload {
+    /// Who is signed in now. Nothing where it was refused.
+    person_id: Option<ID>,
+    /// The bearer token, for programs only; a browser holds a cookie.
+    token: Option<String>,
+    /// Why it was refused; empty where it was done.
+    errors: Vec<UserError>,
+}
+
+/// What became of signing out.
+#[derive(Debug, SimpleObject)]
+pub struct SignOutPayload {
+    /// Whether it was done.
+    done: bool,
+    /// Why it was refused; empty where it was done.
+    errors: Vec<UserError>,
+}
+
+/// Ends another sign-in of one's own.
+#[derive(Debug, InputObject)]
+pub struct RevokeSessionInput {
+    /// Which.
+    session_id: Id<LoginId>,
+}
+
+/// Signing in and out.
+#[derive(Default)]
+pub struct AccountMutation;
+
+#[Object]
+impl AccountMutation {
+    /// Sends a one-time sign-in link by mail. The answer is the same whether the address is known or not, and a limit
+    /// that is reached is not told.
+    async fn request_sign_in_link(&self, ctx: &Context<'_>, input: RequestSignInLinkInput) -> Result<RequestSignInLinkPayload> {
+        let (app, viewer) = (app(ctx)?, viewer(ctx)?);
+        let once = Once::of(ctx, viewer)?;
+        let command = once.command(app);
+        let answer = |code: String| RequestSignInLinkPayload { code, minutes: i32::try_from(account::LINK_MINUTES).unwrap_or(i32::MAX) };
+        let nobody = LogId::Account(domain::id::Id::of(uuid::Uuid::nil()));
+        let allowed = ctx.data::<crate::limits::Limits>()?.may_ask(viewer.peer, app.clock().now());
+        let email = text::<Email>("email", &input.email.0).ok().filter(|_| allowed);
+        let asked = match email {
+            Some(email) => {
+                let log = LogId::Address(app.address(&email));
+                app.request_link(email, command, once.idempotency(app, log)).await.map_err(error)?
+            }
+            // Nothing is sent, and nobody can tell: the answer is made as any other.
+            None => app::signin::Asked {
+                browser: app.token(app::tokens::Kind::Browser, nobody, command).text,
+                digits: app.digits(nobody, command),
+            },
+        };
+        cookies::set_browser(ctx, &asked.browser);
+        Ok(answer(asked.digits))
+    }
+
+    /// Redeems a sign-in link: once, within ten minutes.
+    async fn sign_in(&self, ctx: &Context<'_>, input: SignInInput) -> Result<SignInPayload> {
+        let (app, viewer) = (app(ctx)?, viewer(ctx)?);
+        let once = Once::of(ctx, viewer)?;
+        let brought = Credentials { token: input.token, browser: viewer.browser.clone(), digits: input.code };
+        match app.sign_in(&brought, input.kind.into(), once.command(app), |log| once.idempotency(app, log)).await {
+            Ok(session) => Ok(signed_in(ctx, session, input.kind)),
+            Err(app::Error::Refused(refusal)) => Ok(SignInPayload { person_id: None, token: None, errors: vec![refusal.into()] }),
+            Err(other) => Err(error(other)),
+        }
+    }
+
+    /// Ends the sign-in that this request came through.
+    async fn sign_out(&self, ctx: &Context<'_>) -> Result<SignOutPayload> {
+        let signed_in = viewer(ctx)?.signed_in.ok_or_else(|| error(app::Error::Unauthenticated))?;
+        cookies::clear_session(ctx);
+        let command = account::SignOut { person: signed_in.person, login: signed_in.login };
+        Ok(signed_out(send(ctx, LogId::Account(signed_in.person), None, |_| Ok(command)).await?.map(|_| ())))
+    }
+
+    /// Ends every sign-in of the account, this one too.
+    async fn sign_out_everywhere(&self, ctx: &Context<'_>) -> Result<SignOutPayload> {
+        let person = viewer(ctx)?.person()?;
+        cookies::clear_session(ctx);
+        let command = account::SignOutEverywhere { person };
+        Ok(signed_out(send(ctx, LogId::Account(person), None, |_| Ok(command)).await?.map(|_| ())))
+    }
+
+    /// Ends one sign-in of the account, elsewhere or here.
+    async fn revoke_session(&self, ctx: &Context<'_>, input: RevokeSessionInput) -> Result<SignOutPayload> {
+        let person = viewer(ctx)?.person()?;
+        let command = account::SignOut { person, login: input.session_id.0 };
+        Ok(signed_out(send(ctx, LogId::Account(person), None, |_| Ok(command)).await?.map(|_| ())))
+    }
+}
+
+fn signed_out(result: std::result::Result<(), UserError>) -> SignOutPayload {
+    match result {
+        Ok(()) => SignOutPayload { done: true, errors: Vec::new() },
+        Err(refused) => SignOutPayload { done: false, errors: vec![refused] },
+    }
+}
+
+/// The answer to a new sign-in: a cookie for a browser, a token for a program.
+pub fn signed_in(ctx: &Context<'_>, session: NewSession, kind: SessionKind) -> SignInPayload {
+    let token = match kind {
+        SessionKind::Browser => {
+            cookies::set_session(ctx, &session.token.text);
+            None
+        }
+        SessionKind::Program => Some(session.token.text),
+    };
+    SignInPayload { person_id: Some(id(session.person)), token, errors: Vec::new() }
+}
+
+/// The account that accepts an invitation: the one that is signed in, or the invited address's.
+pub async fn acceptance(ctx: &Context<'_>, email: &Email, command: domain::id::CommandId, kind: SessionKind) -> Result<(domain::practice::Acceptance, Option<NewSession>)> {
+    let (app, viewer) = (app(ctx)?, viewer(ctx)?);
+    let address = app.address(email);
+    if let Some(signed_in) = viewer.signed_in {
+        return Ok((domain::practice::Acceptance { address, person: signed_in.person, login: None }, None));
+    }
+    let person = domain::id::Id::of(domain::id::Id::uuid(command));
+    let token = app.token(app::tokens::Kind::Login, LogId::Account(person), command);
+    let login = account::NewLogin { id: token.id(), token: token.hash, through: kind.into() };
+    Ok((domain::practice::Acceptance { address, person, login: Some(login) }, Some(NewSession { person, token })))
+}

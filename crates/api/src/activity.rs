@@ -1,0 +1,184 @@
+//! The activity log: who did what, when, before and after. It is the log itself, read through the viewer's sight.
+
+use app::view::Entries;
+use app::{Happened, View};
+use async_graphql::connection::{Connection, CursorType, Edge};
+use async_graphql::{Enum, ID, InputObject, Object, SimpleObject};
+use domain::id::{CoacheeId, PersonId};
+
+use crate::page::{Asked, NOT_A_CURSOR};
+use crate::scalars::{DateTime, Id, Position, id};
+use crate::words::{Result, bad, error};
+
+/// Through what a change came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "app::Through")]
+pub enum Through {
+    /// A browser that holds a cookie.
+    Browser,
+    /// A program that holds a bearer token.
+    Program,
+    /// Somebody with a link, not signed in.
+    Link,
+    /// The product itself.
+    System,
+}
+
+/// A field of an entry.
+#[derive(Debug, SimpleObject)]
+pub struct ActivityChange {
+    /// The field, as the API names it.
+    field: String,
+    /// Its value before, where there was one.
+    was: Option<String>,
+    /// Its value since.
+    now: Option<String>,
+}
+
+/// An entry of the activity log.
+#[derive(Debug, SimpleObject)]
+pub struct ActivityEntry {
+    /// Its place in the log.
+    position: Position,
+    /// When it happened.
+    at: DateTime,
+    /// The stored kind: `plan.action_progressed`. The set grows.
+    kind: String,
+    /// The short name: `action_progress`. The set grows.
+    entry: String,
+    /// The thing that it is about.
+    thing_id: ID,
+    /// The coachee that it is about, if it is about one.
+    coachee_id: Option<ID>,
+    /// The person who did it; nobody where a link or the product did.
+    actor_id: Option<ID>,
+    /// The person on whose behalf, where that is another one.
+    on_behalf_of_id: Option<ID>,
+    /// Which part of the product did it, where no person did.
+    system: Option<String>,
+    /// Through what it came.
+    through: Through,
+    /// What changed, old and new.
+    changes: Vec<ActivityChange>,
+}
+
+impl ActivityEntry {
+    /// From an event whose texts are open.
+    pub fn new(happened: &Happened) -> Self {
+        let entry = happened.event.entry();
+        let (prefix, thing) = happened.event.thing();
+        let when = happened.when;
+        let about_coachee = matches!(
+            happened.event.sees(),
+            domain::sight::Thing::Profile | domain::sight::Thing::File | domain::sight::Thing::Plan | domain::sight::Thing::Session | domain::sight::Thing::Notes | domain::sight::Thing::Access
+        ) && when.subject != when.log.into();
+        Self {
+            position: Position(when.seq),
+            at: DateTime(when.at),
+            kind: happened.event.kind().to_owned(),
+            entry: happened.event.short().to_owned(),
+            thing_id: id(domain::id::text(prefix, thing)),
+            coachee_id: about_coachee.then(|| id(domain::id::text("coachee", when.subject.uuid()))),
+            actor_id: when.actor.map(id),
+            on_behalf_of_id: happened.behalf.map(id),
+            system: happened.system.clone(),
+            through: happened.through.into(),
+            changes: entry.changes.into_iter().map(|edit| ActivityChange { field: edit.field.to_owned(), was: edit.was, now: edit.now }).collect(),
+        }
+    }
+}
+
+/// Which entries.
+#[derive(Debug, Clone, Default, InputObject)]
+pub struct ActivityFilter {
+    /// By this person.
+    pub actor_id: Option<Id<PersonId>>,
+    /// About this coachee.
+    pub coachee_id: Option<Id<CoacheeId>>,
+    /// Of these stored kinds (`plan.action_progressed`) or short names (`action_progress`).
+    pub kinds: Option<Vec<String>>,
+    /// Not earlier than this.
+    pub from: Option<DateTime>,
+    /// Earlier than this.
+    pub to: Option<DateTime>,
+}
+
+impl ActivityFilter {
+    /// Whether an entry passes.
+    pub fn passes(&self, happened: &Happened) -> bool {
+        let when = happened.when;
+        self.actor_id.is_none_or(|actor| when.actor == Some(actor.0))
+            && self.coachee_id.is_none_or(|coachee| when.subject == coachee.0.into())
+            && self.kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|kind| kind == happened.event.kind() || kind == happened.event.short()))
+            && self.from.as_ref().is_none_or(|from| when.at >= from.0)
+            && self.to.as_ref().is_none_or(|to| when.at < to.0)
+    }
+}
+
+/// A place in the activity log.
+pub struct Seq(u64);
+
+impl CursorType for Seq {
+    type Error = &'static str;
+    fn decode_cursor(text: &str) -> std::result::Result<Self, &'static str> {
+        let seq = text.strip_prefix('e').and_then(|seq| u64::from_str_radix(seq, 36).ok()).filter(|seq| i64::try_from(*seq).is_ok());
+        seq.map(Self).ok_or(NOT_A_CURSOR)
+    }
+    fn encode_cursor(&self) -> String {
+        let (mut left, mut digits) = (self.0, Vec::new());
+        while left > 0 {
+            digits.push(char::from_digit(u32::try_from(left % 36).unwrap_or(0), 36).unwrap_or('0'));
+            left /= 36;
+        }
+        std::iter::once('e').chain(digits.into_iter().rev()).collect()
+    }
+}
+
+/// The activity log of a portal.
+pub struct Log(pub View);
+
+#[Object]
+impl Log {
+    /// The entries that the viewer may review, the newest first: owner and managers the whole practice, coaches their
+    /// clients, a coachee their own.
+    async fn activity_log(&self, filter: Option<ActivityFilter>, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Seq, ActivityEntry>> {
+        page(&self.0, filter, &Asked { after, before, first, last }).await
+    }
+}
+
+/// A page of the activity log, the newest first.
+pub async fn page(view: &View, filter: Option<ActivityFilter>, asked: &Asked) -> Result<Connection<Seq, ActivityEntry>> {
+    let filter = filter.unwrap_or_default();
+    let (limit, last) = asked.size()?;
+    let seq = |text: &Option<String>| text.as_ref().map(|text| Seq::decode_cursor(text)).transpose().map_err(bad);
+    let (after, before) = (seq(&asked.after)?, seq(&asked.before)?);
+    let wanted = Entries {
+        actor: filter.actor_id.map(|actor| actor.0),
+        coachee: filter.coachee_id.map(|coachee| coachee.0),
+        thing: None,
+        kinds: filter.kinds.as_ref().map(|kinds| stored_kinds(kinds)),
+        from_at: filter.from.as_ref().map(|from| from.0.0),
+        to_at: filter.to.as_ref().map(|to| to.0.0),
+        // The list runs from the newest to the oldest: what comes after an entry lies before it in the log.
+        before: after.as_ref().map(|cursor| cursor.0),
+        after: before.as_ref().map(|cursor| cursor.0),
+        newest_first: !last,
+        limit: limit + 1,
+    };
+    let mut entries = view.entries(&wanted).await.map_err(error)?;
+    let more = entries.len() > limit as usize;
+    entries.truncate(limit as usize);
+    if last {
+        entries.reverse();
+    }
+    let (has_previous, has_next) = if last { (more, before.is_some()) } else { (after.is_some(), more) };
+    let mut connection = Connection::new(has_previous, has_next);
+    connection.edges.extend(entries.iter().map(|happened| Edge::new(Seq(happened.when.seq), ActivityEntry::new(happened))));
+    Ok(connection)
+}
+
+/// The stored kinds that these words name: stored kinds themselves, or short names.
+fn stored_kinds(words: &[String]) -> Vec<String> {
+    let named = domain::Event::kinds().filter(|kind| words.iter().any(|word| word == kind.stored || word == kind.short));
+    named.map(|kind| kind.stored.to_owned()).collect()
+}

@@ -1,0 +1,470 @@
+//! Coachees: the coach's side of a file, and the root of the coachee portal.
+
+use app::View;
+use app::tokens::Kind;
+use app::view::{Direction, Filter, Value};
+use async_graphql::connection::Connection;
+use async_graphql::{Context, Enum, ID, InputObject, Object};
+use domain::coachee::{self, NewInvitation, Sending, Status};
+use domain::id::{CoacheeId, CommandId, LogId, PracticeId};
+use domain::text::{Confidential, Text};
+
+use crate::account::{SessionKind, acceptance, signed_in};
+use crate::page::{Asked, Cursor, List, Total};
+use crate::practice::{AcceptancePayload, CoachCard, PracticeCard};
+use crate::scalars::{DateTime, EmailAddress, Id, Position, id};
+use crate::words::{New, Once, Result, UserError, app, error, payload, run, send, text, text_or, viewer};
+
+/// How far a coachee's invitation has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "Status")]
+pub enum CoacheeStatus {
+    /// Invitation accepted and account activated.
+    Active,
+    /// Sent, not yet activated.
+    Invited,
+    /// Added, no invitation sent.
+    NotInvited,
+}
+
+/// Whose a coachee's file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "coachee::FileOwner")]
+pub enum FileOwner {
+    /// An internal record of the practice.
+    Practice,
+    /// The person who was invited.
+    Invitee,
+}
+
+/// What can be done with a coachee now, from a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum CoacheeOption {
+    /// `sendInvitation`.
+    SendInvitation,
+    /// `resendInvitation`.
+    ResendInvitation,
+    /// `updateCoachee`: name and email are the coach's to correct.
+    EditNameAndEmail,
+    /// `startSession`.
+    StartNewSession,
+}
+
+/// The text of an opened text; nothing where it is empty or forgotten.
+pub fn opened<T: Text>(text: Option<&Confidential<T>>) -> Option<String> {
+    text.and_then(Confidential::text).map(|text| text.as_str().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// A coachee's file, as coaches see it.
+pub struct Coachee {
+    view: View,
+    row: coachee::Coachee,
+}
+
+impl Coachee {
+    /// From its row.
+    pub fn new(view: &View, row: coachee::Coachee) -> Self {
+        Self { view: view.clone(), row }
+    }
+}
+
+#[Object]
+impl Coachee {
+    /// Its id.
+    pub async fn id(&self) -> ID {
+        id(self.row.id)
+    }
+    /// The first name.
+    async fn first_name(&self) -> &str {
+        self.row.first_name.as_str()
+    }
+    /// The last name; may be empty.
+    async fn last_name(&self) -> &str {
+        self.row.last_name.as_str()
+    }
+    /// First and last name.
+    async fn full_name(&self) -> String {
+        self.row.full_name()
+    }
+    /// The email address.
+    async fn email(&self) -> EmailAddress {
+        EmailAddress(self.row.email.as_str().to_owned())
+    }
+    /// How far the invitation has come.
+    async fn status(&self) -> CoacheeStatus {
+        self.row.status.into()
+    }
+    /// What can be done with the coachee now: the quick access menu of a list.
+    async fn options(&self) -> Vec<CoacheeOption> {
+        let mut options = match self.row.status {
+            Status::NotInvited => vec![CoacheeOption::SendInvitation, CoacheeOption::EditNameAndEmail],
+            Status::Invited => vec![CoacheeOption::ResendInvitation, CoacheeOption::EditNameAndEmail],
+            Status::Active => Vec::new(),
+        };
+        options.push(CoacheeOption::StartNewSession);
+        options
+    }
+    /// Whose the file is.
+    async fn file_owner(&self) -> FileOwner {
+        self.row.file_owner.into()
+    }
+    /// The coach who leads.
+    async fn lead_coach_id(&self) -> Option<ID> {
+        self.row.lead.map(id)
+    }
+    /// The one sentence that coach and coachee work toward now.
+    async fn active_goal(&self) -> Option<String> {
+        opened(self.row.active_goal.as_ref())
+    }
+    /// What coaches know in short.
+    async fn synopsis(&self) -> Option<String> {
+        opened(self.row.synopsis.as_ref())
+    }
+    /// When the coachee was added.
+    async fn added_at(&self) -> DateTime {
+        DateTime(self.row.added_at)
+    }
+    /// When the newest invitation was sent.
+    async fn invited_at(&self) -> Option<DateTime> {
+        self.row.invited_at.map(DateTime)
+    }
+    /// When the coachee accepted.
+    async fn accepted_at(&self) -> Option<DateTime> {
+        self.row.accepted_at.map(DateTime)
+    }
+    /// When the newest session began.
+    async fn last_session_at(&self) -> Option<DateTime> {
+        self.row.last_session_at.map(DateTime)
+    }
+    #[graphql(flatten)]
+    async fn plan(&self) -> crate::plan::CoacheePlan {
+        crate::plan::CoacheePlan { view: self.view.clone(), coachee: self.row.id }
+    }
+    /// The coachee's entries of the activity log, the newest first.
+    async fn activity_log(&self, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<crate::activity::Seq, crate::activity::ActivityEntry>> {
+        let filter = crate::activity::ActivityFilter { coachee_id: Some(Id(self.row.id)), ..Default::default() };
+        crate::activity::page(&self.view, Some(filter), &Asked { after, before, first, last }).await
+    }
+}
+
+/// Which coachees.
+#[derive(Debug, Default, InputObject)]
+pub struct CoacheeFilter {
+    /// Of these statuses.
+    status: Option<Vec<CoacheeStatus>>,
+    /// Whose name or email contains this, whatever its case.
+    search: Option<String>,
+    /// Whose newest session began before this, or who had none.
+    no_session_since: Option<DateTime>,
+}
+
+/// In which order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum CoacheeOrder {
+    /// By first name.
+    FirstName,
+    /// By last name.
+    LastName,
+    /// Those added last first.
+    NewestFirst,
+    /// Those whose newest session is most recent first.
+    LastSessionFirst,
+}
+
+impl CoacheeFilter {
+    fn filters(self) -> Vec<Filter> {
+        let mut filters = Vec::new();
+        if let Some(statuses) = self.status {
+            let words = statuses.into_iter().map(|status| Value::Text(Status::from(status).word().to_owned()));
+            filters.push(Filter::In("status".to_owned(), words.collect()));
+        }
+        if let Some(search) = self.search.filter(|search| !search.trim().is_empty()) {
+            filters.push(Filter::Contains("search".to_owned(), search.trim().to_lowercase()));
+        }
+        if let Some(since) = self.no_session_since {
+            filters.push(Filter::Lt("last_session_at".to_owned(), Value::Int(since.0.0)));
+        }
+        filters
+    }
+}
+
+/// The coach portal's coachees.
+pub struct CoachCoachees(pub View);
+
+#[Object]
+impl CoachCoachees {
+    /// The coachees that the viewer has access to.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection, a filter and an order")]
+    async fn coachees(
+        &self,
+        filter: Option<CoacheeFilter>,
+        #[graphql(default_with = "CoacheeOrder::FirstName")] order_by: CoacheeOrder,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<Cursor, Coachee, Total>> {
+        let order = match order_by {
+            CoacheeOrder::FirstName => ("name_key", Direction::Ascending),
+            CoacheeOrder::LastName => ("last_name_key", Direction::Ascending),
+            CoacheeOrder::NewestFirst => ("added_at", Direction::Descending),
+            CoacheeOrder::LastSessionFirst => ("last_session_at", Direction::Descending),
+        };
+        let list = List { filters: filter.unwrap_or_default().filters(), order: vec![order] };
+        let view = self.0.clone();
+        list.counted(&self.0, &Asked { after, before, first, last }, move |row| Coachee::new(&view, row)).await
+    }
+    /// One coachee.
+    async fn coachee(&self, id: Id<CoacheeId>) -> Result<Option<Coachee>> {
+        let row = self.0.one(id.0).await.map_err(error)?.ok_or_else(|| error(app::Error::NotFound))?;
+        Ok(Some(Coachee::new(&self.0, row)))
+    }
+}
+
+/// A coachee's own profile.
+pub struct CoacheeProfile(coachee::Coachee);
+
+#[Object]
+impl CoacheeProfile {
+    /// Its id.
+    pub async fn id(&self) -> ID {
+        id(self.0.id)
+    }
+    /// The first name.
+    async fn first_name(&self) -> &str {
+        self.0.first_name.as_str()
+    }
+    /// The last name; may be empty.
+    async fn last_name(&self) -> &str {
+        self.0.last_name.as_str()
+    }
+    /// The email address.
+    async fn email(&self) -> EmailAddress {
+        EmailAddress(self.0.email.as_str().to_owned())
+    }
+    /// The one sentence that coach and coachee work toward now.
+    async fn active_goal(&self) -> Option<String> {
+        opened(self.0.active_goal.as_ref())
+    }
+    /// When the portal was opened.
+    async fn accepted_at(&self) -> Option<DateTime> {
+        self.0.accepted_at.map(DateTime)
+    }
+}
+
+impl CoacheeProfile {
+    /// From its row.
+    pub fn new(row: coachee::Coachee) -> Self {
+        Self(row)
+    }
+}
+
+/// A practice as a coachee sees it: their own things only.
+pub struct CoacheePortal(pub View);
+
+impl CoacheePortal {
+    fn oneself(&self) -> Result<CoacheeId> {
+        self.0.oneself().ok_or_else(|| error(app::Error::NotFound))
+    }
+
+    async fn row(&self) -> Result<coachee::Coachee> {
+        self.0.one(self.oneself()?).await.map_err(error)?.ok_or_else(|| error(app::Error::NotFound))
+    }
+}
+
+#[Object]
+impl CoacheePortal {
+    /// The position of the moment that this whole answer shows.
+    async fn position(&self) -> Position {
+        Position(self.0.position)
+    }
+    /// The practice.
+    async fn practice(&self) -> Result<PracticeCard> {
+        Ok(PracticeCard::new(&self.0, self.0.practice().await.map_err(error)?))
+    }
+    /// The viewer's own profile.
+    async fn me(&self) -> Result<CoacheeProfile> {
+        Ok(CoacheeProfile(self.row().await?))
+    }
+    /// The coaches who have access to the viewer's file.
+    async fn coaches(&self) -> Result<Vec<CoachCard>> {
+        List::by("name_key").all(&self.0, |row: domain::practice::Member| CoachCard::new(&row)).await
+    }
+    /// The one sentence that coach and coachee work toward now.
+    async fn active_goal(&self) -> Result<Option<String>> {
+        Ok(opened(self.row().await?.active_goal.as_ref()))
+    }
+    #[graphql(flatten)]
+    async fn plan(&self) -> Result<crate::plan::CoacheePlan> {
+        Ok(crate::plan::CoacheePlan { view: self.0.clone(), coachee: self.oneself()? })
+    }
+    #[graphql(flatten)]
+    async fn log(&self) -> crate::activity::Log {
+        crate::activity::Log(self.0.clone())
+    }
+}
+
+payload! {
+    CoacheePayload { coachee: Coachee } of coachee::Coachee
+}
+
+/// Adds a coachee.
+#[derive(Debug, InputObject)]
+pub struct AddCoacheeInput {
+    /// The practice.
+    practice_id: Id<PracticeId>,
+    /// Required.
+    first_name: String,
+    /// May be empty.
+    #[graphql(default)]
+    last_name: String,
+    /// At most once in a practice.
+    email: EmailAddress,
+    /// Whether the invitation is sent at once.
+    #[graphql(default)]
+    send_invitation: bool,
+}
+
+/// Corrects a coachee's name or email; what is left out stays.
+#[derive(Debug, InputObject)]
+pub struct UpdateCoacheeInput {
+    /// The practice.
+    practice_id: Id<PracticeId>,
+    /// Whom.
+    coachee_id: Id<CoacheeId>,
+    /// The first name.
+    first_name: Option<String>,
+    /// The last name.
+    last_name: Option<String>,
+    /// The email address.
+    email: Option<EmailAddress>,
+}
+
+/// Names a coachee of a practice.
+#[derive(Debug, InputObject)]
+pub struct CoacheeInput {
+    /// The practice.
+    practice_id: Id<PracticeId>,
+    /// Whom.
+    coachee_id: Id<CoacheeId>,
+}
+
+/// Accepts an invitation to the coachee portal.
+#[derive(Debug, InputObject)]
+pub struct AcceptInvitationInput {
+    /// The token of the link.
+    token: String,
+    /// Where the sign-in of a new account is held.
+    #[graphql(default_with = "SessionKind::Browser")]
+    kind: SessionKind,
+}
+
+/// Writes the active goal.
+#[derive(Debug, InputObject)]
+pub struct SetActiveGoalInput {
+    /// The practice.
+    practice_id: Id<PracticeId>,
+    /// Whose.
+    coachee_id: Id<CoacheeId>,
+    /// One sentence of at most 200 characters; an empty one clears it.
+    active_goal: String,
+}
+
+/// Writes the synopsis.
+#[derive(Debug, InputObject)]
+pub struct WriteSynopsisInput {
+    /// The practice.
+    practice_id: Id<PracticeId>,
+    /// Whose.
+    coachee_id: Id<CoacheeId>,
+    /// The text.
+    synopsis: String,
+}
+
+/// Adding, inviting, accepting; active goal and synopsis.
+#[derive(Default)]
+pub struct CoacheeMutation;
+
+#[Object]
+impl CoacheeMutation {
+    /// Adds a coachee; who does gets Admin access. With `sendInvitation` the activation mail leaves at once.
+    async fn add_coachee(&self, ctx: &Context<'_>, input: AddCoacheeInput) -> Result<CoacheePayload> {
+        run(ctx, input.practice_id.0, |new| {
+            let token = new.token(Kind::CoacheeInvitation);
+            Ok(coachee::AddCoachee {
+                coachee: new.id(),
+                first_name: text("firstName", &input.first_name)?,
+                last_name: text("lastName", &input.last_name)?,
+                email: text("email", &input.email.0)?,
+                invitation: input.send_invitation.then(|| NewInvitation { id: token.id(), token: token.hash }),
+            })
+        })
+        .await
+    }
+
+    /// Corrects a coachee's name or email. The coach may until the coachee has accepted.
+    async fn update_coachee(&self, ctx: &Context<'_>, input: UpdateCoacheeInput) -> Result<CoacheePayload> {
+        run(ctx, input.practice_id.0, |_| {
+            Ok(coachee::UpdateCoachee {
+                coachee: input.coachee_id.0,
+                first_name: text_or("firstName", input.first_name.as_ref())?,
+                last_name: text_or("lastName", input.last_name.as_ref())?,
+                email: text_or("email", input.email.as_ref().map(|email| &email.0))?,
+            })
+        })
+        .await
+    }
+
+    /// Sends the first invitation.
+    async fn send_invitation(&self, ctx: &Context<'_>, input: CoacheeInput) -> Result<CoacheePayload> {
+        invite(ctx, input, Sending::First).await
+    }
+
+    /// Sends another invitation; the one before stops working.
+    async fn resend_invitation(&self, ctx: &Context<'_>, input: CoacheeInput) -> Result<CoacheePayload> {
+        invite(ctx, input, Sending::Again).await
+    }
+
+    /// Accepts an invitation to the coachee portal. Where the invited address has an account, its person must be signed in.
+    async fn accept_invitation(&self, ctx: &Context<'_>, input: AcceptInvitationInput) -> Result<AcceptancePayload> {
+        let app = app(ctx)?;
+        let invalid = || UserError::from(domain::Refusal::from(domain::practice::Refusal::InvitationIsNotValid));
+        let command: CommandId = Once::of(ctx, viewer(ctx)?)?.command(app);
+        let Some((LogId::Practice(practice), token)) = app::tokens::parse(Kind::CoacheeInvitation, &input.token) else {
+            return Ok(AcceptancePayload::refused(invalid()));
+        };
+        let found = app.coachee_invitation(&input.token).await.map_err(error)?;
+        let Some((invitation, row)) = found else { return Ok(AcceptancePayload::refused(invalid())) };
+        let (acceptance, session) = acceptance(ctx, &row.email, command, input.kind).await?;
+        let (invitation, coachee) = (invitation.id, row.id);
+        let make = |_: &New<'_>| Ok(coachee::AcceptInvitation { practice, invitation, token, coachee, acceptance });
+        Ok(match send(ctx, LogId::Practice(practice), Some(command), make).await? {
+            Ok(done) => AcceptancePayload::done(practice, done.position, session.map(|session| signed_in(ctx, session, input.kind))),
+            Err(refused) => AcceptancePayload::refused(refused),
+        })
+    }
+
+    /// Writes the one sentence that coach and coachee work toward.
+    async fn set_active_goal(&self, ctx: &Context<'_>, input: SetActiveGoalInput) -> Result<CoacheePayload> {
+        run(ctx, input.practice_id.0, |_| {
+            Ok(coachee::SetActiveGoal { coachee: input.coachee_id.0, goal: text("activeGoal", &input.active_goal)? })
+        })
+        .await
+    }
+
+    /// Writes what coaches know of a coachee in short. The coachee never sees it.
+    async fn write_synopsis(&self, ctx: &Context<'_>, input: WriteSynopsisInput) -> Result<CoacheePayload> {
+        run(ctx, input.practice_id.0, |_| {
+            Ok(coachee::WriteSynopsis { coachee: input.coachee_id.0, synopsis: text("synopsis", &input.synopsis)? })
+        })
+        .await
+    }
+}
+
+async fn invite(ctx: &Context<'_>, input: CoacheeInput, sending: Sending) -> Result<CoacheePayload> {
+    run(ctx, input.practice_id.0, |new| {
+        let token = new.token(Kind::CoacheeInvitation);
+        Ok(coachee::Invite { coachee: input.coachee_id.0, invitation: NewInvitation { id: token.id(), token: token.hash }, sending })
+    })
+    .await
+}

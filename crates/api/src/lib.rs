@@ -1,0 +1,94 @@
+//! GraphQL and HTTP words for the app: one schema, three transports.
+//!
+//! Absent on purpose: rules (they are `domain`'s) and SQL. A feature is one file: its objects, inputs and mutations.
+//! What all features share is in `words` (running a command), `page` (lists) and `scalars`.
+
+mod account;
+mod activity;
+mod coachee;
+pub mod cookies;
+mod gate;
+pub mod http;
+mod limits;
+mod live;
+pub mod markdown;
+mod node;
+mod page;
+mod plan;
+mod practice;
+mod scalars;
+mod words;
+
+use app::App;
+use async_graphql::{MergedObject, Object, Schema};
+
+/// What can be asked.
+#[derive(Default)]
+pub struct Query;
+
+#[Object]
+impl Query {
+    /// Who is signed in; nothing where nobody is.
+    async fn viewer(&self, ctx: &async_graphql::Context<'_>) -> words::Result<Option<account::ViewerObject>> {
+        Ok(words::viewer(ctx)?.signed_in.map(|_| account::ViewerObject))
+    }
+
+    /// The thing of this id, if the viewer sees it.
+    async fn node(&self, ctx: &async_graphql::Context<'_>, id: async_graphql::ID) -> words::Result<Option<node::Node>> {
+        node::find(ctx, &id).await
+    }
+
+    /// The things of these ids, each if the viewer sees it; at most a hundred.
+    async fn nodes(&self, ctx: &async_graphql::Context<'_>, ids: Vec<async_graphql::ID>) -> words::Result<Vec<Option<node::Node>>> {
+        node::find_all(ctx, &ids).await
+    }
+
+    /// The service itself.
+    async fn service(&self) -> Service {
+        Service { version: env!("CARGO_PKG_VERSION").to_owned() }
+    }
+}
+
+/// The service.
+#[derive(Debug, async_graphql::SimpleObject)]
+pub struct Service {
+    /// The program's version.
+    version: String,
+}
+
+/// What can be changed.
+#[derive(MergedObject, Default)]
+pub struct Mutation(account::AccountMutation, practice::PracticeMutation, coachee::CoacheeMutation, plan::PlanMutation);
+
+/// The schema.
+pub type ApiSchema = Schema<Query, Mutation, live::LiveSubscription>;
+
+/// How deep a selection may go.
+const DEPTH_MAX: usize = 20;
+/// How much a document may cost, counting list sizes.
+const COMPLEXITY_MAX: usize = 20_000;
+
+fn schema(app: Option<App>) -> ApiSchema {
+    let mut builder = Schema::build(Query, Mutation::default(), live::LiveSubscription)
+        .register_output_type::<node::Node>()
+        .limit_depth(DEPTH_MAX)
+        .limit_recursive_depth(64)
+        .limit_complexity(COMPLEXITY_MAX)
+        .disable_suggestions()
+        .data(limits::Limits::default());
+    if let Some(app) = app {
+        builder = builder.data(app);
+    }
+    builder.finish()
+}
+
+/// The schema in GraphQL's own language, as `schema.graphql` holds it.
+pub fn schema_sdl() -> String {
+    let options = async_graphql::SDLExportOptions::new().sorted_fields().sorted_enum_items().sorted_arguments().include_specified_by();
+    schema(None).sdl_with_options(options)
+}
+
+/// The router of `/graphql`.
+pub fn router(app: App, settings: http::Settings) -> axum::Router {
+    http::router(schema(Some(app.clone())), gate::Doorkeeper(app), settings)
+}

@@ -1,0 +1,75 @@
+//! Relay's `node`: a thing by its id alone, looked for where the viewer is a member.
+
+use app::View;
+use async_graphql::{Context, ID, Interface};
+use domain::id::{ActionId, CoacheeId, GoalId, Id as _, MilestoneId, PersonId, PracticeId};
+
+use crate::coachee::{Coachee, CoacheeProfile};
+use crate::plan::{Action, Goal, Milestone};
+use crate::practice::{Coach, Practice};
+use crate::words::{Result, app, bad, error, viewer};
+
+/// Something with an id of its own.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "Its id, the same everywhere."))]
+pub enum Node {
+    /// A practice.
+    Practice(Practice),
+    /// A coach.
+    Coach(Coach),
+    /// A coachee's file.
+    Coachee(Coachee),
+    /// A coachee's own profile.
+    CoacheeProfile(CoacheeProfile),
+    /// A goal.
+    Goal(Goal),
+    /// A milestone.
+    Milestone(Milestone),
+    /// An action.
+    Action(Action),
+}
+
+/// The thing of this id in the practices of the viewer.
+pub async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
+    let (app, person) = (app(ctx)?, viewer(ctx)?.person()?);
+    let Some((prefix, uuid)) = domain::id::parse(id) else { return Err(bad("This is not an id that the API gave out.")) };
+    let (_, portals, _) = app.account(person).await.map_err(error)?;
+    for portal in portals {
+        let view = match app.view(person, portal.practice, portal.portal, None).await {
+            Ok(view) => view,
+            Err(app::Error::NotFound) => continue,
+            Err(other) => return Err(error(other)),
+        };
+        if let Some(node) = load(&view, prefix, uuid).await? {
+            return Ok(Some(node));
+        }
+    }
+    Err(error(app::Error::NotFound))
+}
+
+/// The things of these ids.
+pub async fn find_all(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>> {
+    if ids.len() > 100 {
+        return Err(bad(format!("At most 100 ids can be asked for at once; {} were.", ids.len())));
+    }
+    let mut nodes = Vec::with_capacity(ids.len());
+    for id in ids {
+        nodes.push(find(ctx, id).await.unwrap_or_default());
+    }
+    Ok(nodes)
+}
+
+async fn load(view: &View, prefix: &str, uuid: uuid::Uuid) -> Result<Option<Node>> {
+    Ok(match prefix {
+        PracticeId::PREFIX if view.oneself().is_none() => view.one(PracticeId::of(uuid)).await.map_err(error)?.map(|row| Node::Practice(Practice::new(view, row))),
+        PersonId::PREFIX if view.oneself().is_none() => view.one(PersonId::of(uuid)).await.map_err(error)?.map(|row| Node::Coach(Coach::new(view, row))),
+        CoacheeId::PREFIX => view.one(CoacheeId::of(uuid)).await.map_err(error)?.map(|row| match view.oneself() {
+            Some(_) => Node::CoacheeProfile(CoacheeProfile::new(row)),
+            None => Node::Coachee(Coachee::new(view, row)),
+        }),
+        GoalId::PREFIX => view.one(GoalId::of(uuid)).await.map_err(error)?.map(|row| Node::Goal(Goal::new(view, row))),
+        MilestoneId::PREFIX => view.one(MilestoneId::of(uuid)).await.map_err(error)?.map(|row| Node::Milestone(Milestone::new(view, row))),
+        ActionId::PREFIX => view.one(ActionId::of(uuid)).await.map_err(error)?.map(|row| Node::Action(Action::new(view, row))),
+        _ => None,
+    })
+}

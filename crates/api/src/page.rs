@@ -1,0 +1,152 @@
+//! Connections: pages of lists, as Relay's specification says.
+
+use app::view::{Direction, Filter, Page, Value, View, Wanted};
+use async_graphql::connection::{Connection, CursorType, Edge, EmptyFields};
+use async_graphql::{OutputType, SimpleObject};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use domain::row::Row;
+
+use crate::words::{Result, bad, error};
+
+/// How many a page has where nobody says.
+const DEFAULT: u32 = 20;
+/// How many it has at most.
+pub const MOST: u32 = 100;
+
+/// The page that is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// After this cursor.
+    pub after: Option<String>,
+    /// Before this cursor.
+    pub before: Option<String>,
+    /// So many from the beginning.
+    pub first: Option<i32>,
+    /// So many from the end.
+    pub last: Option<i32>,
+}
+
+impl Asked {
+    /// The size, and whether it is counted from the end.
+    pub fn size(&self) -> Result<(u32, bool)> {
+        let (number, last) = match (self.first, self.last) {
+            (Some(_), Some(_)) => return Err(bad("Ask for the first or the last ones, not for both.")),
+            (None, Some(last)) => (last, true),
+            (Some(first), None) => (first, false),
+            (None, None) => return Ok((DEFAULT, false)),
+        };
+        let size = u32::try_from(number).ok().filter(|size| *size <= MOST);
+        size.map(|size| (size, last)).ok_or_else(|| bad(format!("A page has 0 to {MOST} items; {number} were asked for.")))
+    }
+}
+
+/// What is said of a cursor that is none.
+pub const NOT_A_CURSOR: &str = "This cursor is not one that the API gave out for this list.";
+
+/// A place in an order, opaque outside.
+pub struct Cursor(Vec<Value>);
+
+impl CursorType for Cursor {
+    type Error = &'static str;
+
+    fn decode_cursor(text: &str) -> std::result::Result<Self, &'static str> {
+        let bytes = BASE64.decode(text).map_err(|_| NOT_A_CURSOR)?;
+        let parts: Vec<(char, String)> = serde_json::from_slice(&bytes).map_err(|_| NOT_A_CURSOR)?;
+        let values = parts.into_iter().map(|(kind, text)| match kind {
+            'i' => text.parse().ok().map(Value::Int),
+            'b' => text.parse().ok().map(Value::Bool),
+            't' => Some(Value::Text(text)),
+            'x' => BASE64.decode(text).ok().map(Value::Bytes),
+            _ => None,
+        });
+        values.collect::<Option<Vec<_>>>().map(Self).ok_or(NOT_A_CURSOR)
+    }
+
+    fn encode_cursor(&self) -> String {
+        let parts: Vec<(char, String)> = self
+            .0
+            .iter()
+            .filter_map(|value| match value {
+                Value::Int(number) => Some(('i', number.to_string())),
+                Value::Bool(yes) => Some(('b', yes.to_string())),
+                Value::Text(text) => Some(('t', text.clone())),
+                Value::Bytes(bytes) => Some(('x', BASE64.encode(bytes))),
+                Value::Null | Value::Float(_) => None,
+            })
+            .collect();
+        BASE64.encode(serde_json::to_vec(&parts).unwrap_or_default())
+    }
+}
+
+/// How many there are in all.
+#[derive(Debug, SimpleObject)]
+pub struct Total {
+    /// How many there are in all, under the same filter.
+    total_count: u64,
+}
+
+/// A list of rows: what it is filtered and ordered by.
+#[derive(Debug, Clone, Default)]
+pub struct List {
+    /// All of these hold.
+    pub filters: Vec<Filter>,
+    /// By these columns.
+    pub order: Vec<(&'static str, Direction)>,
+}
+
+impl List {
+    /// Rows ordered by one column, small to large.
+    pub fn by(column: &'static str) -> Self {
+        Self { filters: Vec::new(), order: vec![(column, Direction::Ascending)] }
+    }
+
+    /// Only those for which this holds.
+    #[must_use]
+    pub fn only(mut self, filter: Filter) -> Self {
+        self.filters.push(filter);
+        self
+    }
+
+    async fn page<R: Row>(&self, view: &View, asked: &Asked) -> Result<Page<R>> {
+        let (limit, last) = asked.size()?;
+        let cursor = |text: &Option<String>| -> Result<Option<Vec<Value>>> {
+            let place = text.as_ref().map(|text| Cursor::decode_cursor(text)).transpose().map_err(bad)?.map(|cursor| cursor.0);
+            if place.as_ref().is_some_and(|place| place.len() != self.order.len() + 1) {
+                return Err(bad("This cursor belongs to a list in another order."));
+            }
+            Ok(place)
+        };
+        let (after, before) = (cursor(&asked.after)?, cursor(&asked.before)?);
+        let wanted = Wanted { filters: self.filters.clone(), order: self.order.clone(), after, before, last, limit };
+        view.list::<R>(&wanted).await.map_err(error)
+    }
+
+    /// The page as a connection.
+    pub async fn connection<R: Row, N: OutputType>(&self, view: &View, asked: &Asked, make: impl Fn(R) -> N) -> Result<Connection<Cursor, N>> {
+        let page = self.page::<R>(view, asked).await?;
+        let mut connection = Connection::with_additional_fields(page.has_previous, page.has_next, EmptyFields);
+        connection.edges.extend(page.rows.into_iter().map(|(row, place)| Edge::new(Cursor(place), make(row))));
+        Ok(connection)
+    }
+
+    /// The page as a connection that knows how many there are in all.
+    pub async fn counted<R: Row, N: OutputType>(&self, view: &View, asked: &Asked, make: impl Fn(R) -> N) -> Result<Connection<Cursor, N, Total>> {
+        let total_count = view.count::<R>(self.filters.clone()).await.map_err(error)?;
+        let page = self.page::<R>(view, asked).await?;
+        let mut connection = Connection::with_additional_fields(page.has_previous, page.has_next, Total { total_count });
+        connection.edges.extend(page.rows.into_iter().map(|(row, place)| Edge::new(Cursor(place), make(row))));
+        Ok(connection)
+    }
+
+    /// All of a list that is short by nature: at most a hundred.
+    pub async fn all<R: Row, N>(&self, view: &View, make: impl Fn(R) -> N) -> Result<Vec<N>> {
+        let asked = Asked { first: i32::try_from(MOST).ok(), ..Asked::default() };
+        Ok(self.page::<R>(view, &asked).await?.rows.into_iter().map(|(row, _)| make(row)).collect())
+    }
+}
+
+/// A filter: this column has this id.
+pub fn is<I: domain::id::Id>(column: &str, id: I) -> Filter {
+    Filter::Eq(column.to_owned(), Value::Bytes(id.uuid().as_bytes().to_vec()))
+}

@@ -1,0 +1,325 @@
+//! What every feature's words share: who asks, running a command, errors, payloads.
+
+use std::borrow::Cow;
+
+use app::tokens::{Kind, Token};
+use app::{App, Done, Idempotency, Request, Through, View};
+use async_graphql::registry::{MetaEnumValue, MetaType, Registry};
+use async_graphql::{Context, ContextSelectionSet, ErrorExtensions as _, OutputType, Positioned, ServerResult, SimpleObject, Value};
+use async_graphql::parser::types::Field;
+use domain::account::Portal;
+use domain::id::{CommandId, Id as _, LogId, PersonId, PracticeId};
+use domain::text::Text;
+use domain::{Actor, Command, Refusal};
+
+use crate::http::IdempotencyKey;
+use crate::scalars::Position;
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    /// Who is signed in, if anybody is.
+    pub signed_in: Option<app::signin::SignedIn>,
+    /// The cookie by which a browser is known that asked for a sign-in link.
+    pub browser: Option<String>,
+    /// Where the request comes from, for limits.
+    pub peer: std::net::IpAddr,
+}
+
+impl Viewer {
+    /// The person, or `UNAUTHENTICATED`.
+    pub fn person(&self) -> Result<PersonId> {
+        self.signed_in.map(|signed_in| signed_in.person).ok_or_else(|| error(app::Error::Unauthenticated))
+    }
+
+    fn actor(&self) -> Actor {
+        self.signed_in.map_or(Actor::Visitor, |signed_in| Actor::Person(signed_in.person))
+    }
+
+    fn through(&self) -> Through {
+        match self.signed_in.map(|signed_in| signed_in.through) {
+            Some(domain::account::Through::Browser) => Through::Browser,
+            Some(domain::account::Through::Program) => Through::Program,
+            None => Through::Link,
+        }
+    }
+}
+
+/// A resolver's answer.
+pub type Result<T> = async_graphql::Result<T>;
+
+/// The app of this request.
+pub fn app<'c>(ctx: &Context<'c>) -> Result<&'c App> {
+    ctx.data::<App>()
+}
+
+/// Who asks this request.
+pub fn viewer<'c>(ctx: &Context<'c>) -> Result<&'c Viewer> {
+    ctx.data::<Viewer>()
+}
+
+/// An app's error as GraphQL says it: with a code, and without the inner text of a fault.
+pub fn error(error: app::Error) -> async_graphql::Error {
+    let code = match &error {
+        app::Error::Refused(refusal) => refusal.code(),
+        app::Error::Forbidden => "FORBIDDEN",
+        app::Error::NotFound => "NOT_FOUND",
+        app::Error::Unauthenticated => "UNAUTHENTICATED",
+        app::Error::ConflictingKey => "CONFLICTING_IDEMPOTENCY_KEY",
+        app::Error::StorageFull => "STORAGE_FULL",
+        app::Error::Unavailable | app::Error::Again => "UNAVAILABLE",
+        app::Error::BadRequest(_) => "BAD_REQUEST",
+        // No code: the transport logs the text and tells an id.
+        app::Error::Internal(text) => return async_graphql::Error::new(text.clone()),
+    };
+    async_graphql::Error::new(error.to_string()).extend_with(|_, extensions| extensions.set("code", code))
+}
+
+/// An input that makes no sense.
+pub fn bad(what: impl Into<String>) -> async_graphql::Error {
+    error(app::Error::BadRequest(what.into()))
+}
+
+/// The code of a refusal. The list grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusalCode(pub Refusal);
+
+impl OutputType for RefusalCode {
+    fn type_name() -> Cow<'static, str> {
+        Cow::Borrowed("RefusalCode")
+    }
+    fn create_type_info(registry: &mut Registry) -> String {
+        registry.create_output_type::<Self, _>(async_graphql::registry::MetaTypeId::Enum, |_| MetaType::Enum {
+            name: "RefusalCode".to_owned(),
+            description: Some("Why a change was refused. Each value's description says it in words; the list grows.".to_owned()),
+            enum_values: Refusal::all().into_iter().map(|refusal| (refusal.code().to_owned(), refusal_value(refusal))).collect(),
+            visible: None,
+            inaccessible: false,
+            tags: Vec::new(),
+            rust_typename: Some(std::any::type_name::<Self>()),
+            directive_invocations: Vec::new(),
+            requires_scopes: Vec::new(),
+        })
+    }
+    async fn resolve(&self, _: &ContextSelectionSet<'_>, _: &Positioned<Field>) -> ServerResult<Value> {
+        Ok(Value::Enum(async_graphql::Name::new(self.0.code())))
+    }
+}
+
+fn refusal_value(refusal: Refusal) -> MetaEnumValue {
+    MetaEnumValue {
+        name: refusal.code().into(),
+        description: Some(refusal.message().to_owned()),
+        deprecation: async_graphql::registry::Deprecation::NoDeprecated,
+        visible: None,
+        inaccessible: false,
+        tags: Vec::new(),
+        directive_invocations: Vec::new(),
+    }
+}
+
+/// A refusal: the change was not made, and why.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct UserError {
+    /// For programs.
+    pub code: RefusalCode,
+    /// For people: what is wrong and what to do.
+    pub message: String,
+    /// Which part of the input it is about, if one.
+    pub path: Option<Vec<String>>,
+}
+
+impl UserError {
+    /// A refusal about a field of the input.
+    pub fn at(field: &str, refusal: Refusal) -> Self {
+        Self { path: Some(vec!["input".to_owned(), field.to_owned()]), ..Self::from(refusal) }
+    }
+}
+
+impl From<Refusal> for UserError {
+    fn from(refusal: Refusal) -> Self {
+        Self { code: RefusalCode(refusal), message: refusal.message().to_owned(), path: None }
+    }
+}
+
+/// A text of the input, or a refusal that says which.
+pub fn text<T: Text>(field: &str, text: &str) -> std::result::Result<T, UserError> {
+    T::parse(text).map_err(|refusal| UserError::at(field, refusal))
+}
+
+/// A text of the input that may be missing.
+pub fn text_or<T: Text>(field: &str, given: Option<&String>) -> std::result::Result<Option<T>, UserError> {
+    given.map(|given| text(field, given)).transpose()
+}
+
+/// What a command is made with: ids, tokens, the time.
+pub struct New<'a> {
+    app: &'a App,
+    log: LogId,
+    /// The command's id.
+    pub command: CommandId,
+    /// Who acts.
+    pub person: Option<PersonId>,
+}
+
+impl New<'_> {
+    /// A new id.
+    pub fn id<I: domain::id::Id>(&self) -> I {
+        self.app.mint()
+    }
+    /// The token that this command hands out.
+    pub fn token(&self, kind: Kind) -> Token {
+        self.app.token(kind, self.log, self.command)
+    }
+    /// Another log's token of this command.
+    pub fn token_of(&self, kind: Kind, log: LogId) -> Token {
+        self.app.token(kind, log, self.command)
+    }
+}
+
+/// A payload of the thing that a mutation changed.
+pub trait Payload: Sized {
+    /// The row that it shows.
+    type Row: domain::row::Row;
+    /// The change was made.
+    fn done(position: Position, view: &View, row: Option<Self::Row>) -> Self;
+    /// It was refused.
+    fn refused(error: UserError) -> Self;
+}
+
+/// Declares a payload: `payload! { GoalPayload { goal: Goal } of plan::Goal }`. The object is made from view and row.
+macro_rules! payload {
+    ($($payload:ident { $field:ident: $object:ty } of $row:ty)+) => {$(
+        #[doc = concat!("What became of a change of a `", stringify!($object), "`.")]
+        #[derive(async_graphql::SimpleObject)]
+        pub struct $payload {
+            /// The thing as it is since. Nothing where the change was refused.
+            $field: Option<$object>,
+            /// The log's position since. Nothing where the change was refused.
+            position: Option<$crate::scalars::Position>,
+            /// Why the change was refused; empty where it was made.
+            errors: Vec<$crate::words::UserError>,
+        }
+        impl $crate::words::Payload for $payload {
+            type Row = $row;
+            fn done(position: $crate::scalars::Position, view: &app::View, row: Option<$row>) -> Self {
+                Self { $field: row.map(|row| <$object>::new(view, row)), position: Some(position), errors: Vec::new() }
+            }
+            fn refused(error: $crate::words::UserError) -> Self {
+                Self { $field: None, position: None, errors: vec![error] }
+            }
+        }
+    )+};
+}
+pub(crate) use payload;
+
+/// What became of a deletion.
+#[derive(Debug, SimpleObject)]
+pub struct DeletedPayload {
+    /// What was deleted. Nothing where that was refused.
+    deleted_id: Option<async_graphql::ID>,
+    /// The log's position since.
+    position: Option<Position>,
+    /// Why it was refused; empty where it was done.
+    errors: Vec<UserError>,
+}
+
+/// Runs a command of a practice and answers with what it changed.
+pub async fn run<P: Payload, C: Command<Thing = P::Row>>(
+    ctx: &Context<'_>,
+    practice: PracticeId,
+    make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
+) -> Result<P> {
+    let done = match send(ctx, LogId::Practice(practice), None, make).await? {
+        Ok(done) => done,
+        Err(refused) => return Ok(P::refused(refused)),
+    };
+    let view = view(ctx, practice, Some(done.position)).await?;
+    let row = view.one::<P::Row>(<P::Row as domain::row::Row>::Id::of(done.thing)).await.map_err(error)?;
+    Ok(P::done(Position(done.position), &view, row))
+}
+
+/// Runs a command that deletes what it is about.
+pub async fn delete<C: Command>(
+    ctx: &Context<'_>,
+    practice: PracticeId,
+    make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
+) -> Result<DeletedPayload> {
+    Ok(match send(ctx, LogId::Practice(practice), None, make).await? {
+        Ok(done) => {
+            let prefix = <<C::Thing as domain::row::Row>::Id as domain::id::Id>::PREFIX;
+            let deleted_id = Some(crate::scalars::id(domain::id::text(prefix, done.thing)));
+            DeletedPayload { deleted_id, position: Some(Position(done.position)), errors: Vec::new() }
+        }
+        Err(refused) => DeletedPayload { deleted_id: None, position: None, errors: vec![refused] },
+    })
+}
+
+/// Runs a command: done, or refused. What is no refusal is an error.
+pub async fn send<C: Command>(
+    ctx: &Context<'_>,
+    log: LogId,
+    command: Option<CommandId>,
+    make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
+) -> Result<std::result::Result<Done, UserError>> {
+    let (app, viewer) = (app(ctx)?, viewer(ctx)?);
+    let once = Once::of(ctx, viewer)?;
+    let command = command.unwrap_or_else(|| once.command(app));
+    let person = viewer.signed_in.map(|signed_in| signed_in.person);
+    let made = match make(&New { app, log, command, person }) {
+        Ok(made) => made,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let idempotency = once.idempotency(app, log);
+    let request = Request { log, actor: viewer.actor(), through: viewer.through(), now: app.clock().now(), command, idempotency };
+    match app.run(request, made).await {
+        Ok(done) => Ok(Ok(done)),
+        Err(app::Error::Refused(refusal)) => Ok(Err(refusal.into())),
+        Err(other) => Err(error(other)),
+    }
+}
+
+/// What makes a repeated request have one effect: its key, scoped to actor and response path, and its input.
+pub struct Once {
+    scope: Option<String>,
+    input: String,
+}
+
+impl Once {
+    /// Of the field that is being resolved.
+    pub fn of(ctx: &Context<'_>, viewer: &Viewer) -> Result<Self> {
+        let key = ctx.data::<IdempotencyKey>()?.0.clone();
+        let path = ctx.path_node.map(|path| path.to_string()).unwrap_or_default();
+        let who = viewer.signed_in.map_or_else(|| "visitor".to_owned(), |signed_in| signed_in.person.to_string());
+        let mut input = ctx.field().name().to_owned();
+        if let Ok(arguments) = ctx.field().arguments() {
+            for (name, value) in arguments {
+                input.push_str(&format!(" {name}: {value}"));
+            }
+        }
+        Ok(Self { scope: key.map(|key| format!("{who}\0{path}\0{key}")), input })
+    }
+
+    /// The command's id: the same for a repeat, so that what is derived from it (tokens, a practice's id) is too.
+    pub fn command(&self, app: &App) -> CommandId {
+        match &self.scope {
+            Some(scope) => CommandId::of(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, scope.as_bytes())),
+            None => app.command(),
+        }
+    }
+
+    /// For the committer.
+    pub fn idempotency(&self, app: &App, log: LogId) -> Option<Idempotency> {
+        let scope = self.scope.as_ref()?;
+        Some(Idempotency { key: app.fingerprint(log, "idempotency key", scope.as_bytes()), request: app.fingerprint(log, "request", self.input.as_bytes()) })
+    }
+}
+
+/// What the viewer sees of a practice: as a coach where they are one, else as a coachee.
+pub async fn view(ctx: &Context<'_>, practice: PracticeId, at_least: Option<u64>) -> Result<View> {
+    let (app, person) = (app(ctx)?, viewer(ctx)?.person()?);
+    match app.view(person, practice, Portal::Coach, at_least).await {
+        Err(app::Error::NotFound) => app.view(person, practice, Portal::Coachee, at_least).await.map_err(error),
+        other => other.map_err(error),
+    }
+}

@@ -1,0 +1,187 @@
+//! A corpus of documents and bodies made to cost much (promise H1). Each is refused, on every transport it fits in, and
+//! the server goes on answering.
+
+use serde_json::{Value, json};
+
+use super::conversation::{GRAPHQL, Wire, answer, code, get, is_alive, post, raw};
+use super::toy;
+
+/// A document that is refused.
+struct Attack {
+    name: String,
+    document: String,
+}
+
+fn repeated(count: usize, part: impl Fn(usize) -> String) -> String {
+    (0..count).map(part).collect::<Vec<_>>().concat()
+}
+
+fn doubling(fragments: usize, spreads: usize) -> String {
+    let spread = |n: usize| format!("...F{} ", n + 1).repeat(spreads);
+    let multiplied = repeated(fragments, |n| format!(" fragment F{n} on Query {{ {} }}", spread(n)));
+    format!("{{ ...F0 }}{multiplied} fragment F{fragments} on Query {{ hello }}")
+}
+
+fn documents() -> Vec<Attack> {
+    let mut attacks = Vec::new();
+    let mut add = |name: String, document: String| attacks.push(Attack { name, document });
+    for levels in [65, 66, 100, 128, 500, 1_000, 2_000, 4_000, 8_000] {
+        for (bracket, open, close) in [("list", "[", "]"), ("object", "{a:", "}")] {
+            let value = format!("{}1{}", open.repeat(levels), close.repeat(levels));
+            add(format!("{levels} {bracket}s as an argument"), format!("{{ echo(text: {value}) }}"));
+            add(format!("{levels} {bracket}s never closed"), format!("{{ echo(text: {}", open.repeat(levels)));
+            add(format!("{levels} {bracket}s as a default"), format!("query ($a: Int = {value}) {{ hello }}"));
+            add(format!("{levels} {bracket}s in a directive"), format!("{{ hello @skip(if: {value}) }}"));
+        }
+        let types = format!("{}Int{}", "[".repeat(levels), "]".repeat(levels));
+        add(format!("{levels} lists in a type"), format!("query ($a: {types}) {{ hello }}"));
+        add(format!("{levels} selection sets"), "{ this ".repeat(levels) + "{ hello }" + &"}".repeat(levels));
+        add(format!("{levels} inline fragments"), "{ ... ".repeat(levels) + "{ hello }" + &"}".repeat(levels));
+        add(format!("{levels} parentheses"), format!("{{ echo{} }}", "(a: ".repeat(levels)));
+        add(format!("{levels} mixed"), format!("{{ echo(text: {}", "[{a:".repeat(levels)));
+        add(format!("{levels} braces"), "{".repeat(levels));
+    }
+    for fragments in [11, 12, 16, 20, 22, 30, 50, 100, 150] {
+        add(format!("{fragments} fragments doubling"), doubling(fragments, 2));
+    }
+    for spreads in [3, 4, 5, 6, 8] {
+        add(format!("10 fragments of {spreads} spreads"), doubling(10, spreads));
+    }
+    for length in [1, 2, 3, 10, 50, 150] {
+        let cycle = repeated(length, |n| format!(" fragment F{n} on Query {{ this {{ ...F{} }} }}", (n + 1) % length));
+        add(format!("a cycle of {length} fragments"), format!("{{ ...F0 }}{cycle}"));
+        let twice = cycle.replace("this {", "hello this {").replace(" } }", " } this { ...F0 } }");
+        add(format!("a doubled cycle of {length} fragments"), format!("{{ ...F0 }}{twice}"));
+        add(format!("an unused cycle of {length} fragments"), format!("{{ hello }}{cycle}"));
+    }
+    for count in [31, 32, 50, 100, 300, 600] {
+        let aliases = repeated(count, |n| format!("a{n}: hello "));
+        add(format!("{count} aliases"), format!("{{ {aliases} }}"));
+        add(format!("{count} aliases below"), format!("{{ this {{ {aliases} }} }}"));
+        add(format!("{count} aliases in a fragment"), format!("{{ ...F }} fragment F on Query {{ {aliases} }}"));
+        let counts = repeated(count, |n| format!("a{n}: count "));
+        add(format!("{count} mutations"), format!("mutation {{ {counts} }}"));
+    }
+    add("11 mutations".into(), format!("mutation {{ {} }}", repeated(11, |n| format!("a{n}: count "))));
+    add(
+        "11 mutations in fragments".into(),
+        format!("mutation {{ count ...F }} fragment F on Mutation {{ {} }}", repeated(10, |n| format!("a{n}: count "))),
+    );
+    for count in [51, 60, 100, 400, 900] {
+        add(format!("{count} directives"), format!("{{ hello {} }}", "@include(if: true) ".repeat(count.min(300))));
+        add(format!("{count} bare directives"), format!("{{ hello {} }}", "@a ".repeat(count)));
+        add(format!("{count} directives apart"), format!("{{ {} }}", "hello @a ".repeat(count)));
+    }
+    for count in [2_000, 2_500, 5_000, 8_000] {
+        add(format!("{count} fields"), format!("{{ {} }}", "a ".repeat(count)));
+        add(format!("{count} numbers"), format!("{{ numbers(deep: [{}]) }}", "1 ".repeat(count)));
+        add(
+            format!("{count} digits that look like one number"),
+            format!("{{ numbers(deep: [{}]) }}", "0".repeat(count)),
+        );
+        add(format!("{count} dollars"), "$".repeat(count));
+    }
+    for bytes in [16 * 1024, 20_000, 60_000, 200_000] {
+        add(format!("{bytes} spaces"), format!("{{ hello }}{}", " ".repeat(bytes)));
+        add(format!("a comment of {bytes}"), format!("{{ hello }} #{}", "c".repeat(bytes)));
+        add(format!("a string of {bytes}"), format!("{{ echo(text: \"{}\") }}", "s".repeat(bytes)));
+    }
+    for count in [2, 3, 10, 100] {
+        add(format!("{count} operations"), repeated(count, |n| format!("query Q{n} {{ hello }} ")));
+        add(format!("{count} subscriptions"), format!("subscription {{ {} }}", "endless { text } ".repeat(count)));
+    }
+    for broken in
+        ["\"", "\"\"\"", "{ echo(text: \"", "{ echo(text: \"\\", "{ echo(text: \"\"\"\\\"\"\"", "{ \u{0} }", "{ é }"]
+    {
+        add(format!("broken: {broken:?}"), broken.to_owned());
+    }
+    attacks
+}
+
+/// The bodies that are no request, whatever document is in them, and the status they get.
+fn bodies() -> Vec<(String, String, u16)> {
+    let mut bodies = Vec::new();
+    for levels in [65, 128, 1_000, 10_000, 100_000] {
+        for (bracket, open, close) in [("list", "[", "]"), ("object", "{\"a\":", "}")] {
+            if levels * open.len() > 200_000 {
+                continue;
+            }
+            let value = format!("{}1{}", open.repeat(levels), close.repeat(levels));
+            let around = |name: &str| format!(r#"{{"query":"{{ hello }}","{name}":{{"a":{value}}}}}"#);
+            bodies.push((format!("{levels} {bracket}s in variables"), around("variables"), 400));
+            bodies.push((format!("{levels} {bracket}s in extensions"), around("extensions"), 400));
+            bodies.push((format!("{levels} {bracket}s in what is ignored"), around("ignored"), 400));
+            bodies.push((format!("{levels} {bracket}s"), value, 400));
+            bodies.push((format!("{levels} {bracket}s without end"), open.repeat(levels), 400));
+        }
+    }
+    for count in [1, 2, 10, 1_000] {
+        let batch = vec![json!({ "query": "{ hello }" }); count];
+        bodies.push((format!("a batch of {count}"), json!(batch).to_string(), 400));
+    }
+    for bytes in [256 * 1024 + 1, 1024 * 1024] {
+        bodies.push((format!("{bytes} bytes"), format!("{{{}", " ".repeat(bytes - 1)), 413));
+    }
+    bodies
+}
+
+fn is_refused(told: &Value) -> bool {
+    told.get("data").is_none() && ["BAD_REQUEST", "QUERY_TOO_COMPLEX"].contains(&code(told))
+}
+
+#[tokio::test]
+async fn every_attack_is_refused_over_http_and_the_server_goes_on() {
+    let (server, toy) = toy::start().await;
+    let (documents, bodies) = (documents(), bodies());
+    assert!(documents.len() + bodies.len() >= 200, "{}", documents.len() + bodies.len());
+    for Attack { name, document } in documents {
+        let request = post(server, &json!({ "query": document })).header("accept", GRAPHQL);
+        let (status, told) = answer(request).await;
+        assert!((400..500).contains(&status) && is_refused(&told), "{name}: {status} {told}");
+        assert!(told.to_string().len() < 40_000, "{name}: a refusal is short");
+        // a longer one the client would not even send
+        if document.len() <= 16 * 1024 {
+            let (status, told) = answer(get(server, &[("query", &document)]).header("accept", GRAPHQL)).await;
+            assert!((400..500).contains(&status) && is_refused(&told), "{name} by GET: {status} {told}");
+        }
+    }
+    for (name, body, expected) in bodies {
+        let (status, told) = answer(raw(server, body)).await;
+        assert_eq!(status, expected, "{name}: {told}");
+        assert!(is_refused(&told), "{name}: {told}");
+    }
+    assert_eq!(toy.mutations.load(std::sync::atomic::Ordering::Relaxed), 0);
+    assert!(is_alive(server).await);
+}
+
+#[tokio::test]
+async fn every_attack_is_refused_on_one_socket_which_goes_on() {
+    let (server, _) = toy::start().await;
+    let mut wire = Wire::begun(server, None).await;
+    for Attack { name, document } in documents() {
+        wire.subscribe("attack", &document).await;
+        let told = wire.hear().await.unwrap_or_else(|code| panic!("{name}: closed with {code}"));
+        let code = &told["payload"][0]["extensions"]["code"];
+        assert!(told["type"] == "error" && (code == "BAD_REQUEST" || code == "QUERY_TOO_COMPLEX"), "{name}: {told}");
+    }
+    wire.subscribe("q", "{ hello }").await;
+    assert_eq!(wire.hear().await.unwrap()["payload"]["data"]["hello"], "world");
+    for (name, body, _) in bodies() {
+        let mut wire = Wire::begun(server, None).await;
+        let message = format!(r#"{{"type":"subscribe","id":"1","payload":{body}}}"#);
+        wire.send(tokio_tungstenite::tungstenite::Message::text(message)).await;
+        assert_eq!(wire.closed().await, 4400, "{name}");
+    }
+    assert!(is_alive(server).await);
+}
+
+#[tokio::test]
+async fn every_attack_is_refused_before_an_event_stream_begins() {
+    let (server, _) = toy::start().await;
+    for Attack { name, document } in documents() {
+        let request = post(server, &json!({ "query": document })).header("accept", "text/event-stream");
+        let (status, told) = answer(request).await;
+        assert!((400..500).contains(&status) && is_refused(&told), "{name}: {status} {told}");
+    }
+    assert!(is_alive(server).await);
+}

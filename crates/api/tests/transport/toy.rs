@@ -1,0 +1,257 @@
+//! A toy behind the transports: a schema whose resolvers do everything a transport must survive, and a gate that knows
+//! two people by their names.
+
+#![expect(clippy::unused_async, reason = "resolvers are asynchronous by the library's contract")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use api::http::patience::Patient;
+use api::http::{Bounds, Credentials, Gate, IdempotencyKey, Peer, Refused, Settings, router};
+use async_graphql::futures_util::{Stream, StreamExt, stream};
+use async_graphql::{
+    Context, Error, ErrorExtensions, InputValueError, InputValueResult, Object, Result, Scalar, ScalarType, Schema,
+    SimpleObject, Subscription, Value,
+};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// What the tests look at from outside.
+#[derive(Clone)]
+pub(crate) struct Toy {
+    /// Whose access has ended.
+    pub(crate) ended: Arc<watch::Sender<Vec<String>>>,
+    /// How many mutations have run.
+    pub(crate) mutations: Arc<AtomicUsize>,
+    /// How many `endless` or `flood` subscriptions run.
+    pub(crate) running: Arc<watch::Sender<usize>>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Viewer(Option<String>);
+
+impl Toy {
+    /// Waits until so many `endless` and `flood` subscriptions run, and fails when that never comes.
+    pub(crate) async fn runs(&self, count: usize) {
+        let mut running = self.running.subscribe();
+        let comes = tokio::time::timeout(Duration::from_mins(1), running.wait_for(|running| *running == count));
+        let found = *self.running.borrow();
+        assert!(comes.await.is_ok(), "{count} subscriptions never run; {found} did");
+    }
+}
+
+impl Gate for Toy {
+    type Viewer = Viewer;
+
+    async fn identify(&self, credentials: Credentials) -> Result<Viewer, Refused> {
+        match credentials.bearer.or(credentials.session_cookie).as_deref() {
+            None => Ok(Viewer(None)),
+            Some(name @ ("alice" | "bob")) => Ok(Viewer(Some(name.to_owned()))),
+            Some(_) => Err(Refused::new("UNAUTHENTICATED", "No such session.")),
+        }
+    }
+
+    fn ended(&self, viewer: &Viewer) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let (mut ended, viewer) = (self.ended.subscribe(), viewer.clone());
+        async move {
+            let _ = ended.wait_for(|ended| viewer.0.as_ref().is_some_and(|name| ended.contains(name))).await;
+        }
+    }
+
+    fn key(&self, viewer: &Viewer) -> Option<[u8; 16]> {
+        let name = viewer.0.as_ref()?;
+        Some([name.as_bytes()[0]; 16])
+    }
+
+    fn admit(&self, document: &str) -> Result<(), Refused> {
+        if document.contains("unwanted") { Err(Refused::new("FORBIDDEN", "Unwanted.")) } else { Ok(()) }
+    }
+}
+
+/// A number that is even.
+struct Even(i32);
+
+#[Scalar]
+impl ScalarType for Even {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        if let Value::Number(number) = &value
+            && number.as_i64().is_some_and(|number| number % 2 == 0)
+        {
+            return Ok(Self(2));
+        }
+        Err(InputValueError::expected_type(value))
+    }
+
+    fn to_value(&self) -> Value {
+        self.0.into()
+    }
+}
+
+pub(crate) struct Query;
+
+#[Object]
+impl Query {
+    async fn hello(&self) -> &'static str {
+        "world"
+    }
+
+    async fn viewer(&self, ctx: &Context<'_>) -> Result<Option<String>> {
+        Ok(ctx.data::<Viewer>()?.0.clone())
+    }
+
+    async fn key(&self, ctx: &Context<'_>) -> Result<Option<String>> {
+        Ok(ctx.data::<IdempotencyKey>()?.0.clone())
+    }
+
+    async fn this(&self) -> Self {
+        Self
+    }
+
+    async fn echo(&self, text: String) -> String {
+        text
+    }
+
+    async fn even(&self, number: Even) -> Even {
+        number
+    }
+
+    async fn numbers(&self, deep: Option<Vec<Vec<i32>>>) -> usize {
+        deep.map_or(0, |deep| deep.len())
+    }
+
+    async fn fails(&self) -> Result<Option<i32>> {
+        Err(Error::new_with_source(std::io::Error::other("inner text of the store")))
+    }
+
+    async fn fails_wholly(&self) -> Result<i32> {
+        Err(Error::new("inner text of the store"))
+    }
+
+    async fn refuses(&self) -> Result<Option<i32>> {
+        Err(Error::new("Not yours.").extend_with(|_, extensions| extensions.set("code", "FORBIDDEN")))
+    }
+
+    async fn panics(&self) -> Option<i32> {
+        broken()
+    }
+
+    async fn never(&self) -> i32 {
+        std::future::pending().await
+    }
+}
+
+pub(crate) struct Mutation;
+
+#[Object]
+impl Mutation {
+    async fn sign_in(&self, ctx: &Context<'_>) -> bool {
+        ctx.append_http_header("set-cookie", "__Host-session=alice; Path=/; Secure");
+        ctx.append_http_header("set-cookie", "__Host-browser=b; Path=/; Secure");
+        true
+    }
+
+    async fn count(&self, ctx: &Context<'_>) -> Result<usize> {
+        Ok(ctx.data::<Toy>()?.mutations.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+}
+
+fn broken() -> Option<i32> {
+    panic!("inner text of a panic")
+}
+
+#[derive(SimpleObject)]
+pub(crate) struct Item {
+    position: String,
+    text: String,
+}
+
+impl Item {
+    fn new(position: i32, text: impl Into<String>) -> Self {
+        Self { position: position.to_string(), text: text.into() }
+    }
+}
+
+/// Counts a subscription that runs, until it is dropped.
+struct Running(Toy);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.send_modify(|running| *running -= 1);
+    }
+}
+
+pub(crate) struct Live;
+
+#[Subscription]
+impl Live {
+    async fn items(&self, after: Option<String>, to: i32) -> impl Stream<Item = Item> {
+        let after = after.and_then(|after| after.parse().ok()).unwrap_or(0);
+        stream::iter((after + 1..=to).map(|n| Item::new(n, "an item")))
+    }
+
+    async fn endless(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Item> + use<>> {
+        let running = running(ctx)?;
+        Ok(stream::iter([Item::new(1, "the only item")]).chain(stream::pending()).inspect(move |_| {
+            let _held = &running;
+        }))
+    }
+
+    async fn flood(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Item> + use<>> {
+        let running = running(ctx)?;
+        Ok(stream::iter(1..).map(move |n| {
+            let _held = &running;
+            Item::new(n, "much text ".repeat(10_000))
+        }))
+    }
+
+    async fn panics(&self) -> impl Stream<Item = Item> {
+        stream::iter([1, 2]).map(|n| if n == 2 { panic!("inner text of a panic") } else { Item::new(n, "fine") })
+    }
+
+    async fn refused(&self) -> Result<impl Stream<Item = Item> + use<>> {
+        if true {
+            return Err(Error::new("Not yours.").extend_with(|_, extensions| extensions.set("code", "FORBIDDEN")));
+        }
+        Ok(stream::empty())
+    }
+}
+
+fn running(ctx: &Context<'_>) -> Result<Running> {
+    let toy = ctx.data::<Toy>()?.clone();
+    toy.running.send_modify(|running| *running += 1);
+    Ok(Running(toy))
+}
+
+/// Starts a toy server with these bounds on a free port of the loopback. It serves until its runtime ends.
+pub(crate) async fn start_on(address: &str, bounds: Bounds, origins: &[&str]) -> (SocketAddr, Toy) {
+    let toy = Toy {
+        ended: Arc::new(watch::Sender::new(Vec::new())),
+        mutations: Arc::default(),
+        running: Arc::new(watch::Sender::new(0)),
+    };
+    let patience = bounds.write;
+    let schema = Schema::build(Query, Mutation, Live).data(toy.clone()).disable_suggestions().finish();
+    let settings = Settings {
+        origins: origins.iter().map(|&origin| origin.to_owned()).collect(),
+        session_cookie: "__Host-session".to_owned(),
+        browser_cookie: "__Host-browser".to_owned(),
+        nonce: 7,
+        bounds,
+    };
+    let router = router(schema, toy.clone(), settings).into_make_service_with_connect_info::<Peer>();
+    let listener = TcpListener::bind(address).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let listener = Patient::new(listener, patience);
+    tokio::runtime::Handle::current().spawn(async move { axum::serve(listener, router).await });
+    (address, toy)
+}
+
+/// Starts a toy server with the product's bounds.
+pub(crate) async fn start() -> (SocketAddr, Toy) {
+    start_on("127.0.0.1:0", Bounds::default(), &[]).await
+}
+
+/// A time that nobody needs to wait for.
+pub(crate) const SOON: Duration = Duration::from_millis(200);

@@ -1,0 +1,471 @@
+//! Checkpoints: what a log was at a moment, signed, and kept also where the database is not (promises R1, R2).
+//!
+//! Every commit leaves work under [`REACTOR`]. The loop claims it, and for each log signs the tree that the head row says,
+//! after proving from the stored tree that it continues the newest checkpoint: the database's own, and the one that the
+//! [`Witness`] keeps outside. A tree that is smaller or of another history is never signed; it is logged as an error and
+//! tried again at the end of its lease, so that it stays heard. Order of writing: first outside, then the database, then
+//! the work is done. A crash in between repeats a checkpoint of the same tree, which says nothing new.
+
+use std::collections::HashMap;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::id::LogId;
+use store::checkpoint::{Checkpoint, Signer};
+use store::tree::{Frontier, Hash, Plan, Source, verify_consistency};
+use store::{SignedRoot, Snapshot};
+
+use crate::{App, Error, pause};
+
+/// Under which name commits leave the work of signing.
+pub const REACTOR: &str = "checkpoint";
+
+/// How long a claim of work holds: as long as signing a bounded number of logs could take. No round number of seconds,
+/// since work that was left again is told apart by its time.
+const LEASE_MICROS: i64 = 60_000_001;
+/// How many logs are claimed at a time.
+const LOGS_AT_ONCE: u32 = 64;
+/// The most bytes of a note, witnesses' signatures included.
+const NOTE_BYTES_MAX: u64 = 64 << 10;
+/// What every origin begins with.
+const ORIGIN: &str = "throughline/";
+
+/// A log's name in its checkpoints, for all time.
+pub fn origin(log: &str) -> String {
+    format!("{ORIGIN}{log}")
+}
+
+/// The log that an origin names, as text.
+pub fn log_of(origin: &str) -> Option<&str> {
+    origin.strip_prefix(ORIGIN)
+}
+
+/// The signed notes of a text that holds several, one after the other, as [`Folder`] writes them. One whose writing was
+/// cut short has no whole signature line and is left out.
+pub fn notes(text: &str) -> Vec<String> {
+    let mut notes = vec![String::new()];
+    for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+        if line.starts_with(ORIGIN) {
+            notes.push(String::new());
+        }
+        if let Some(note) = notes.last_mut() {
+            note.push_str(line);
+        }
+    }
+    notes.retain(|note| note.contains("\n\n— "));
+    notes
+}
+
+/// Keeps checkpoints outside the database. Its functions may block.
+pub trait Witness: Send + Sync + 'static {
+    /// Keeps a log's newest note, so that it survives a power loss.
+    fn keep(&self, log: LogId, note: &str) -> std::io::Result<()>;
+    /// The newest note that was kept of a log.
+    fn newest(&self, log: LogId) -> std::io::Result<Option<String>>;
+}
+
+/// A folder with a file for each log, the newest note last. What a crash left half written is cut off by the next one.
+#[derive(Debug, Clone)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// The folder, which is made when it is missing.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn open(path: impl Into<PathBuf>) -> std::io::Result<Self> {
+        let path = path.into();
+        std::fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+
+    /// Where a log's notes lie.
+    pub fn path(&self, log: LogId) -> PathBuf {
+        self.0.join(format!("{log}.notes"))
+    }
+
+    /// A file's end, long enough for a whole note, and where it begins.
+    fn end(file: &mut std::fs::File) -> std::io::Result<(u64, Vec<u8>)> {
+        let from = file.metadata()?.len().saturating_sub(2 * NOTE_BYTES_MAX);
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok((from, bytes))
+    }
+}
+
+impl Witness for Folder {
+    fn keep(&self, log: LogId, note: &str) -> std::io::Result<()> {
+        let path = self.path(log);
+        let new = !path.exists();
+        let mut file = std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let (from, end) = Self::end(&mut file)?;
+        let whole = end.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        let length = from + whole as u64;
+        file.set_len(length)?;
+        file.seek(SeekFrom::Start(length))?;
+        file.write_all(note.as_bytes())?;
+        file.sync_all()?;
+        if new { sync_directory(&self.0) } else { Ok(()) }
+    }
+
+    fn newest(&self, log: LogId) -> std::io::Result<Option<String>> {
+        let mut file = match std::fs::File::open(self.path(log)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let (_, end) = Self::end(&mut file)?;
+        Ok(notes(&String::from_utf8_lossy(&end)).pop())
+    }
+}
+
+/// Makes a new name in a directory durable; where directories cannot be synced, that is the system's own business.
+fn sync_directory(path: &Path) -> std::io::Result<()> {
+    if cfg!(unix) { std::fs::File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+/// What a round of signing did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Signing {
+    /// How many checkpoints were signed.
+    pub signed: u64,
+    /// The logs that were not, and why.
+    pub refused: Vec<Refused>,
+}
+
+/// A log that was not signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Which.
+    pub log: LogId,
+    /// Why, for people who run the service.
+    pub why: String,
+}
+
+/// That an event is in the log: what its holder needs beside the event's record, to check it offline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// The leaf's place in the tree, from 0.
+    pub leaf_index: u64,
+    /// How many leaves the tree of the checkpoint has.
+    pub size: u64,
+    /// The hash of the event's record.
+    pub leaf: Hash,
+    /// The hashes beside the way from the leaf to the root, nearest first (RFC 6962, section 2.1.1).
+    pub hashes: Vec<Hash>,
+    /// The checkpoint, signed.
+    pub note: String,
+}
+
+/// Why a log is not signed now.
+enum Unsigned {
+    /// Something is wrong with it.
+    Refused(String),
+    /// It could not be looked at.
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for Unsigned {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// A tree that the next one must continue.
+struct Anchor {
+    size: u64,
+    root: Hash,
+    said_by: &'static str,
+}
+
+impl App {
+    /// Signs a checkpoint of each log in which something changed since the last. Without a signer nothing is done.
+    ///
+    /// # Errors
+    /// The store's. A log that may not be signed is no error here: see [`Signing::refused`].
+    pub async fn sign_checkpoints(&self, witness: Option<&Arc<dyn Witness>>) -> Result<Signing, Error> {
+        let mut signing = Signing::default();
+        let Some(signer) = &self.inner.signer else { return Ok(signing) };
+        loop {
+            let now = self.clock().now().0;
+            let claimed = self.inner.store.claim_work(now, now.saturating_add(LEASE_MICROS), LOGS_AT_ONCE).await?;
+            if claimed.is_empty() {
+                return Ok(signing);
+            }
+            let ids: Vec<store::Id> =
+                claimed.iter().filter(|work| work.reactor == REACTOR).map(|work| work.log).collect();
+            let mut snapshot = self.inner.store.snapshot().await?;
+            let heads = snapshot.heads_of(&ids).await?;
+            snapshot.close().await?;
+            let (mut roots, mut done) = (Vec::new(), Vec::new());
+            for work in claimed.iter().filter(|work| work.reactor == REACTOR) {
+                let head = heads.iter().find(|head| head.log == work.log);
+                let log = head.and_then(|head| LogId::of(&head.kind, uuid::Uuid::from_bytes(head.log)));
+                // Work of a log that was deleted is over.
+                let Some(log) = log else {
+                    done.push(work);
+                    continue;
+                };
+                match self.sign(signer, log, now, witness).await {
+                    Ok(root) => {
+                        roots.extend(root);
+                        done.push(work);
+                    }
+                    Err(Unsigned::Refused(why)) => {
+                        tracing::error!(%log, why, "this log is not signed: run verify, and keep the database as it is");
+                        signing.refused.push(Refused { log, why });
+                    }
+                    Err(Unsigned::Failed(error)) => return Err(error),
+                }
+            }
+            self.keep_signed(&roots).await?;
+            signing.signed += roots.len() as u64;
+            for work in done {
+                self.inner.store.work_done(work).await?;
+            }
+        }
+    }
+
+    async fn keep_signed(&self, roots: &[SignedRoot]) -> Result<(), Error> {
+        if roots.is_empty() {
+            return Ok(());
+        }
+        let mut batch = self.inner.store.batch().await?;
+        batch.put_checkpoints(roots).await?;
+        Ok(batch.commit().await?)
+    }
+
+    /// Signs one log and hands the note to the witness; `None` where the newest checkpoint says it all.
+    async fn sign(
+        &self,
+        signer: &Signer,
+        log: LogId,
+        now: i64,
+        witness: Option<&Arc<dyn Witness>>,
+    ) -> Result<Option<SignedRoot>, Unsigned> {
+        let id = log.uuid().into_bytes();
+        let mut snapshot = self.inner.store.snapshot().await?;
+        let Some(head) = snapshot.head(id).await? else { return Ok(None) };
+        let last = snapshot.checkpoint(id).await?;
+        let refused = |why: String| Err(Unsigned::Refused(why));
+        let frontier = match Frontier::decode(&head.frontier) {
+            Ok(frontier) if frontier.size() == head.seq => frontier,
+            Ok(_) | Err(_) => return refused("its head row's tree is not of the head's size".to_owned()),
+        };
+        let outside = newest(witness, log).await?;
+        let mut anchors = Vec::new();
+        if let Some(last) = &last {
+            match anchor(signer, log, &last.note, "the database's checkpoint") {
+                Ok(Some(anchor)) => anchors.push(anchor),
+                // Signed by a key of before: what the row says is all that is known.
+                Ok(None) => {
+                    anchors.push(Anchor { size: last.seq, root: last.root, said_by: "the database's checkpoint" })
+                }
+                Err(why) => return refused(why),
+            }
+        }
+        if let Some(note) = &outside {
+            match anchor(signer, log, note, "the checkpoint kept outside") {
+                Ok(Some(anchor)) => anchors.push(anchor),
+                Ok(None) => {
+                    tracing::warn!(%log, "the checkpoint kept outside was signed by another key; it is passed over")
+                }
+                Err(why) => return refused(why),
+            }
+        }
+        for anchor in &anchors {
+            if let Err(why) = continues(&mut snapshot, id, anchor, &frontier).await? {
+                return refused(why);
+            }
+        }
+        snapshot.close().await?;
+        if let Some(last) = last.filter(|last| last.seq == head.seq) {
+            if outside.is_none() {
+                keep(witness, log, &last.note).await?;
+            }
+            return Ok(None);
+        }
+        let (size, root) = (head.seq, frontier.root());
+        let checkpoint =
+            Checkpoint { origin: origin(&log.to_string()), size, root, extensions: vec![format!("time {now}")] };
+        let note = signer.sign(&checkpoint).map_err(Error::internal)?;
+        keep(witness, log, &note).await?;
+        Ok(Some(SignedRoot { log: id, seq: size, root, note, at: now }))
+    }
+
+    /// Signs whenever something changed, and once more when the app is asked to stop. Without a signer nothing starts.
+    pub fn start_checkpoints(&self, every: Duration, witness: Option<Arc<dyn Witness>>) {
+        if self.inner.signer.is_none() {
+            tracing::info!("no key to sign checkpoints with: none are signed");
+            return;
+        }
+        let app = self.clone();
+        let mut stopping = self.tasks().stopping();
+        self.tasks().start("checkpoints", async move {
+            loop {
+                let goes_on = pause(&mut stopping, every).await;
+                if let Err(error) = app.sign_checkpoints(witness.as_ref()).await {
+                    tracing::warn!(?error, "checkpoints could not be signed; the next round tries again");
+                }
+                if !goes_on {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// A log's newest checkpoint, if it has one. Whoever asks was found to be allowed to.
+    pub async fn audit_head(&self, log: LogId) -> Result<Option<SignedRoot>, Error> {
+        let mut snapshot = self.inner.store.snapshot().await?;
+        let newest = snapshot.checkpoint(log.uuid().into_bytes()).await?;
+        snapshot.close().await?;
+        Ok(newest)
+    }
+
+    /// The proof that event `seq` (from 1) is in the log that the newest checkpoint signs; `None` where no checkpoint
+    /// covers it yet, or there is no such event.
+    pub async fn inclusion(&self, log: LogId, seq: u64) -> Result<Option<Proof>, Error> {
+        let id = log.uuid().into_bytes();
+        let mut snapshot = self.inner.store.snapshot().await?;
+        let newest = snapshot.checkpoint(id).await?.filter(|newest| (1..=newest.seq).contains(&seq));
+        let Some(newest) = newest else { return Ok(None) };
+        let plan = Plan::inclusion(seq - 1, newest.seq).map_err(Error::internal)?;
+        let leaf = snapshot
+            .leaves(id, seq - 1, 1)
+            .await?
+            .pop()
+            .ok_or_else(|| Error::internal(format!("{log} lacks event {seq}")))?;
+        let hashes = plan.prove(&load(&mut snapshot, id, &plan).await?).map_err(Error::internal)?;
+        snapshot.close().await?;
+        Ok(Some(Proof { leaf_index: seq - 1, size: newest.seq, leaf, hashes, note: newest.note }))
+    }
+
+    /// The proof that the log of `to` events continues that of `from` events (RFC 6962, section 2.1.2).
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] unless `from` ≤ `to` ≤ the log's length; [`Error::NotFound`] where there is no log.
+    pub async fn consistency(&self, log: LogId, from: u64, to: u64) -> Result<Vec<Hash>, Error> {
+        let id = log.uuid().into_bytes();
+        let mut snapshot = self.inner.store.snapshot().await?;
+        let head = snapshot.head(id).await?.ok_or(Error::NotFound)?;
+        if from > to || to > head.seq {
+            return Err(Error::BadRequest(format!(
+                "a proof goes from a smaller tree to a larger one of at most {} events",
+                head.seq
+            )));
+        }
+        let plan = Plan::consistency(from, to).map_err(Error::internal)?;
+        let hashes = plan.prove(&load(&mut snapshot, id, &plan).await?).map_err(Error::internal)?;
+        snapshot.close().await?;
+        Ok(hashes)
+    }
+}
+
+/// What a note says, where this signer signed it; `None` where another key did; an error where it was changed.
+fn anchor(signer: &Signer, log: LogId, note: &str, said_by: &'static str) -> Result<Option<Anchor>, String> {
+    match signer.verifier().verify(note) {
+        Ok(checkpoint) if checkpoint.origin == origin(&log.to_string()) => {
+            Ok(Some(Anchor { size: checkpoint.size, root: checkpoint.root, said_by }))
+        }
+        Ok(_) => Err(format!("{said_by} is another log's")),
+        Err(store::checkpoint::Error::Unsigned(_)) => Ok(None),
+        Err(error) => Err(format!("{said_by}: {error}")),
+    }
+}
+
+/// Whether a tree continues an earlier one, or why not.
+async fn continues(
+    snapshot: &mut Snapshot,
+    log: store::Id,
+    earlier: &Anchor,
+    tree: &Frontier,
+) -> Result<Result<(), String>, store::Error> {
+    let Anchor { size, root, said_by } = earlier;
+    let Ok(plan) = Plan::consistency(*size, tree.size()) else {
+        return Ok(Err(format!("it is shorter than {said_by} says: {} events of {size}", tree.size())));
+    };
+    let nodes = load(snapshot, log, &plan).await?;
+    let proved =
+        plan.prove(&nodes).and_then(|proof| verify_consistency(*size, root, tree.size(), &tree.root(), &proof));
+    Ok(proved.map_err(|error| format!("it does not continue {said_by} of {size} events: {error}")))
+}
+
+/// The nodes of a plan.
+struct Loaded(HashMap<(u8, u64), Hash>);
+
+impl Source for Loaded {
+    fn node(&self, level: u8, position: u64) -> Option<Hash> {
+        self.0.get(&(level, position)).copied()
+    }
+}
+
+/// Loads what a plan names: at most 4096 kept nodes and 510 leaves for a million events.
+async fn load(snapshot: &mut Snapshot, log: store::Id, plan: &Plan) -> Result<Loaded, store::Error> {
+    let mut loaded = HashMap::new();
+    for nodes in plan.nodes() {
+        let (from, count) = (nodes.positions.start, nodes.positions.end - nodes.positions.start);
+        let limit = u32::try_from(count).unwrap_or(u32::MAX);
+        let hashes = match nodes.level {
+            0 => snapshot.leaves(log, from, limit).await?,
+            level => snapshot.nodes(log, level, from, limit).await?,
+        };
+        loaded.extend(nodes.positions.zip(hashes).map(|(position, hash)| ((nodes.level, position), hash)));
+    }
+    Ok(Loaded(loaded))
+}
+
+/// The witness's newest note of a log.
+async fn newest(witness: Option<&Arc<dyn Witness>>, log: LogId) -> Result<Option<String>, Unsigned> {
+    let Some(witness) = witness.cloned() else { return Ok(None) };
+    outside(move || witness.newest(log)).await
+}
+
+/// Hands a note to the witness.
+async fn keep(witness: Option<&Arc<dyn Witness>>, log: LogId, note: &str) -> Result<(), Unsigned> {
+    let Some(witness) = witness.cloned() else { return Ok(()) };
+    let note = note.to_owned();
+    outside(move || witness.keep(log, &note)).await
+}
+
+/// Runs what may block where it blocks nobody.
+async fn outside<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T, Unsigned> {
+    let ended = tokio::task::spawn_blocking(work).await.map_err(Error::internal)?;
+    ended.map_err(|error| Unsigned::Refused(format!("checkpoints cannot be kept outside the database: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::id::{Id as _, PracticeId};
+
+    use super::*;
+
+    fn note(size: u32) -> String {
+        format!("throughline/practice_1\n{size}\nCQkJ\ntime 1\n\n— key AAAA\n")
+    }
+
+    #[test]
+    fn a_folder_keeps_every_note_and_forgets_what_was_cut_short() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = Folder::open(directory.path().join("notes")).unwrap();
+        let log = LogId::Practice(PracticeId::of(uuid::Uuid::from_u128(1)));
+        assert_eq!(folder.newest(log).unwrap(), None);
+        let mut written = String::new();
+        for size in 1..=300 {
+            folder.keep(log, &note(size)).unwrap();
+            written.push_str(&note(size));
+        }
+        assert_eq!(folder.newest(log).unwrap(), Some(note(300)));
+        for cut in 1..note(301).len() {
+            let cut = &note(301)[..note(301).floor_char_boundary(cut)];
+            std::fs::write(folder.path(log), format!("{written}{cut}")).unwrap();
+            assert_eq!(folder.newest(log).unwrap(), Some(note(300)), "{cut}");
+            folder.keep(log, &note(302)).unwrap();
+            assert_eq!(folder.newest(log).unwrap(), Some(note(302)), "{cut}");
+            let all = notes(&std::fs::read_to_string(folder.path(log)).unwrap());
+            assert_eq!((all.len(), &all[299]), (301, &note(300)), "{cut}");
+        }
+    }
+}

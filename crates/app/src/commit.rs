@@ -1,0 +1,401 @@
+//! The committer: many commands, one transaction.
+//!
+//! A lane takes every command that has arrived, up to its bounds, without waiting for more. One transaction serves them
+//! all: the heads of their logs are locked in one statement; the batch is rehearsed (decided without effect, noting
+//! which rows and keys were asked for, which are then loaded in bulk) until nothing is missing; then it is decided for
+//! good, in order, and each decision's events are sealed and folded at once, so that the next command sees them; then
+//! everything is written with a handful of statements and committed. Only then is anybody answered.
+//!
+//! Why a crash anywhere is safe: nothing is written before the one commit, and nothing is answered before it returned.
+//! What is kept in memory between batches is a cache of rows under the locked heads; it is dropped whenever a batch does
+//! not end in a commit that is known to have happened, and whenever the head is not the one it was left with.
+//!
+//! When a batch fails: if the commit was not sent, or lost to somebody else, its commands are tried again one by one; if
+//! the commit's outcome is unknown, the log is asked which commands it holds. A failed sync ends writing for good.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use domain::decide::{Missing, Stop};
+use domain::id::{CommandId, Id as _, LogId};
+use domain::value::Time;
+use domain::{Actor, Decide, Table};
+use store::{Batch, Wait};
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::batch::Working;
+use crate::record::Through;
+use crate::{Error, Inner};
+
+/// How many commands, events and bytes one transaction takes.
+const COMMANDS_MAX: usize = 256;
+/// See [`COMMANDS_MAX`].
+pub(crate) const EVENTS_MAX: usize = 2_000;
+/// See [`COMMANDS_MAX`].
+pub(crate) const BYTES_MAX: usize = 4 << 20;
+
+/// Who does what, when, through what: all that a command needs beside itself.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The log that the command is sent to.
+    pub log: LogId,
+    /// Who acts.
+    pub actor: Actor,
+    /// Through what.
+    pub through: Through,
+    /// The time of the request; a log's time never runs backwards, so the event's may be later.
+    pub now: Time,
+    /// The command's id: reactions and repeats derive theirs.
+    pub command: CommandId,
+    /// What makes a repeat have no second effect.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// An idempotency key with its scope, and the request that it came with, both hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Of key, actor and response path.
+    pub key: [u8; 32],
+    /// Of the request's input.
+    pub request: [u8; 32],
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// The log's position since.
+    pub position: u64,
+    /// What the answer shows.
+    pub thing: Uuid,
+    /// Whether this request was done before.
+    pub repeated: bool,
+}
+
+/// A command on its way.
+pub(crate) struct Job {
+    pub request: Request,
+    pub decide: Arc<dyn Decide>,
+    pub logs: Vec<LogId>,
+    pub reply: Option<oneshot::Sender<Result<Done, Error>>>,
+}
+
+impl Job {
+    pub fn new(request: Request, decide: Arc<dyn Decide>, reply: oneshot::Sender<Result<Done, Error>>) -> Self {
+        let mut logs = vec![request.log];
+        logs.extend(decide.others());
+        Self { request, decide, logs, reply: Some(reply) }
+    }
+
+    fn answer(&mut self, answer: Result<Done, Error>) {
+        if let Some(reply) = self.reply.take() {
+            // Whoever asked may be gone; what was done stays done.
+            let _ = reply.send(answer);
+        }
+    }
+}
+
+/// A lane's loop: it ends when nobody can send to it any more and all that was sent is answered.
+pub(crate) async fn lane(inner: Arc<Inner>, mut jobs: mpsc::Receiver<Job>) {
+    let mut cache = Cache::default();
+    let mut waiting: Vec<Job> = Vec::new();
+    loop {
+        let mut batch = std::mem::take(&mut waiting);
+        if batch.is_empty() {
+            match jobs.recv().await {
+                Some(job) => batch.push(job),
+                None => return,
+            }
+        }
+        while batch.len() < COMMANDS_MAX {
+            match jobs.try_recv() {
+                Ok(job) => batch.push(job),
+                Err(mpsc::error::TryRecvError::Empty | mpsc::error::TryRecvError::Disconnected) => break,
+            }
+        }
+        waiting = round(&inner, &mut cache, batch).await;
+    }
+}
+
+/// One round: the whole batch in one transaction; then, alone, what waited for a lock or shared a failure. Gives what
+/// did not fit.
+async fn round(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>) -> Vec<Job> {
+    let jobs = match admitted(inner, jobs) {
+        Some(jobs) => jobs,
+        None => return Vec::new(),
+    };
+    let alone = jobs.len() == 1;
+    let wait = if alone { Wait::Block } else { Wait::Skip };
+    let ended = attempt(inner, cache, jobs, wait).await;
+    let mut left = ended.left_over;
+    for mut job in ended.again {
+        if alone && ended.failed {
+            job.answer(Err(Error::Unavailable));
+            continue;
+        }
+        let ended = attempt(inner, cache, vec![job], Wait::Block).await;
+        left.extend(ended.left_over);
+        for mut job in ended.again {
+            job.answer(Err(Error::Unavailable));
+        }
+    }
+    left
+}
+
+/// After a failed sync no write is accepted.
+fn admitted(inner: &Inner, jobs: Vec<Job>) -> Option<Vec<Job>> {
+    if !inner.stopped_writing.load(Ordering::Acquire) {
+        return Some(jobs);
+    }
+    for mut job in jobs {
+        job.answer(Err(Error::Unavailable));
+    }
+    None
+}
+
+/// How an attempt ended.
+#[derive(Default)]
+struct Ended {
+    /// To be tried once more, each alone.
+    again: Vec<Job>,
+    /// Not looked at yet: the transaction was full.
+    left_over: Vec<Job>,
+    /// Whether the transaction failed.
+    failed: bool,
+}
+
+async fn attempt(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: Wait) -> Ended {
+    let logs: BTreeSet<LogId> = jobs.iter().flat_map(|job| job.logs.iter().copied()).collect();
+    let mut batch = match inner.store.batch().await {
+        Ok(batch) => batch,
+        Err(error) => return failed(inner, error, jobs),
+    };
+    let mut working = match Working::begin(inner, cache, &mut batch, &logs, wait).await {
+        Ok(working) => working,
+        Err(error) => {
+            cache.forget(&logs);
+            return failed(inner, error, jobs);
+        }
+    };
+    let (jobs, again): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.logs.iter().all(|log| working.has(*log)));
+    let outcome = working.decide_all(&mut batch, &jobs).await;
+    let (answers, full_at) = match outcome {
+        Ok(decided) => decided,
+        Err(error) => {
+            cache.forget(&logs);
+            return Ended { again: jobs.into_iter().chain(again).collect(), failed: true, ..note(inner, &error) };
+        }
+    };
+    let written = working.write(&mut batch).await;
+    let committed = match written {
+        Ok(true) => batch.commit().await,
+        Ok(false) => batch.rollback().await,
+        Err(error) => Err(error),
+    };
+    match committed {
+        Ok(()) => {
+            let appended = working.keep(cache);
+            inner.hub.publish(&appended);
+            ring(inner, &appended);
+            answer_all(jobs, answers, full_at, again)
+        }
+        Err(error) => {
+            drop(working);
+            cache.forget(&logs);
+            if let store::Error::Unknown(_) = &error {
+                return look_up(inner, jobs, answers, again).await;
+            }
+            let all = jobs.into_iter().chain(again).collect();
+            failed(inner, error, all)
+        }
+    }
+}
+
+fn answer_all(jobs: Vec<Job>, answers: Vec<Result<Done, Error>>, full_at: Option<usize>, again: Vec<Job>) -> Ended {
+    let mut ended = Ended { again, ..Ended::default() };
+    let full_at = full_at.unwrap_or(jobs.len());
+    let mut answers = answers.into_iter();
+    for (place, mut job) in jobs.into_iter().enumerate() {
+        match answers.next() {
+            Some(answer) if place < full_at => job.answer(answer),
+            Some(_) | None => ended.left_over.push(job),
+        }
+    }
+    ended
+}
+
+fn note(inner: &Inner, error: &store::Error) -> Ended {
+    if error.ends_writing() && !matches!(error, store::Error::Full(_)) {
+        tracing::error!(%error, "a write or sync failed: this process accepts no more writes");
+        inner.stopped_writing.store(true, Ordering::Release);
+    }
+    Ended::default()
+}
+
+/// The transaction did not happen: its commands are tried again one by one, unless that cannot help.
+fn failed(inner: &Inner, error: store::Error, jobs: Vec<Job>) -> Ended {
+    let ended = note(inner, &error);
+    tracing::warn!(%error, commands = jobs.len(), "a batch failed");
+    if error.may_be_retried() {
+        return Ended { again: jobs, failed: true, ..ended };
+    }
+    let answer = Error::from(error);
+    for mut job in jobs {
+        job.answer(Err(answer.clone()));
+    }
+    Ended { failed: true, ..ended }
+}
+
+/// Nobody knows whether the commit happened: the logs are asked which of the commands they hold. A command that is
+/// there was done; one that is not was not, for its log's head was locked by nobody else meanwhile.
+async fn look_up(inner: &Arc<Inner>, jobs: Vec<Job>, answers: Vec<Result<Done, Error>>, again: Vec<Job>) -> Ended {
+    let mut ended = Ended { again, failed: true, ..Ended::default() };
+    for (mut job, answer) in jobs.into_iter().zip(answers) {
+        let Ok(done) = answer else {
+            job.answer(answer);
+            continue;
+        };
+        match was_written(inner, job.request.log, done.position, job.request.command).await {
+            Ok(true) => job.answer(Ok(done)),
+            Ok(false) => ended.again.push(job),
+            Err(_) => job.answer(Err(Error::Unavailable)),
+        }
+    }
+    ended
+}
+
+async fn was_written(inner: &Inner, log: LogId, position: u64, command: CommandId) -> Result<bool, Error> {
+    let mut snapshot = inner.store.snapshot().await?;
+    let event = snapshot.event(log.uuid().into_bytes(), position).await?;
+    Ok(event.is_some_and(|event| event.command == command.uuid().into_bytes()))
+}
+
+/// Tells other nodes, after the commit and beside it.
+fn ring(inner: &Arc<Inner>, appended: &[Arc<store::Event>]) {
+    if inner.store.database() == store::Database::Sqlite || appended.is_empty() {
+        return;
+    }
+    let mut news: BTreeMap<store::Id, u64> = BTreeMap::new();
+    for event in appended {
+        news.insert(event.log, event.seq);
+    }
+    let store = inner.store.clone();
+    inner.tasks.start("ring", async move {
+        let news: Vec<_> = news.into_iter().collect();
+        if let Err(error) = store.ring(&news).await {
+            tracing::warn!(%error, "other nodes could not be told; their poll will notice");
+        }
+    });
+}
+
+/// The rows and keys of logs between batches, bounded by bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    pub(crate) logs: HashMap<LogId, crate::batch::Log>,
+    turn: u64,
+}
+
+impl Cache {
+    /// The log as it was left, if it was left with this head.
+    pub fn take(&mut self, log: LogId, head: &store::Head) -> Option<crate::batch::Log> {
+        self.logs.remove(&log).filter(|kept| kept.head.seq == head.seq && kept.head.frontier == head.frontier && kept.head.folded == head.folded)
+    }
+
+    /// Keeps logs for the next batch; those unused for longest go first.
+    pub fn keep(&mut self, logs: impl IntoIterator<Item = crate::batch::Log>, bytes_max: usize) {
+        self.turn += 1;
+        for mut log in logs {
+            log.turn = self.turn;
+            self.logs.insert(log.id, log);
+        }
+        let mut bytes: usize = self.logs.values().map(crate::batch::Log::bytes).sum();
+        if bytes <= bytes_max {
+            return;
+        }
+        let mut by_age: Vec<(u64, LogId)> = self.logs.values().map(|log| (log.turn, log.id)).collect();
+        by_age.sort_unstable();
+        for (_, id) in by_age {
+            if bytes <= bytes_max / 2 {
+                break;
+            }
+            bytes -= self.logs.remove(&id).map_or(0, |log| log.bytes());
+        }
+    }
+
+    /// Drops what is known of these logs.
+    pub fn forget(&mut self, logs: &BTreeSet<LogId>) {
+        for log in logs {
+            self.logs.remove(log);
+        }
+    }
+}
+
+/// What has to be loaded, sorted by where it lies.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    pub rows: BTreeMap<Table, BTreeSet<(LogId, Uuid)>>,
+    pub keys: BTreeMap<LogId, BTreeSet<crate::keys::Whose>>,
+}
+
+impl Wanted {
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.keys.is_empty()
+    }
+    pub fn extend(&mut self, other: Self) {
+        for (table, keys) in other.rows {
+            self.rows.entry(table).or_default().extend(keys);
+        }
+        for (log, keys) in other.keys {
+            self.keys.entry(log).or_default().extend(keys);
+        }
+    }
+    pub fn row(&mut self, log: LogId, table: Table, id: Uuid) {
+        self.rows.entry(table).or_default().insert((log, id));
+    }
+    pub fn key(&mut self, log: LogId, whose: crate::keys::Whose) {
+        self.keys.entry(log).or_default().insert(whose);
+    }
+    pub fn missing(&mut self, missing: Missing) {
+        match missing {
+            Missing::Row(log, table, id) => self.row(log, table, id),
+            Missing::Key(log, subject, owner) => self.key(log, (subject, owner)),
+        }
+    }
+}
+
+/// A stop as an error.
+pub(crate) fn stopped(stop: Stop) -> Error {
+    match stop {
+        Stop::Refused(refusal) => Error::Refused(refusal),
+        Stop::Forbidden => Error::Forbidden,
+        Stop::NotFound => Error::NotFound,
+        Stop::Unauthenticated => Error::Unauthenticated,
+        Stop::Again => Error::Again,
+        Stop::NotLoaded => Error::internal("a decision never had all that it asked for"),
+        Stop::Broken => Error::internal("a stored text does not open"),
+    }
+}
+
+/// Loads what is wanted, in bulk.
+pub(crate) async fn load(inner: &Inner, batch: &mut Batch, logs: &mut BTreeMap<LogId, crate::batch::Log>, wanted: Wanted) -> Result<(), store::Error> {
+    let senseless = |error: Error| store::Error::Malformed(format!("{error:?}"));
+    for (table, keys) in wanted.rows {
+        let physical = inner.tables.physical(table).map_err(senseless)?;
+        let asked: Vec<(store::Id, store::Id)> = keys.iter().map(|(log, id)| (log.uuid().into_bytes(), id.into_bytes())).collect();
+        let found = batch.load(physical, &asked).await?;
+        let found: HashMap<(store::Id, store::Id), Vec<u8>> = found.into_iter().map(|(log, id, document)| ((log, id), document)).collect();
+        for (log, id) in keys {
+            let document = found.get(&(log.uuid().into_bytes(), id.into_bytes()));
+            let Some(known) = logs.get_mut(&log) else { continue };
+            known.rows.load(table, id, document.map(Vec::as_slice)).map_err(|error| store::Error::Malformed(error.to_string()))?;
+        }
+    }
+    for (log, whose) in wanted.keys {
+        let Some(known) = logs.get_mut(&log) else { continue };
+        let asked = known.keys.missing(whose);
+        let found = batch.keys(&asked).await?;
+        known.keys.load(&asked, found).map_err(senseless)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! The fold engine: one way from events to rows, for live commits, catching up, rebuilding and checking.
+//!
+//! A fold is run dry to learn which rows it touches, these are loaded in bulk, and it is run for good. A live commit is
+//! the case in which the events are the command's own; catching up and rebuilding read them from the log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::fold::When;
+use domain::id::{Id as _, LogId};
+use domain::row::Noted;
+use domain::{Event, Rows, Table};
+use store::Batch;
+
+use crate::commit::{EVENTS_MAX, Wanted};
+use crate::keys::LogKeys;
+use crate::record::{self, Texts};
+use crate::tables::{self, Folded, Projection};
+use crate::{App, Error, Inner};
+
+/// The keys of rows that an event's fold touches.
+pub fn notes(event: &Event, when: &When) -> Vec<Noted> {
+    let mut rows = Rows::noting();
+    event.fold(when, &mut rows);
+    rows.take_noted()
+}
+
+/// An event of the log, with what a fold needs opened; `None` where its subject was forgotten.
+pub(crate) fn ready(stored: &store::Event, keys: &LogKeys) -> Result<Option<(When, Event)>, Error> {
+    let mut happened = record::decode(&stored.record)?;
+    let mut texts = false;
+    happened.event.secrets(&mut |secret, _| texts |= secret.plain_in_rows() && secret.sealed().is_some());
+    let when = happened.when;
+    if texts {
+        let keys = keys.get((when.subject, when.owner)).ok_or_else(|| Error::internal("a key was not loaded"))?;
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        record::open(&mut happened.event, when.log, keys, Texts::Personal)?;
+    }
+    Ok(Some((when, happened.event)))
+}
+
+/// The keys that these events' texts need.
+pub(crate) fn whose(events: &[store::Event]) -> BTreeSet<crate::keys::Whose> {
+    let person = |owner: store::Id| domain::id::PersonId::of(uuid::Uuid::from_bytes(owner));
+    events.iter().map(|event| (domain::id::Subject::of(uuid::Uuid::from_bytes(event.subject)), event.owner.map(person))).collect()
+}
+
+/// Folds the tail of a log into those projections that have not come so far, under the head's lock, in chunks.
+pub(crate) async fn catch_up(inner: &Inner, batch: &mut Batch, log: LogId, seq: u64, folded: &mut Folded) -> Result<(), store::Error> {
+    loop {
+        let behind = folded.behind(&inner.tables, seq);
+        let Some(from) = behind.iter().map(|projection| folded.of(projection.fingerprint)).min() else { return Ok(()) };
+        // Those that are furthest behind first, up to where the next ones begin.
+        let group: Vec<&Projection> = behind.iter().copied().filter(|projection| folded.of(projection.fingerprint) == from).collect();
+        let until = behind.iter().map(|projection| folded.of(projection.fingerprint)).filter(|at| *at > from).min().unwrap_or(seq);
+        let limit = u32::try_from((until - from).min(EVENTS_MAX as u64)).unwrap_or(u32::MAX);
+        let events = batch.events(log.uuid().into_bytes(), from, limit).await?;
+        let Some(last) = events.last().map(|event| event.seq) else {
+            return Err(store::Error::Malformed(format!("{log} ends before its head says")));
+        };
+        fold_chunk(inner, batch, log, &events, &group).await?;
+        for projection in group {
+            folded.set(projection.fingerprint, last);
+        }
+    }
+}
+
+async fn fold_chunk(inner: &Inner, batch: &mut Batch, log: LogId, events: &[store::Event], group: &[&Projection]) -> Result<(), store::Error> {
+    let malformed = |error: Error| store::Error::Malformed(format!("{error:?}"));
+    let mine: BTreeSet<Table> = group.iter().flat_map(|projection| projection.tables.iter().copied()).collect();
+    let mut keys = LogKeys::new(&inner.root, log);
+    let asked = keys.missing(whose(events));
+    let found = batch.keys(&asked).await?;
+    keys.load(&asked, found).map_err(malformed)?;
+    let mut ready_events = Vec::with_capacity(events.len());
+    let mut wanted = Wanted::default();
+    for stored in events {
+        let Some((when, event)) = ready(stored, &keys).map_err(malformed)? else { continue };
+        for noted in notes(&event, &when).into_iter().filter(|noted| noted.load && mine.contains(&noted.table)) {
+            wanted.row(log, noted.table, noted.id);
+        }
+        ready_events.push((when, event));
+    }
+    let mut rows = Rows::default();
+    for (table, wanted) in wanted.rows {
+        let physical = inner.tables.physical(table).map_err(malformed)?;
+        let asked: Vec<(store::Id, store::Id)> = wanted.iter().map(|(log, id)| (log.uuid().into_bytes(), id.into_bytes())).collect();
+        let mut found: BTreeMap<store::Id, Vec<u8>> = batch.load(physical, &asked).await?.into_iter().map(|(_, id, document)| (id, document)).collect();
+        for (_, id) in wanted {
+            let document = found.remove(&id.into_bytes());
+            rows.load(table, id, document.as_deref()).map_err(|error| store::Error::Malformed(error.to_string()))?;
+        }
+    }
+    for (when, event) in &ready_events {
+        event.fold(when, &mut rows);
+    }
+    write(inner, batch, log, &mut rows, &mine).await
+}
+
+/// Writes what changed in the tables named.
+async fn write(inner: &Inner, batch: &mut Batch, log: LogId, rows: &mut Rows, mine: &BTreeSet<Table>) -> Result<(), store::Error> {
+    let id = log.uuid().into_bytes();
+    let mut upserts: BTreeMap<Table, Vec<store::Row>> = BTreeMap::new();
+    let mut deletes: BTreeMap<Table, Vec<(store::Id, store::Id)>> = BTreeMap::new();
+    let taken = rows.take_changes(|table, key, row| match row {
+        Some(row) => upserts.entry(table).or_default().push(tables::to_store(id, row)),
+        None => deletes.entry(table).or_default().push((id, key.into_bytes())),
+    });
+    taken.map_err(|error| store::Error::Malformed(error.to_string()))?;
+    let physical = |table: Table| inner.tables.physical(table).map_err(|error| store::Error::Senseless(error.to_string()));
+    for (table, rows) in upserts.into_iter().filter(|(table, _)| mine.contains(table)) {
+        batch.upsert(physical(table)?, &rows).await?;
+    }
+    for (table, keys) in deletes.into_iter().filter(|(table, _)| mine.contains(table)) {
+        batch.delete(physical(table)?, &keys).await?;
+    }
+    Ok(())
+}
+
+/// How far a long piece of work is.
+pub trait Progress: Send {
+    /// So many events more are done.
+    fn done(&mut self, log: LogId, events: u64);
+}
+
+impl Progress for () {
+    fn done(&mut self, _: LogId, _: u64) {}
+}
+
+impl App {
+    /// Folds one log's tail, if this version of the program has not yet, a bounded chunk a transaction.
+    pub async fn catch_up(&self, log: LogId, progress: &mut dyn Progress) -> Result<(), Error> {
+        let inner = &self.inner;
+        let id = log.uuid().into_bytes();
+        loop {
+            let mut batch = inner.store.batch().await?;
+            let Some(mut head) = batch.lock(&[id], store::Wait::Block).await?.heads.pop() else { return Ok(()) };
+            let mut folded = Folded::decode(&head.folded);
+            let behind = folded.behind(&inner.tables, head.seq);
+            let Some(from) = behind.iter().map(|projection| folded.of(projection.fingerprint)).min() else {
+                batch.rollback().await?;
+                return Ok(());
+            };
+            let until = head.seq.min(from + EVENTS_MAX as u64);
+            catch_up(inner, &mut batch, log, until, &mut folded).await?;
+            head.folded = folded.encode();
+            batch.set_heads(&[], &[head]).await?;
+            batch.commit().await?;
+            progress.done(log, until - from);
+        }
+    }
+
+    /// Drops every row of a log (all logs where it is `None`) and folds them anew from its events. The service goes on
+    /// meanwhile: whoever needs a log's rows waits for that log only.
+    pub async fn rebuild(&self, only: Option<LogId>, progress: &mut dyn Progress) -> Result<(), Error> {
+        let inner = &self.inner;
+        for log in self.logs(only).await? {
+            let id = log.uuid().into_bytes();
+            let mut batch = inner.store.batch().await?;
+            let Some(mut head) = batch.lock(&[id], store::Wait::Block).await?.heads.pop() else { continue };
+            let mut folded = Folded::decode(&head.folded);
+            folded.set_all(&inner.tables, 0);
+            for table in Table::ALL {
+                batch.delete_log_rows(inner.tables.physical(*table)?, id).await?;
+            }
+            head.folded = folded.encode();
+            batch.set_heads(&[], &[head]).await?;
+            batch.commit().await?;
+            self.catch_up(log, progress).await?;
+        }
+        Ok(())
+    }
+
+    /// Every log, or the one named.
+    pub async fn logs(&self, only: Option<LogId>) -> Result<Vec<LogId>, Error> {
+        if let Some(log) = only {
+            return Ok(vec![log]);
+        }
+        let mut logs = Vec::new();
+        let mut after = None;
+        loop {
+            let mut snapshot = self.inner.store.snapshot().await?;
+            let heads = snapshot.heads(after, 1_000).await?;
+            snapshot.close().await?;
+            let Some(last) = heads.last() else { return Ok(logs) };
+            after = Some(last.log);
+            logs.extend(heads.iter().filter_map(|head| LogId::of(&head.kind, uuid::Uuid::from_bytes(head.log))));
+        }
+    }
+}

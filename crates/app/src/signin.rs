@@ -1,0 +1,223 @@
+//! Signing in: links, logins, and who a credential belongs to (S1.7–S1.10; promises A5, A6, A8).
+
+use domain::account::{self, Account, Address, Hashes, Login, NewLogin, PortalOf, Through as LoginThrough};
+use domain::id::{AddressId, CommandId, Id as _, LogId, LoginId, PersonId};
+use domain::text::Email;
+use domain::value::Time;
+use domain::{Actor, Refusal};
+
+use crate::record::Through;
+use crate::tokens::{self, Kind, Token};
+use crate::{App, Error, Request};
+
+/// Somebody who is signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignedIn {
+    /// Who.
+    pub person: PersonId,
+    /// By which login.
+    pub login: LoginId,
+    /// In a browser or a program.
+    pub through: LoginThrough,
+}
+
+/// What the browser that asked for a link keeps and shows.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The cookie's value.
+    pub browser: String,
+    /// The six digits.
+    pub digits: String,
+}
+
+/// What somebody brings to sign in.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The link's token.
+    pub token: String,
+    /// The browser's cookie, if it has one.
+    pub browser: Option<String>,
+    /// The six digits, if they were typed.
+    pub digits: Option<String>,
+}
+
+/// A new login.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// Who is signed in.
+    pub person: PersonId,
+    /// The token to hold.
+    pub token: Token,
+}
+
+impl App {
+    /// Asks for a sign-in link. The answer is the same for every address (A6).
+    pub async fn request_link(&self, email: Email, command: CommandId, idempotency: Option<crate::Idempotency>) -> Result<Asked, Error> {
+        let address = self.address(&email);
+        let log = LogId::Address(address);
+        let browser = self.token(Kind::Browser, log, command);
+        let digits = self.digits(log, command);
+        let hashes = Hashes {
+            token: self.token(Kind::SignInLink, log, command).hash,
+            browser: tokens::hash(Kind::Browser, &browser.text),
+            code: tokens::hash(Kind::Code, &digits),
+        };
+        let link = self.mint();
+        let request = Request { log, actor: Actor::Visitor, through: Through::Link, now: self.clock().now(), command, idempotency };
+        self.run(request, account::RequestLink { address, email, link, hashes }).await?;
+        Ok(Asked { browser: browser.text, digits })
+    }
+
+    /// Redeems a sign-in link.
+    ///
+    /// # Errors
+    /// The refusals of [`account::SignIn`]; wrong digits are `SIGN_IN_CODE_IS_NEEDED` again, and counted.
+    pub async fn sign_in(
+        &self,
+        brought: &Credentials,
+        through: LoginThrough,
+        command: CommandId,
+        once: impl Fn(LogId) -> Option<crate::Idempotency>,
+    ) -> Result<NewSession, Error> {
+        let invalid = || Error::from(Refusal::from(account::Refusal::LinkIsNotValid));
+        let Some((LogId::Address(address), token)) = tokens::parse(Kind::SignInLink, &brought.token) else { return Err(invalid()) };
+        let browser = brought.browser.as_ref().map(|browser| tokens::hash(Kind::Browser, browser));
+        let code = brought.digits.as_ref().map(|digits| tokens::hash(Kind::Code, digits.trim()));
+        for _ in 0..4 {
+            let person = self.person_of(address).await?.unwrap_or_else(|| self.mint());
+            let new = self.token(Kind::Login, LogId::Account(person), command);
+            let login = NewLogin { id: new.id(), token: new.hash, through };
+            let request = Request {
+                log: LogId::Address(address),
+                actor: Actor::Visitor,
+                through: Through::Link,
+                now: self.clock().now(),
+                command,
+                idempotency: once(LogId::Address(address)),
+            };
+            match self.run(request, account::SignIn { address, token, browser, code, person, login }).await {
+                Err(Error::Again) => {}
+                Err(error) => return Err(error),
+                Ok(_) if self.login(LogId::Account(person), new.id()).await?.is_some() => return Ok(NewSession { person, token: new }),
+                Ok(_) => return Err(Refusal::from(account::Refusal::CodeIsNeeded).into()),
+            }
+        }
+        Err(Error::Unavailable)
+    }
+
+    /// Makes a login for a program.
+    pub async fn make_login(&self, person: PersonId, through: LoginThrough, now: Time) -> Result<Token, Error> {
+        let (log, command) = (LogId::Account(person), self.command());
+        let token = self.token(Kind::Login, log, command);
+        let login = NewLogin { id: token.id(), token: token.hash, through };
+        let request = Request { log, actor: Actor::System("demo"), through: Through::System, now, command, idempotency: None };
+        self.run(request, account::MakeLogin { person, login }).await?;
+        Ok(token)
+    }
+
+    /// The account of an address, if it has one.
+    pub async fn person_of(&self, address: AddressId) -> Result<Option<PersonId>, Error> {
+        let Some((mut snapshot, _)) = self.snapshot_of(LogId::Address(address)).await? else { return Ok(None) };
+        let row = self.inner.row::<Address>(&mut snapshot, LogId::Address(address), address).await?;
+        snapshot.close().await?;
+        Ok(row.and_then(|row| row.person))
+    }
+
+    async fn login(&self, log: LogId, id: LoginId) -> Result<Option<Login>, Error> {
+        let Some((mut snapshot, _)) = self.snapshot_of(log).await? else { return Ok(None) };
+        let row = self.inner.row::<Login>(&mut snapshot, log, id).await?;
+        snapshot.close().await?;
+        Ok(row)
+    }
+
+    /// Who holds this login's token, if it still holds. Its use is noted now and then.
+    pub async fn identify(&self, token: &str) -> Result<SignedIn, Error> {
+        let Some((log @ LogId::Account(person), hash)) = tokens::parse(Kind::Login, token) else { return Err(Error::Unauthenticated) };
+        let Some((mut snapshot, _)) = self.snapshot_of(log).await? else { return Err(Error::Unauthenticated) };
+        let login = self.inner.row::<Login>(&mut snapshot, log, tokens::id(&hash)).await?;
+        let account = self.inner.row::<Account>(&mut snapshot, log, person).await?;
+        snapshot.close().await?;
+        let now = self.clock().now();
+        let (Some(login), Some(account)) = (login, account) else { return Err(Error::Unauthenticated) };
+        if !vault::same_hash(&login.token, &hash) || !login.holds(&account, now) {
+            return Err(Error::Unauthenticated);
+        }
+        if now >= login.used_at.plus_minutes(account::USE_NOTED_MINUTES) {
+            let request = Request { log, actor: Actor::Person(person), through: Through::System, now, command: self.command(), idempotency: None };
+            self.run(request, account::NoteUse { person, login: login.id }).await?;
+        }
+        Ok(SignedIn { person, login: login.id, through: login.through })
+    }
+
+    /// Resolves when a login holds no more: it was ended, or its time is over.
+    pub async fn login_ended(&self, signed_in: SignedIn) {
+        let log = LogId::Account(signed_in.person);
+        let position = match self.snapshot_of(log).await {
+            Ok(Some((snapshot, head))) => {
+                // The answer is the head; how the snapshot closes changes nothing.
+                let _ = snapshot.close().await;
+                head.seq
+            }
+            Ok(None) | Err(_) => return,
+        };
+        let mut follower = self.follow(log, position);
+        loop {
+            match self.holds(signed_in).await {
+                Ok(Some(ends_at)) => {
+                    let left = u64::try_from(ends_at.0.saturating_sub(self.clock().now().0)).unwrap_or(0);
+                    let wait = std::time::Duration::from_micros(left).min(std::time::Duration::from_secs(60));
+                    // A new event of the account, or time: either way it is looked at again.
+                    if let Ok(Err(_)) = tokio::time::timeout(wait, follower.next()).await {
+                        return;
+                    }
+                }
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Until when a login holds if it is not used; `None` where it holds no more.
+    async fn holds(&self, signed_in: SignedIn) -> Result<Option<Time>, Error> {
+        let log = LogId::Account(signed_in.person);
+        let Some((mut snapshot, _)) = self.snapshot_of(log).await? else { return Ok(None) };
+        let login = self.inner.row::<Login>(&mut snapshot, log, signed_in.login).await?;
+        let account = self.inner.row::<Account>(&mut snapshot, log, signed_in.person).await?;
+        snapshot.close().await?;
+        let (Some(login), Some(account)) = (login, account) else { return Ok(None) };
+        let until = login.ends_at.min(login.used_at.plus_minutes(account::IDLE_MINUTES));
+        Ok(login.holds(&account, self.clock().now()).then_some(until))
+    }
+
+    /// An account with its portals and logins.
+    pub async fn account(&self, person: PersonId) -> Result<(Account, Vec<PortalOf>, Vec<Login>), Error> {
+        let log = LogId::Account(person);
+        let (mut snapshot, _) = self.snapshot_of(log).await?.ok_or(Error::Unauthenticated)?;
+        let account = self.inner.row::<Account>(&mut snapshot, log, person).await?.ok_or(Error::Unauthenticated)?;
+        let portals = self.inner.rows::<PortalOf>(&mut snapshot, log, Vec::new(), 1_000).await?;
+        let logins = self.inner.rows::<Login>(&mut snapshot, log, Vec::new(), 1_000).await?;
+        snapshot.close().await?;
+        let now = self.clock().now();
+        let logins = logins.into_iter().filter(|login| login.holds(&account, now)).collect();
+        Ok((account, portals, logins))
+    }
+
+    /// The coachee whose invitation a token is, and their email address; `None` where it is none that works.
+    pub async fn coachee_invitation(&self, token: &str) -> Result<Option<(domain::coachee::Invitation, domain::coachee::Coachee)>, Error> {
+        let Some((log, hash)) = tokens::parse(Kind::CoacheeInvitation, token) else { return Ok(None) };
+        let Some((mut snapshot, _)) = self.snapshot_of(log).await? else { return Ok(None) };
+        let invitation = self.inner.row::<domain::coachee::Invitation>(&mut snapshot, log, tokens::id(&hash)).await?;
+        let Some(invitation) = invitation.filter(|row| vault::same_hash(&row.token, &hash)) else { return Ok(None) };
+        let coachee = self.inner.row::<domain::coachee::Coachee>(&mut snapshot, log, invitation.coachee).await?;
+        snapshot.close().await?;
+        Ok(coachee.map(|coachee| (invitation, coachee)))
+    }
+
+    /// The coach invitation that a token is; `None` where it is none that works.
+    pub async fn coach_invitation(&self, token: &str) -> Result<Option<domain::practice::CoachInvitation>, Error> {
+        let Some((log, hash)) = tokens::parse(Kind::CoachInvitation, token) else { return Ok(None) };
+        let Some((mut snapshot, _)) = self.snapshot_of(log).await? else { return Ok(None) };
+        let invitation = self.inner.row::<domain::practice::CoachInvitation>(&mut snapshot, log, tokens::id(&hash)).await?;
+        snapshot.close().await?;
+        Ok(invitation.filter(|row| vault::same_hash(&row.token, &hash)))
+    }
+}

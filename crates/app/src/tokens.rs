@@ -1,0 +1,109 @@
+//! Tokens: `<log id>.<secret>`, so that finding one needs no global table.
+//!
+//! A secret is derived from its log's key and the command that handed it out: nothing is stored in the clear, and a
+//! retry, or the mail that is rendered later, can say it again. What is stored is its hash, made with its kind.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use domain::id::{CommandId, Id, LogId};
+use uuid::Uuid;
+
+use crate::App;
+
+/// A kind of token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A one-time sign-in link, of an address's log.
+    SignInLink,
+    /// The cookie of the browser that asked for a link.
+    Browser,
+    /// The six digits that it shows.
+    Code,
+    /// A sign-in, of an account's log.
+    Login,
+    /// An invitation of a coach, of a practice's log.
+    CoachInvitation,
+    /// An invitation of a coachee, of a practice's log.
+    CoacheeInvitation,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::SignInLink => "sign-in link",
+            Self::Browser => "browser",
+            Self::Code => "sign-in code",
+            Self::Login => "login",
+            Self::CoachInvitation => "coach invitation",
+            Self::CoacheeInvitation => "coachee invitation",
+        }
+    }
+}
+
+/// A token as its holder has it, with what is stored of it.
+#[derive(Clone)]
+pub struct Token {
+    /// What its holder has.
+    pub text: String,
+    /// What is stored.
+    pub hash: [u8; 32],
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+impl Token {
+    /// The id of the row that keeps the hash: its first 16 bytes, as a UUID of version 8.
+    pub fn id<I: Id>(&self) -> I {
+        id(&self.hash)
+    }
+}
+
+/// The id of the row that keeps this hash.
+pub fn id<I: Id>(hash: &[u8; 32]) -> I {
+    let mut first = [0; 16];
+    first.copy_from_slice(&hash[..16]);
+    I::of(uuid::Builder::from_custom_bytes(first).into_uuid())
+}
+
+impl App {
+    /// The token that this command hands out.
+    pub fn token(&self, kind: Kind, log: LogId, command: CommandId) -> Token {
+        let secret = self.inner.root.log(log.uuid().into_bytes()).secret(kind.name(), command.uuid().into_bytes());
+        let text = format!("{log}.{}", BASE64.encode(secret.expose()));
+        Token { text, hash: vault::token_hash(kind.name(), secret.expose()) }
+    }
+
+    /// The six digits that this command shows.
+    pub fn digits(&self, log: LogId, command: CommandId) -> String {
+        let secret = self.inner.root.log(log.uuid().into_bytes()).secret(Kind::Code.name(), command.uuid().into_bytes());
+        let number = secret.expose().iter().take(8).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+        format!("{:06}", number % 1_000_000)
+    }
+
+    /// A keyed hash, to tell a repeated request from another one.
+    pub fn fingerprint(&self, log: LogId, kind: &str, bytes: &[u8]) -> [u8; 32] {
+        self.inner.root.log(log.uuid().into_bytes()).fingerprint(kind, bytes)
+    }
+
+    /// The id of an email address's log.
+    pub fn address(&self, email: &domain::text::Email) -> domain::id::AddressId {
+        let id = self.inner.root.address(domain::text::Text::as_str(email));
+        domain::id::AddressId::of(Uuid::from_bytes(id))
+    }
+}
+
+/// The log and the hash of a token that somebody brought, or `None` where it is none.
+pub fn parse(kind: Kind, text: &str) -> Option<(LogId, [u8; 32])> {
+    let (log, secret) = text.split_once('.')?;
+    let secret = BASE64.decode(secret).ok().filter(|secret| secret.len() == 32)?;
+    Some((LogId::parse(log)?, vault::token_hash(kind.name(), &secret)))
+}
+
+/// The hash of something short that somebody typed or a browser keeps.
+pub fn hash(kind: Kind, text: &str) -> [u8; 32] {
+    vault::token_hash(kind.name(), text.as_bytes())
+}

@@ -1,0 +1,506 @@
+//! Verify: is the log what was signed? (promise R1)
+//!
+//! It needs a database and, for the proof, the public key and the checkpoints that the reader holds; no root key, no app.
+//! Each log's head is pinned, and its events are read from the first on, in chunks: an event never changes, so each chunk
+//! may have a snapshot of its own and no log is too long. From the records alone everything else is made anew and compared:
+//!
+//! 1. positions: 1, 2, 3 … up to the head's, none missing, none beyond;
+//! 2. each event's columns, its leaf hash among them, with what its record says;
+//! 3. the kept hash of every 256 events, which narrows down a record that was changed together with its leaf;
+//! 4. the root at the size of every checkpoint, those in the database and those from outside;
+//! 5. the right edge that the head keeps, and the head's time.
+//!
+//! Steps 1 to 3 and 5 compare the database with itself, so they find accidents and careless hands. Against somebody who
+//! makes all of it anew only a checkpoint from outside the database helps: that is what `trusted` is for, and
+//! [`Verified::proved`] says for how many events there was one that this verifier's key has signed. What is found is
+//! named by the first event that can be meant; where hashes cannot tell which, by the range.
+
+use domain::id::LogId;
+use store::checkpoint::Verifier;
+use store::tree::{Frontier, Hash, KEPT_LEVEL};
+use store::{Event, Head, Snapshot, Store, Type, Value};
+use uuid::Uuid;
+
+use crate::fold::Progress;
+use crate::{Error, checkpoints, record};
+
+/// How many events are read at a time.
+const EVENTS_AT_ONCE: u32 = 512;
+/// How many heads and checkpoints are.
+const ROWS_AT_ONCE: u32 = 1_000;
+
+/// What was verified, and what was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Logs that were read to their end.
+    pub logs: u64,
+    /// Events that were read.
+    pub events: u64,
+    /// Checkpoints whose root is the tree's.
+    pub checkpoints: u64,
+    /// Events up to each log's newest checkpoint whose signature was verified. The others are in order among
+    /// themselves, and nobody's word stands for them.
+    pub proved: u64,
+    /// The first thing that is wrong; `None` where nothing is.
+    pub finding: Option<Finding>,
+}
+
+/// Something that is wrong with a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The log's id as text; its bare UUID where no head says what kind of log it is.
+    pub log: String,
+    /// The first event that can be meant; `None` where it is none of the events.
+    pub seq: Option<u64>,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.seq {
+            Some(seq) => write!(f, "{}: event {seq}: {}", self.log, self.what),
+            None => write!(f, "{}: {}", self.log, self.what),
+        }
+    }
+}
+
+/// Why verifying stopped.
+enum Stop {
+    Found(Finding),
+    Failed(Error),
+}
+
+impl From<store::Error> for Stop {
+    fn from(error: store::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+fn found(log: &str, seq: Option<u64>, what: impl Into<String>) -> Stop {
+    Stop::Found(Finding { log: log.to_owned(), seq, what: what.into() })
+}
+
+/// What cannot be read is a finding: somebody else has written it, or the file is damaged.
+fn unreadable(log: &str, seq: Option<u64>, error: store::Error) -> Stop {
+    if damaged(&error) { found(log, seq, format!("this cannot be read: {error}")) } else { error.into() }
+}
+
+fn damaged(error: &store::Error) -> bool {
+    matches!(error, store::Error::Malformed(_) | store::Error::Fatal(_))
+}
+
+/// A root that a tree of this size must have.
+#[derive(Debug, Clone)]
+struct Claim {
+    log: String,
+    size: u64,
+    root: Hash,
+    signed: bool,
+    said_by: &'static str,
+}
+
+/// Verifies every log of a database, or the one named, up to the first finding.
+///
+/// `key` is the public key of whoever signs; without it the stored checkpoints' roots are compared and no signature
+/// is. `trusted` are signed notes from outside the database (see [`checkpoints::notes`]), of any logs.
+///
+/// # Errors
+/// [`Error::BadRequest`] for notes without a key; [`Error::NotFound`] where the named log is not there and no note says
+/// that it was; what the store cannot do. What is wrong with the log is no error but [`Verified::finding`].
+pub async fn verify(
+    store: &Store,
+    only: Option<LogId>,
+    key: Option<&Verifier>,
+    trusted: &[String],
+    progress: &mut dyn Progress,
+) -> Result<Verified, Error> {
+    let mut verified = Verified::default();
+    match all(store, (only, key, trusted), &mut verified, progress).await {
+        Ok(()) => Ok(verified),
+        Err(Stop::Found(finding)) => Ok(Verified { finding: Some(finding), ..verified }),
+        Err(Stop::Failed(error)) => Err(error),
+    }
+}
+
+async fn all(
+    store: &Store,
+    (only, key, trusted): (Option<LogId>, Option<&Verifier>, &[String]),
+    verified: &mut Verified,
+    progress: &mut dyn Progress,
+) -> Result<(), Stop> {
+    let mut outside = outside(only, key, trusted)?;
+    let mut logs = 0;
+    let mut after = None;
+    loop {
+        let mut snapshot = store.snapshot().await?;
+        let heads = match only {
+            Some(log) => snapshot.heads_of(&[log.uuid().into_bytes()]).await,
+            None => snapshot.heads(after, ROWS_AT_ONCE).await,
+        };
+        let heads = heads.map_err(|error| unreadable("a head row", None, error))?;
+        snapshot.close().await?;
+        for head in &heads {
+            let name = domain::id::text(&head.kind, Uuid::from_bytes(head.log));
+            let (claims, others) = outside.into_iter().partition(|claim| claim.log == name);
+            outside = others;
+            if let Some(log) = Log::begin(store, head.log, name, (key, claims)).await? {
+                log.verify(verified, progress).await?;
+            }
+        }
+        logs += heads.len();
+        after = heads.last().map(|head| head.log);
+        if only.is_some() || heads.is_empty() {
+            break;
+        }
+    }
+    if let Some(claim) = outside.first() {
+        return Err(found(
+            &claim.log,
+            Some(1),
+            format!("{} says {} events, and there is no such log", claim.said_by, claim.size),
+        ));
+    }
+    match only {
+        Some(_) if logs == 0 => Err(Stop::Failed(Error::NotFound)),
+        Some(_) => Ok(()),
+        None => strays(store).await,
+    }
+}
+
+/// The claims of checkpoints from outside the database.
+fn outside(only: Option<LogId>, key: Option<&Verifier>, trusted: &[String]) -> Result<Vec<Claim>, Stop> {
+    let mut claims = Vec::with_capacity(trusted.len());
+    for note in trusted {
+        let needed = || {
+            Stop::Failed(Error::BadRequest(
+                "checkpoints can be trusted only with the key that signed them: give it".to_owned(),
+            ))
+        };
+        let checkpoint = key.ok_or_else(needed)?.verify(note).map_err(|error| {
+            let origin = note.lines().next().unwrap_or_default();
+            found(checkpoints::log_of(origin).unwrap_or(origin), None, format!("the checkpoint from outside: {error}"))
+        })?;
+        let log = checkpoints::log_of(&checkpoint.origin);
+        let log = log.ok_or_else(|| {
+            found(&checkpoint.origin, None, "the checkpoint from outside is no log's of this program")
+        })?;
+        if only.is_none_or(|only| only.to_string() == log) {
+            let (log, said_by) = (log.to_owned(), "the checkpoint from outside");
+            claims.push(Claim { log, size: checkpoint.size, root: checkpoint.root, signed: true, said_by });
+        }
+    }
+    Ok(claims)
+}
+
+/// Events, hashes and checkpoints of logs that have no head.
+async fn strays(store: &Store) -> Result<(), Stop> {
+    let tables = [
+        (
+            "events",
+            "select log_id from events as t where not exists (select 1 from heads as h where h.log_id = t.log_id) limit 1",
+        ),
+        (
+            "checkpoints",
+            "select log_id from checkpoints as t where not exists (select 1 from heads as h where h.log_id = t.log_id) limit 1",
+        ),
+        (
+            "tree nodes",
+            "select log_id from tree_nodes as t where not exists (select 1 from heads as h where h.log_id = t.log_id) limit 1",
+        ),
+    ];
+    let mut snapshot = store.snapshot().await?;
+    for (what, statement) in tables {
+        let rows = snapshot.query(statement, &[], &[Type::Bytes]).await?;
+        if let Some([Value::Bytes(log)]) = rows.first().map(Vec::as_slice) {
+            let log = Uuid::from_slice(log).unwrap_or_default();
+            return Err(found(
+                &log.to_string(),
+                (what == "events").then_some(1),
+                format!("there are {what} of it, and no head"),
+            ));
+        }
+    }
+    Ok(snapshot.close().await?)
+}
+
+/// A log on its way through.
+struct Log<'s> {
+    store: &'s Store,
+    id: store::Id,
+    name: String,
+    head: Head,
+    /// An event that has no place up to the head's position.
+    beyond: Option<u64>,
+    /// Whether there is a kept hash beyond the last whole block.
+    kept_beyond: bool,
+    /// By size; those before `next` hold.
+    claims: Vec<Claim>,
+    next: usize,
+    /// The tree of the events so far.
+    frontier: Frontier,
+    /// The largest tree for which a claim holds.
+    claimed: u64,
+    /// The largest for which a signed one does.
+    proved: u64,
+    /// The last event's time.
+    at: i64,
+}
+
+impl<'s> Log<'s> {
+    /// Pins the head, and reads in the same snapshot what must not change under it; `None` where it was deleted.
+    async fn begin(
+        store: &'s Store,
+        id: store::Id,
+        name: String,
+        (key, outside): (Option<&Verifier>, Vec<Claim>),
+    ) -> Result<Option<Self>, Stop> {
+        let mut snapshot = store.snapshot().await?;
+        let failed = |error| unreadable(&name, None, error);
+        let Some(head) = snapshot.head(id).await.map_err(failed)? else { return Ok(None) };
+        let position = Value::Int(i64::try_from(head.seq).unwrap_or(i64::MAX));
+        let beyond = "select seq from events where log_id = ? and (seq < 1 or seq > ?) order by seq limit 1";
+        let beyond = snapshot.query(beyond, &[Value::from(id), position], &[Type::Int]).await.map_err(failed)?;
+        let beyond = match beyond.first().map(Vec::as_slice) {
+            Some([Value::Int(seq)]) => Some(u64::try_from(*seq).unwrap_or(0)),
+            Some(_) | None => None,
+        };
+        let kept_beyond = !snapshot.nodes(id, KEPT_LEVEL, head.seq >> KEPT_LEVEL, 1).await.map_err(failed)?.is_empty();
+        let mut claims = stored_claims(&mut snapshot, (id, &name), key).await?;
+        snapshot.close().await?;
+        claims.extend(outside);
+        claims.sort_by_key(|claim| claim.size);
+        let frontier = Frontier::new();
+        Ok(Some(Self {
+            store,
+            id,
+            name,
+            head,
+            beyond,
+            kept_beyond,
+            claims,
+            next: 0,
+            frontier,
+            claimed: 0,
+            proved: 0,
+            at: 0,
+        }))
+    }
+
+    async fn verify(mut self, verified: &mut Verified, progress: &mut dyn Progress) -> Result<(), Stop> {
+        let log = LogId::of(&self.head.kind, Uuid::from_bytes(self.id));
+        let log = log.ok_or_else(|| {
+            self.found(None, format!("its head calls it a `{}`, which is no kind of log", self.head.kind))
+        })?;
+        if self.head.seq == 0 {
+            return Err(self.found(None, "it has a head and no events"));
+        }
+        if self.head.generation > record::GENERATION {
+            let what =
+                format!("it holds events of generation {}: verify it with the newer program", self.head.generation);
+            return Err(self.found(None, what));
+        }
+        while self.frontier.size() < self.head.seq {
+            let (events, kept) = self.read().await?;
+            if events.is_empty() {
+                return Err(self.found(Some(self.frontier.size() + 1), "it is missing, and all after it"));
+            }
+            let number = events.len() as u64;
+            for event in events {
+                self.event(log, &event, &kept)?;
+            }
+            verified.events += number;
+            progress.done(log, number);
+        }
+        self.end()?;
+        verified.logs += 1;
+        verified.checkpoints += self.claims.len() as u64;
+        verified.proved += self.proved;
+        Ok(())
+    }
+
+    fn found(&self, seq: Option<u64>, what: impl Into<String>) -> Stop {
+        found(&self.name, seq, what)
+    }
+
+    /// The next events and the kept hashes of the blocks that end among them. Where a chunk cannot be read, event by event.
+    async fn read(&self) -> Result<(Vec<Event>, Vec<(u64, Option<Hash>)>), Stop> {
+        let after = self.frontier.size();
+        let left = u32::try_from(self.head.seq - after).unwrap_or(u32::MAX);
+        match self.read_some(after, left.min(EVENTS_AT_ONCE)).await {
+            Err(error) if damaged(&error) => {
+                self.read_some(after, 1).await.map_err(|error| unreadable(&self.name, Some(after + 1), error))
+            }
+            read => Ok(read?),
+        }
+    }
+
+    async fn read_some(&self, after: u64, limit: u32) -> Result<(Vec<Event>, Vec<(u64, Option<Hash>)>), store::Error> {
+        let mut snapshot = self.store.snapshot().await?;
+        let events = snapshot.events(self.id, after, limit).await?;
+        let mut kept = Vec::new();
+        for position in after >> KEPT_LEVEL..(after + u64::from(limit)) >> KEPT_LEVEL {
+            kept.push((position, snapshot.node(self.id, KEPT_LEVEL, position).await?));
+        }
+        snapshot.close().await?;
+        Ok((events, kept))
+    }
+
+    /// One event: its place, its columns, its block, the checkpoints at its size.
+    fn event(&mut self, log: LogId, event: &Event, kept: &[(u64, Option<Hash>)]) -> Result<(), Stop> {
+        let seq = self.frontier.size() + 1;
+        if event.seq != seq {
+            return Err(self.found(Some(seq), "it is missing"));
+        }
+        match record::mismatch(event) {
+            Ok(None) => {}
+            Ok(Some(column)) => {
+                return Err(self.found(Some(seq), format!("its column {column} is not what its record says")));
+            }
+            Err(_) => return Err(self.found(Some(seq), "its record cannot be read")),
+        }
+        if seq == 1 && record::decode(&event.record).map(|happened| happened.when.log).ok() != Some(log) {
+            return Err(self.found(Some(seq), "its record is another log's"));
+        }
+        self.at = event.at;
+        if let Some(root) = self.frontier.push(event.leaf) {
+            let block = (seq - 1) >> KEPT_LEVEL;
+            let stored = kept.iter().find(|(position, _)| *position == block).and_then(|(_, hash)| *hash);
+            if stored != Some(root) {
+                return Err(self.changed(seq + 1 - (1 << KEPT_LEVEL), seq, "the hash that was kept of them"));
+            }
+        }
+        if seq < self.head.seq { self.claims_hold() } else { Ok(()) }
+    }
+
+    /// The checkpoints of the tree as it is now.
+    fn claims_hold(&mut self) -> Result<(), Stop> {
+        let size = self.frontier.size();
+        while let Some(claim) = self.claims.get(self.next).filter(|claim| claim.size <= size) {
+            // One of no events says nothing of any.
+            if claim.size == size && claim.root != self.frontier.root() {
+                return Err(self.changed(self.claimed + 1, size, claim.said_by));
+            }
+            if claim.signed {
+                self.proved = claim.size;
+            }
+            self.claimed = claim.size;
+            self.next += 1;
+        }
+        Ok(())
+    }
+
+    fn changed(&self, from: u64, to: u64, said_by: &str) -> Stop {
+        let what = if from == to {
+            format!("it is not what it was when {said_by} was made")
+        } else {
+            format!("one of the events {from} to {to} is not what it was when {said_by} was made")
+        };
+        self.found(Some(from), what)
+    }
+
+    /// What is left when all events were read: the head's edge, the checkpoints at the end, and what lies beyond.
+    fn end(&mut self) -> Result<(), Stop> {
+        let edge = self.edge();
+        let signed = self.claims[self.next..].iter().any(|claim| claim.size == self.head.seq && claim.signed);
+        match (edge, self.claims_hold()) {
+            (Edge::Same, Ok(())) => {}
+            (Edge::Same, Err(found)) => return Err(found),
+            (Edge::Differs(..) | Edge::Damaged, Ok(())) if signed => {
+                return Err(
+                    self.found(None, "its head's edge of the tree was changed; its events are those that were signed")
+                );
+            }
+            (Edge::Differs(from, to), Ok(()) | Err(_)) => {
+                return Err(self.changed(from, to, "its head's edge of the tree"));
+            }
+            (Edge::Damaged, Ok(()) | Err(_)) => return Err(self.found(None, "its head's edge of the tree is damaged")),
+        }
+        if let Some(claim) = self.claims.get(self.next) {
+            let what = format!("it is missing, and all after it: {} says {} events", claim.said_by, claim.size);
+            return Err(self.found(Some(self.head.seq + 1), what));
+        }
+        if let Some(seq) = self.beyond {
+            return Err(self.found(Some(seq), format!("it has no place: its log's head says {} events", self.head.seq)));
+        }
+        if self.kept_beyond {
+            return Err(self.found(None, "a hash is kept of events that are not there"));
+        }
+        if self.at != self.head.at {
+            return Err(self.found(None, "its head's time is not the newest event's"));
+        }
+        Ok(())
+    }
+
+    /// How the head's edge compares with that of the tree.
+    fn edge(&self) -> Edge {
+        let made = self.frontier.encode();
+        if self.head.frontier == made {
+            return Edge::Same;
+        }
+        if self.head.frontier.len() != made.len() || self.head.frontier[..8] != made[..8] {
+            return Edge::Damaged;
+        }
+        let differs = made[8..]
+            .chunks(32)
+            .zip(self.head.frontier[8..].chunks(32))
+            .take_while(|(made, kept)| made == kept)
+            .count();
+        // The subtrees of the edge are the set bits of the size, the largest first.
+        let (mut from, mut left) = (0, self.frontier.size());
+        for _ in 0..differs {
+            let whole = 1 << left.ilog2();
+            (from, left) = (from + whole, left - whole);
+        }
+        Edge::Differs(from + 1, from + (1 << left.ilog2()))
+    }
+}
+
+/// The head's edge of the tree beside the one that its events make.
+enum Edge {
+    Same,
+    /// The first hash that differs is that of these events.
+    Differs(u64, u64),
+    /// It is none, or one of another size.
+    Damaged,
+}
+
+/// The checkpoints in the database: those whose note says what their columns say, signed where there is a key.
+async fn stored_claims(
+    snapshot: &mut Snapshot,
+    (id, name): (store::Id, &str),
+    key: Option<&Verifier>,
+) -> Result<Vec<Claim>, Stop> {
+    let statement = "select seq, root, note from checkpoints where log_id = ? and seq > ? order by seq limit ?";
+    let said_by = "the checkpoint in the database";
+    let mut claims = Vec::new();
+    let mut after = -1;
+    loop {
+        let values = [Value::from(id), Value::Int(after), Value::Int(ROWS_AT_ONCE.into())];
+        let rows = snapshot.query(statement, &values, &[Type::Int, Type::Bytes, Type::Text]).await;
+        let rows = rows.map_err(|error| unreadable(name, None, error))?;
+        if rows.is_empty() {
+            return Ok(claims);
+        }
+        for row in &rows {
+            let [Value::Int(seq), Value::Bytes(root), Value::Text(note)] = row.as_slice() else {
+                return Err(found(name, None, "a checkpoint in the database cannot be read"));
+            };
+            after = *seq;
+            let size = u64::try_from(*seq).unwrap_or(0);
+            let Ok(root) = Hash::try_from(root.as_slice()) else {
+                return Err(found(name, None, format!("{said_by} of {size} events has no root")));
+            };
+            if let Some(key) = key {
+                let checkpoint = key
+                    .verify(note)
+                    .map_err(|error| found(name, None, format!("{said_by} of {size} events: {error}")))?;
+                if (checkpoint.size, checkpoint.root) != (size, root) || checkpoint.origin != checkpoints::origin(name)
+                {
+                    return Err(found(name, None, format!("{said_by} of {size} events is not what its note says")));
+                }
+            }
+            claims.push(Claim { log: name.to_owned(), size, root, signed: key.is_some(), said_by });
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The benchmark programs: `cargo run --release -p bench -- commit|replay [--quick] [--json FILE]`.
+//!
+//! Each prints a table, writes JSON and a plot, and measures its own limit beside itself in the same run: machines are
+//! shared and noisy, so what counts is the ratio of the two. Everything is done through [`app::App`], as the product does
+//! it, on real databases that sync. Absent on purpose: assertions about time, which no shared machine can keep.
+
+mod commit;
+mod error;
+mod fixture;
+mod place;
+mod plot;
+mod replay;
+mod report;
+mod work;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::error::Error;
+use crate::place::Place;
+use crate::report::Report;
+
+/// Throughline's benchmarks.
+#[derive(Debug, Parser)]
+#[command(name = "bench")]
+struct Cli {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Commands that each append, along the whole path of `app::run`, against the bare driver.
+    Commit(Asked),
+    /// Folding, rebuilding, checking and verifying a log, against bare reading.
+    Replay(Asked),
+}
+
+/// What is measured where, and where it is written.
+#[derive(Debug, Args)]
+struct Asked {
+    /// Less of everything, for a look within a minute.
+    #[arg(long)]
+    quick: bool,
+    /// Where to write the numbers.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Where to write the plot; else beside the numbers.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// On which databases.
+    #[arg(long, value_enum, default_value_t = Databases::Both)]
+    database: Databases,
+    /// `commit`: over so many practices only.
+    #[arg(long, value_name = "NUMBER")]
+    practices: Option<usize>,
+    /// `commit`: with so many commands on their way only (1, 8, 64 or 256).
+    #[arg(long, value_name = "NUMBER")]
+    at_a_time: Option<usize>,
+    /// `commit`: with so many live rows.
+    #[arg(long, value_name = "NUMBER")]
+    rows: Option<usize>,
+    /// A running PostgreSQL (`postgres://user@host:port/database`, with the right to create databases); else one is started.
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    /// Where SQLite's files lie while they are measured: on the disk that is meant; else where temporary files do.
+    #[arg(long, value_name = "DIRECTORY")]
+    directory: Option<PathBuf>,
+}
+
+/// Which databases to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Databases {
+    /// SQLite only.
+    Sqlite,
+    /// PostgreSQL only.
+    Postgres,
+    /// One after the other.
+    Both,
+}
+
+impl Databases {
+    const fn list(self) -> &'static [store::Database] {
+        match self {
+            Self::Sqlite => &[store::Database::Sqlite],
+            Self::Postgres => &[store::Database::Postgres],
+            Self::Both => &[store::Database::Sqlite, store::Database::Postgres],
+        }
+    }
+}
+
+#[tokio::main]
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people who look at a terminal")]
+async fn main() -> ExitCode {
+    match run(Cli::parse().bench).await {
+        Ok(report) => {
+            print!("{}", report.table());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(bench: Bench) -> Result<Report, Error> {
+    let mut report = Report::new(match bench {
+        Bench::Commit(_) => "commit",
+        Bench::Replay(_) => "replay",
+    });
+    let (Bench::Commit(asked) | Bench::Replay(asked)) = &bench;
+    for database in asked.database.list() {
+        let place = Place::new(*database, asked.postgres.clone(), asked.directory.as_deref())?;
+        match &bench {
+            Bench::Commit(_) => commit::measure(&place, &commit::Size::new(asked), &mut report).await?,
+            Bench::Replay(_) => replay::measure(&place, &replay::Size::new(asked), &mut report).await?,
+        }
+    }
+    write(asked, &report)?;
+    Ok(report)
+}
+
+fn write(asked: &Asked, report: &Report) -> Result<(), Error> {
+    if let Some(file) = &asked.json {
+        std::fs::write(file, report.json()?)?;
+    }
+    if let Some(file) = asked.svg.clone().or_else(|| Some(asked.json.as_ref()?.with_extension("svg"))) {
+        std::fs::write(file, plot::svg(report))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,455 @@
+//! Accounts: email addresses with their one-time sign-in links, people, and where they are signed in (S1.7–S1.10).
+//!
+//! An address has a log of its own, so that two requests for it are in order without a global table; so has a person.
+//! Tokens are never stored: the log keeps their hashes. What holds: a link works once, for ten minutes, and only the
+//! newest one; in another browser than the one that asked it also needs the six digits shown there, with five tries.
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::Deed;
+use crate::decide::{About, Command, Decision, Facts, Stop, shows};
+use crate::declare::{events, row};
+use crate::entry::Entry;
+use crate::fold::When;
+use crate::id::{AddressId, LinkId, LogId, LoginId, PersonId, PracticeId, UniqueId};
+use crate::text::{Email, Personal, facts};
+use crate::value::Time;
+use crate::{Rows, refusals};
+
+/// How long a sign-in link works, in minutes (decision on S1.9).
+pub const LINK_MINUTES: i64 = 10;
+/// How many links an address gets in [`LINK_WINDOW_MINUTES`] (A6).
+pub const LINKS_PER_ADDRESS: usize = 3;
+/// The window of the limits on links, in minutes (A6).
+pub const LINK_WINDOW_MINUTES: i64 = 15;
+/// How many times the six digits may be tried (A5).
+pub const CODE_TRIES: u8 = 5;
+/// A login that was not used for so many minutes ends (A8).
+pub const IDLE_MINUTES: i64 = 12 * 60;
+/// A login ends after so many days, used or not (A8).
+pub const LOGIN_DAYS: i64 = 30;
+/// The use of a login is noted at most once in so many minutes.
+pub const USE_NOTED_MINUTES: i64 = 60;
+
+/// Which portal of a practice somebody has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Portal {
+    /// The coach portal.
+    Coach,
+    /// The coachee portal.
+    Coachee,
+}
+
+/// Whether a login may change things (scopes of tokens for programs, A8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Through {
+    /// A browser that holds a cookie.
+    Browser,
+    /// A program that holds a bearer token.
+    Program,
+}
+
+facts!(Portal, Through);
+
+events! {
+    /// What happens to addresses and accounts.
+    pub enum Event {
+        /// Somebody asked for a sign-in link; it cancels the one before.
+        "account.link_requested" as "sign_in_link_request" LinkRequested sees Internal {
+            address: AddressId, link: LinkId, email: Personal<Email>, token: [u8; 32], browser: [u8; 32], code: [u8; 32], expires_at: Time
+        },
+        /// The link was used; it works no more.
+        "account.link_used" as "sign_in_link_use" LinkUsed sees Internal { address: AddressId, link: LinkId, person: PersonId },
+        /// The six digits were wrong.
+        "account.code_refused" as "sign_in_code_refuse" CodeRefused sees Internal { address: AddressId, link: LinkId },
+        /// The address now belongs to an account.
+        "account.address_claimed" as "address_claim" AddressClaimed sees Internal { address: AddressId, email: Personal<Email>, person: PersonId },
+        /// An account came to be.
+        "account.opened" as "account_open" Opened sees Internal { person: PersonId, address: AddressId, email: Personal<Email> },
+        /// The person signed in somewhere.
+        "account.signed_in" as "sign_in" SignedIn sees Internal { person: PersonId, login: LoginId, token: [u8; 32], through: Through, ends_at: Time },
+        /// A login was used after a while.
+        "account.login_used" as "login_use" LoginUsed sees Internal { person: PersonId, login: LoginId },
+        /// A login was ended.
+        "account.signed_out" as "sign_out" SignedOut sees Internal { person: PersonId, login: LoginId },
+        /// All logins up to now were ended.
+        "account.signed_out_everywhere" as "sign_out_everywhere" SignedOutEverywhere sees Internal { person: PersonId },
+        /// The person has a portal of a practice.
+        "account.portal_opened" as "portal_open" PortalOpened sees Internal { person: PersonId, practice: PracticeId, portal: Portal },
+    }
+}
+
+refusals! {
+    /// Why something about an account was refused.
+    pub enum Refusal {
+        /// Used, cancelled, expired or never made.
+        LinkIsNotValid "SIGN_IN_LINK_IS_NOT_VALID" "This sign-in link has been used, has expired or was replaced by a newer one. Ask for a new link.",
+        /// Another browser than the one that asked.
+        CodeIsNeeded "SIGN_IN_CODE_IS_NEEDED" "This link was asked for in another browser. Type the six digits that are shown there.",
+        /// The login is not there or has ended.
+        LoginHasEnded "LOGIN_HAS_ENDED" "This sign-in has ended already.",
+    }
+}
+
+/// An email address: its newest link and the account it belongs to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Address {
+    /// Its id, derived from the address.
+    pub id: AddressId,
+    /// The address.
+    pub email: Email,
+    /// Whose it is.
+    pub person: Option<PersonId>,
+    /// The link that works, if any.
+    pub link: Option<Link>,
+    /// When links were asked for lately, oldest first.
+    pub asked: Vec<Time>,
+}
+row! { Address in address, seen as Internal, id id: AddressId, subject |r| r.id }
+
+/// A sign-in link, as hashes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Link {
+    /// Its id.
+    pub id: LinkId,
+    /// The hash of its token.
+    pub token: [u8; 32],
+    /// The hash of the cookie of the browser that asked.
+    pub browser: [u8; 32],
+    /// The hash of the six digits.
+    pub code: [u8; 32],
+    /// When it ends.
+    pub expires_at: Time,
+    /// How often wrong digits were typed.
+    pub tries: u8,
+}
+
+/// A person's account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Account {
+    /// Its id.
+    pub id: PersonId,
+    /// The address that it signs in with.
+    pub email: Email,
+    /// That address's id.
+    pub address: AddressId,
+    /// Logins made before or at this log position have ended.
+    pub ended_until: u64,
+}
+row! { Account in account, seen as Internal, id id: PersonId, subject |r| r.id }
+
+/// Where a person is signed in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Login {
+    /// Its id, derived from its token.
+    pub id: LoginId,
+    /// Whose it is.
+    pub person: PersonId,
+    /// The hash of its token.
+    pub token: [u8; 32],
+    /// A browser or a program.
+    pub through: Through,
+    /// Since when.
+    pub since: Time,
+    /// The position at which it was made.
+    pub made: u64,
+    /// When its use was last noted.
+    pub used_at: Time,
+    /// When it ends at the latest.
+    pub ends_at: Time,
+}
+row! { Login in login, seen as Internal, id id: LoginId, subject |r| r.person, columns |r| [since: Time = r.since] }
+
+impl Login {
+    /// Whether it still holds at this time (A8).
+    pub fn holds(&self, account: &Account, now: Time) -> bool {
+        now < self.ends_at && now < self.used_at.plus_minutes(IDLE_MINUTES) && self.made > account.ended_until
+    }
+}
+
+/// A portal that a person has or had.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PortalOf {
+    /// Derived from practice and portal.
+    pub id: UniqueId,
+    /// Whose it is.
+    pub person: PersonId,
+    /// Where.
+    pub practice: PracticeId,
+    /// Which.
+    pub portal: Portal,
+}
+row! { PortalOf in portal, seen as Internal, id id: UniqueId, subject |r| r.person }
+
+/// Folds an event of this feature.
+pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
+    match event {
+        Event::LinkRequested { address, link, email, token, browser, code, expires_at } => {
+            let (at, email) = (when.at, email.text().cloned());
+            let new = Link { id: *link, token: *token, browser: *browser, code: *code, expires_at: *expires_at, tries: 0 };
+            rows.upsert(*address, move |old: Option<Address>| {
+                let mut row = match (old, email) {
+                    (Some(old), _) => old,
+                    (None, Some(email)) => Address { id: *address, email, person: None, link: None, asked: Vec::new() },
+                    (None, None) => return None,
+                };
+                row.asked.retain(|asked| at.minutes_since(*asked) < LINK_WINDOW_MINUTES.unsigned_abs() as u32);
+                row.asked.push(at);
+                row.link = Some(new);
+                Some(row)
+            });
+        }
+        Event::LinkUsed { address, .. } => rows.edit(*address, |row: &mut Address| row.link = None),
+        Event::CodeRefused { address, .. } => rows.edit(*address, |row: &mut Address| {
+            if let Some(link) = &mut row.link {
+                link.tries = link.tries.saturating_add(1);
+            }
+        }),
+        Event::AddressClaimed { address, email, person } => {
+            let (email, person) = (email.text().cloned(), *person);
+            rows.upsert(*address, move |old: Option<Address>| match (old, email) {
+                (Some(old), _) => Some(Address { person: Some(person), ..old }),
+                (None, Some(email)) => Some(Address { id: *address, email, person: Some(person), link: None, asked: Vec::new() }),
+                (None, None) => None,
+            });
+        }
+        Event::Opened { person, address, email } => {
+            if let Some(email) = email.text() {
+                rows.put(Account { id: *person, email: email.clone(), address: *address, ended_until: 0 });
+            }
+        }
+        Event::SignedIn { person, login, token, through, ends_at } => rows.put(Login {
+            id: *login,
+            person: *person,
+            token: *token,
+            through: *through,
+            since: when.at,
+            made: when.seq,
+            used_at: when.at,
+            ends_at: *ends_at,
+        }),
+        Event::LoginUsed { login, .. } => {
+            let at = when.at;
+            rows.edit(*login, move |row: &mut Login| row.used_at = at);
+        }
+        Event::SignedOut { login, .. } => rows.delete::<Login>(*login),
+        Event::SignedOutEverywhere { person } => {
+            let seq = when.seq;
+            rows.edit(*person, move |row: &mut Account| row.ended_until = seq);
+        }
+        Event::PortalOpened { person, practice, portal } => {
+            rows.put(PortalOf { id: portal_id(*practice, *portal), person: *person, practice: *practice, portal: *portal });
+        }
+    }
+}
+
+/// The key of a portal of a person.
+pub fn portal_id(practice: PracticeId, portal: Portal) -> UniqueId {
+    UniqueId::new(match portal { Portal::Coach => "coach portal", Portal::Coachee => "coachee portal" }, &practice.to_string())
+}
+
+/// The words of the activity log.
+pub fn entry(event: &Event) -> Entry {
+    match event {
+        Event::LinkRequested { .. } => Entry::default(),
+        Event::LinkUsed { .. } => Entry::default(),
+        Event::CodeRefused { .. } => Entry::default(),
+        Event::AddressClaimed { .. } => Entry::default(),
+        Event::Opened { .. } => Entry::default(),
+        Event::SignedIn { .. } => Entry::default(),
+        Event::LoginUsed { .. } => Entry::default(),
+        Event::SignedOut { .. } => Entry::default(),
+        Event::SignedOutEverywhere { .. } => Entry::default(),
+        Event::PortalOpened { .. } => Entry::default(),
+    }
+}
+
+/// Asks for a sign-in link. Beyond the limit nothing happens, and nobody is told (A6).
+#[derive(Debug)]
+pub struct RequestLink {
+    /// The address's id.
+    pub address: AddressId,
+    /// The address.
+    pub email: Email,
+    /// The link's id.
+    pub link: LinkId,
+    /// Hashes of the link's token, of the browser's cookie and of the six digits.
+    pub hashes: Hashes,
+}
+
+/// Hashes of a sign-in link's secrets, each made with its kind.
+#[derive(Debug, Clone, Copy)]
+pub struct Hashes {
+    /// Of the token in the mail.
+    pub token: [u8; 32],
+    /// Of the cookie of the browser that asked.
+    pub browser: [u8; 32],
+    /// Of the six digits that it shows.
+    pub code: [u8; 32],
+}
+
+impl Command for RequestLink {
+    shows!(Address address);
+    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
+        let row = facts.find::<Address>(self.address)?;
+        let decision = facts.allow(Deed::SignIn, About::Log)?;
+        let lately = row.map_or(0, |row| row.asked.iter().filter(|at| **at > facts.now.plus_minutes(-LINK_WINDOW_MINUTES)).count());
+        if lately >= LINKS_PER_ADDRESS {
+            return Ok(decision);
+        }
+        let Hashes { token, browser, code } = self.hashes;
+        let expires_at = facts.now.plus_minutes(LINK_MINUTES);
+        let email = Personal::new(self.email.clone());
+        Ok(decision.with(Event::LinkRequested { address: self.address, link: self.link, email, token, browser, code, expires_at }))
+    }
+}
+
+/// Redeems a sign-in link: the account is opened where the address has none, and a login is made. Wrong digits are
+/// counted and make no login: whoever runs the command looks whether the login is there.
+#[derive(Debug)]
+pub struct SignIn {
+    /// The address's id, from the token.
+    pub address: AddressId,
+    /// The hash of the token.
+    pub token: [u8; 32],
+    /// The hash of the browser's cookie, if it has one.
+    pub browser: Option<[u8; 32]>,
+    /// The hash of the six digits, if they were typed.
+    pub code: Option<[u8; 32]>,
+    /// The account of the address, or the id of the one to open.
+    pub person: PersonId,
+    /// The login to make.
+    pub login: NewLogin,
+}
+
+/// A login to make.
+#[derive(Debug, Clone, Copy)]
+pub struct NewLogin {
+    /// Its id, from its token.
+    pub id: LoginId,
+    /// The hash of its token.
+    pub token: [u8; 32],
+    /// A browser or a program.
+    pub through: Through,
+}
+
+impl NewLogin {
+    /// The event that makes it.
+    pub fn event(&self, person: PersonId, now: Time) -> Event {
+        Event::SignedIn { person, login: self.id, token: self.token, through: self.through, ends_at: now.plus_days(LOGIN_DAYS) }
+    }
+}
+
+impl Command for SignIn {
+    shows!(Address address);
+    fn others(&self) -> Vec<LogId> {
+        vec![LogId::Account(self.person)]
+    }
+    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
+        let row = facts.find::<Address>(self.address)?;
+        let there = facts.at(LogId::Account(self.person));
+        let account = there.find::<Account>(self.person)?;
+        let decision = facts.allow(Deed::SignIn, About::Log)?;
+        let row = row.ok_or(Refusal::LinkIsNotValid)?;
+        let link = row.link.as_ref().filter(|link| link.token == self.token && facts.now < link.expires_at && link.tries < CODE_TRIES);
+        let link = link.ok_or(Refusal::LinkIsNotValid)?;
+        if self.browser != Some(link.browser) {
+            let code = self.code.ok_or(Refusal::CodeIsNeeded)?;
+            if code != link.code {
+                return Ok(decision.with(Event::CodeRefused { address: self.address, link: link.id }));
+            }
+        }
+        if row.person.is_some_and(|person| person != self.person) {
+            return Err(Stop::Again);
+        }
+        let mut decision = decision.with(Event::LinkUsed { address: self.address, link: link.id, person: self.person });
+        if row.person.is_none() {
+            decision = decision.with(claim(row.id, &row.email, self.person));
+        }
+        let mut account_decision = there.allow(Deed::SignIn, About::Log)?;
+        if account.is_none() {
+            account_decision = account_decision.with(open(self.person, self.address, &row.email));
+        }
+        Ok(decision.and(account_decision.with(self.login.event(self.person, facts.now))))
+    }
+}
+
+/// The event that gives an address to an account.
+pub fn claim(address: AddressId, email: &Email, person: PersonId) -> Event {
+    Event::AddressClaimed { address, email: Personal::new(email.clone()), person }
+}
+
+/// The event that opens an account.
+pub fn open(person: PersonId, address: AddressId, email: &Email) -> Event {
+    Event::Opened { person, address, email: Personal::new(email.clone()) }
+}
+
+/// Makes a login for a program, such as the demo's bearer tokens.
+#[derive(Debug)]
+pub struct MakeLogin {
+    /// Whose.
+    pub person: PersonId,
+    /// The login.
+    pub login: NewLogin,
+}
+
+impl Command for MakeLogin {
+    shows!(Account person);
+    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
+        facts.get::<Account>(self.person)?;
+        Ok(facts.allow(Deed::KeepAccount, About::Log)?.with(self.login.event(self.person, facts.now)))
+    }
+}
+
+/// Notes that a login was used, at most once in [`USE_NOTED_MINUTES`].
+#[derive(Debug)]
+pub struct NoteUse {
+    /// Whose.
+    pub person: PersonId,
+    /// Which.
+    pub login: LoginId,
+}
+
+impl Command for NoteUse {
+    shows!(Account person);
+    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
+        let (account, login) = (facts.get::<Account>(self.person)?, facts.get::<Login>(self.login)?);
+        let decision = facts.allow(Deed::KeepAccount, About::Log)?;
+        let due = facts.now >= login.used_at.plus_minutes(USE_NOTED_MINUTES) && login.holds(account, facts.now);
+        Ok(if due { decision.with(Event::LoginUsed { person: self.person, login: self.login }) } else { decision })
+    }
+}
+
+/// Ends one login (sign out here, or revoke one elsewhere).
+#[derive(Debug)]
+pub struct SignOut {
+    /// Whose.
+    pub person: PersonId,
+    /// Which.
+    pub login: LoginId,
+}
+
+impl Command for SignOut {
+    shows!(Account person);
+    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
+        let login = facts.find::<Login>(self.login)?;
+        let decision = facts.allow(Deed::KeepAccount, About::Log)?;
+        login.ok_or(Refusal::LoginHasEnded)?;
+        Ok(decision.with(Event::SignedOut { person: self.person, login: self.login }))
+    }
+}
+
+/// Ends every login of the account.
+#[derive(Debug)]
+pub struct SignOutEverywhere {
+    /// Whose.
+    pub person: PersonId,
+}
+
+impl Command for SignOutEverywhere {
+    shows!(Account person);
+    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
+        facts.get::<Account>(self.person)?;
+        Ok(facts.allow(Deed::KeepAccount, About::Log)?.with(Event::SignedOutEverywhere { person: self.person }))
+    }
+}

@@ -1,0 +1,90 @@
+//! The words of the activity log: what an event says to people who review it.
+
+/// A kind of event, as the activity log names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kind {
+    /// As it is stored, for ever: `plan.action_progressed`.
+    pub stored: &'static str,
+    /// As people say it: `action_progress`.
+    pub short: &'static str,
+    /// The rule by which its entries are seen.
+    pub sees: crate::sight::Thing,
+}
+
+/// What changed. The event that it is made from has its texts opened first, for a reader who may.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// What changed, field by field.
+    pub changes: Vec<Edit>,
+}
+
+/// One field of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// The field, as the API names it.
+    pub field: &'static str,
+    /// Its value before, where there was one.
+    pub was: Option<String>,
+    /// Its value since.
+    pub now: Option<String>,
+}
+
+impl Entry {
+    /// And this was set.
+    #[must_use]
+    pub fn set(mut self, field: &'static str, now: &impl Word) -> Self {
+        self.changes.push(Edit { field, was: None, now: now.word() });
+        self
+    }
+
+    /// And this changed, if it did.
+    #[must_use]
+    pub fn edit<T: Word>(mut self, field: &'static str, change: Option<&crate::text::Change<T>>) -> Self {
+        if let Some(change) = change {
+            self.changes.push(Edit { field, was: change.was.as_ref().and_then(Word::word), now: change.now.word() });
+        }
+        self
+    }
+}
+
+/// What can be said in an entry.
+pub trait Word {
+    /// The words; nothing where the text is forgotten or was not opened.
+    fn word(&self) -> Option<String>;
+}
+
+impl<T: crate::text::Text, P> Word for crate::text::Secret<T, P> {
+    fn word(&self) -> Option<String> {
+        self.text().map(|text| text.as_str().to_owned())
+    }
+}
+
+impl<T: Word> Word for Option<T> {
+    fn word(&self) -> Option<String> {
+        self.as_ref().and_then(Word::word)
+    }
+}
+
+macro_rules! words {
+    ($($plain:ty: |$it:ident| $word:expr;)+) => { $( impl $crate::entry::Word for $plain { fn word(&self) -> Option<String> { let $it = self; Some($word) } } )+ };
+}
+
+words! {
+    bool: |it| it.to_string();
+    u32: |it| it.to_string();
+    crate::value::Date: |it| it.to_string();
+    crate::value::Percent: |it| it.get().to_string();
+    crate::value::Count: |it| it.0.to_string();
+    crate::value::Money: |it| format!("{} {}", it.amount(), it.currency());
+    crate::value::Zone: |it| it.name().to_owned();
+    crate::value::Time: |it| jiff::Timestamp::from_microsecond(it.0).map_or_else(|_| String::new(), |moment| moment.to_string());
+    crate::id::PersonId: |it| it.to_string();
+    crate::id::CoacheeId: |it| it.to_string();
+    crate::id::GoalId: |it| it.to_string();
+    crate::id::MilestoneId: |it| it.to_string();
+    crate::id::ActionId: |it| it.to_string();
+    crate::id::SessionId: |it| it.to_string();
+    crate::id::AuthorizationId: |it| it.to_string();
+    crate::access::Level: |it| format!("{it:?}");
+}
+pub(crate) use words;

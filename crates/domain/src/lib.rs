@@ -1,0 +1,46 @@
+//! What is true of coaching: events, rows, folds, commands, refusals, rules and sight.
+//!
+//! Absent on purpose: async, the clock, randomness, I/O, SQL. A decision reads rows and gives events; a fold turns
+//! events into rows; there is no other state. `features!` below is all that is central: a feature is one file that
+//! declares its events, refusals, rows, fold, words and commands.
+#![deny(clippy::arithmetic_side_effects)]
+
+mod declare;
+#[macro_use]
+pub mod id;
+pub mod access;
+pub mod account;
+pub mod authorization;
+pub mod coachee;
+pub mod decide;
+pub mod entry;
+pub mod fold;
+pub mod notes;
+pub mod plan;
+pub mod practice;
+pub mod row;
+pub mod session;
+pub mod sight;
+pub mod text;
+pub mod value;
+
+use declare::features;
+
+features! {
+    refusals [text as Text, account as Account, practice as Practice, coachee as Coachee, plan as Plan, authorization as Authorization, session as Session]
+    account as Account version 1 {
+        address: account::Address, account: account::Account, login: account::Login, portal: account::PortalOf
+    }
+    practice as Practice version 1 {
+        practice: practice::Practice, member: practice::Member, coach_invitation: practice::CoachInvitation, access: practice::Access
+    }
+    coachee as Coachee version 1 {
+        coachee: coachee::Coachee, coachee_email: coachee::CoacheeEmail, coachee_invitation: coachee::Invitation,
+        activation: coachee::Activation
+    }
+    plan as Plan version 1 { goal: plan::Goal, milestone: plan::Milestone, action: plan::Action }
+    authorization as Authorization version 1 { authorization: authorization::Authorization, unit: authorization::Unit }
+    session as Session version 1 { session: session::Session, notes: session::Notes, next_step: session::NextStep }
+}
+
+pub use decide::{Actor, Command, Decide, Decision, Facts, Stop};

@@ -1,0 +1,239 @@
+//! Plain values: times, dates, percentages, counts, money, time zones. Arithmetic on them cannot overflow.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::row::{Column, Type, Value};
+use crate::text::{Refusal, facts};
+
+/// A moment: microseconds since 1970-01-01 UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+pub struct Time(pub i64);
+
+impl Time {
+    /// This moment and so many minutes.
+    #[must_use]
+    pub const fn plus_minutes(self, minutes: i64) -> Self {
+        Self(self.0.saturating_add(minutes.saturating_mul(60_000_000)))
+    }
+    /// This moment and so many days of 24 hours.
+    #[must_use]
+    pub const fn plus_days(self, days: i64) -> Self {
+        self.plus_minutes(days.saturating_mul(1440))
+    }
+    /// Whole minutes from an earlier moment to this one, rounded down; 0 where it is not earlier.
+    pub fn minutes_since(self, earlier: Self) -> u32 {
+        u32::try_from(self.0.saturating_sub(earlier.0).max(0) / 60_000_000).unwrap_or(u32::MAX)
+    }
+    /// The calendar day of this moment in a time zone.
+    pub fn date_in(self, zone: &Zone) -> Date {
+        let moment = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let zone = jiff::tz::TimeZone::get(&zone.0).unwrap_or(jiff::tz::TimeZone::UTC);
+        Date::of(moment.to_zoned(zone).date())
+    }
+}
+
+impl Column for Time {
+    const TYPE: Type = Type::Int;
+    fn value(&self) -> Value {
+        Value::Int(self.0)
+    }
+}
+
+/// A calendar day: days since 1970-01-01. In records it is written `2026-11-21`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Date(pub i32);
+
+impl Date {
+    const EPOCH: jiff::civil::Date = jiff::civil::date(1970, 1, 1);
+
+    /// The day of the calendar.
+    pub fn of(date: jiff::civil::Date) -> Self {
+        Self(Self::EPOCH.until(date).map_or(0, |span| span.get_days()))
+    }
+    /// The day for calendars.
+    pub fn civil(self) -> jiff::civil::Date {
+        Self::EPOCH.checked_add(jiff::Span::new().try_days(self.0).unwrap_or_default()).unwrap_or(Self::EPOCH)
+    }
+    /// So many days later.
+    #[must_use]
+    pub const fn plus_days(self, days: i32) -> Self {
+        Self(self.0.saturating_add(days))
+    }
+}
+
+impl std::fmt::Display for Date {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.civil())
+    }
+}
+
+impl std::str::FromStr for Date {
+    type Err = crate::Refusal;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse::<jiff::civil::Date>().map(Self::of).map_err(|_| Refusal::OutOfRange.into())
+    }
+}
+
+impl Serialize for Date {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() { to.collect_str(self) } else { to.serialize_i32(self.0) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Date {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        if from.is_human_readable() {
+            let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
+            text.parse::<jiff::civil::Date>().map(Self::of).map_err(serde::de::Error::custom)
+        } else {
+            i32::deserialize(from).map(Self)
+        }
+    }
+}
+
+impl Column for Date {
+    const TYPE: Type = Type::Int;
+    fn value(&self) -> Value {
+        Value::Int(i64::from(self.0))
+    }
+}
+
+/// A whole percentage, 0 to 100 (S3.15).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+pub struct Percent(u8);
+
+impl Percent {
+    /// All of it.
+    pub const ALL: Self = Self(100);
+    /// A percentage, or what is wrong with it.
+    pub fn parse(percent: i64) -> Result<Self, crate::Refusal> {
+        u8::try_from(percent).ok().filter(|&percent| percent <= 100).map(Self).ok_or_else(|| Refusal::OutOfRange.into())
+    }
+    /// The number.
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl Column for Percent {
+    const TYPE: Type = Type::Int;
+    fn value(&self) -> Value {
+        Value::Int(i64::from(self.0))
+    }
+}
+
+/// How many there are; it stops at its ends instead of overflowing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+pub struct Count(pub u32);
+
+impl Count {
+    /// One more.
+    pub const fn add_one(&mut self) {
+        self.0 = self.0.saturating_add(1);
+    }
+    /// One less.
+    pub const fn take_one(&mut self) {
+        self.0 = self.0.saturating_sub(1);
+    }
+    /// This less another, at least 0.
+    #[must_use]
+    pub const fn less(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+    /// Both together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl Column for Count {
+    const TYPE: Type = Type::Int;
+    fn value(&self) -> Value {
+        Value::Int(i64::from(self.0))
+    }
+}
+
+/// An amount of money: ten-thousandths of a unit of its currency (ISO 4217).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Money {
+    /// Ten-thousandths of a unit.
+    pub amount_e4: i64,
+    /// Three capital letters.
+    pub currency: [u8; 3],
+}
+
+impl Money {
+    /// An amount written as a decimal (`85.50`), not negative, with at most four places, below a thousand million.
+    pub fn parse(amount: &str, currency: &str) -> Result<Self, crate::Refusal> {
+        let refused = || crate::Refusal::from(Refusal::OutOfRange);
+        let (whole, part) = amount.split_once('.').unwrap_or((amount, "0"));
+        let digits = |text: &str, most: usize| !text.is_empty() && text.len() <= most && text.bytes().all(|b| b.is_ascii_digit());
+        if !digits(whole, 9) || !digits(part, 4) {
+            return Err(refused());
+        }
+        let whole: i64 = whole.parse().map_err(|_| refused())?;
+        let part: i64 = format!("{part:0<4}").parse().map_err(|_| refused())?;
+        let letters: [u8; 3] = currency.as_bytes().try_into().map_err(|_| refused())?;
+        if !letters.iter().all(u8::is_ascii_uppercase) {
+            return Err(refused());
+        }
+        Ok(Self { amount_e4: whole.saturating_mul(10_000).saturating_add(part), currency: letters })
+    }
+    /// The amount as a decimal, with as few places as it needs but at least two.
+    pub fn amount(&self) -> String {
+        let (whole, part) = (self.amount_e4 / 10_000, self.amount_e4 % 10_000);
+        let text = format!("{whole}.{part:04}");
+        text.strip_suffix("00").map(str::to_owned).unwrap_or(text)
+    }
+    /// The currency's letters.
+    pub fn currency(&self) -> String {
+        String::from_utf8_lossy(&self.currency).into_owned()
+    }
+}
+
+/// A time zone of the IANA database.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Zone(String);
+
+impl Zone {
+    /// Coordinated universal time.
+    pub fn utc() -> Self {
+        Self("UTC".to_owned())
+    }
+    /// A name from the database, in its own spelling.
+    pub fn parse(name: &str) -> Result<Self, crate::Refusal> {
+        let zone = jiff::tz::TimeZone::get(name).map_err(|_| Refusal::NotATimeZone)?;
+        Ok(Self(zone.iana_name().unwrap_or(name).to_owned()))
+    }
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+facts!(Time, Date, Percent, Count, Money, Zone);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_reads_and_writes_decimals() {
+        for (text, shown) in [("85", "85.00"), ("85.5", "85.50"), ("0.1234", "0.1234"), ("999999999.99", "999999999.99")] {
+            assert_eq!(Money::parse(text, "USD").unwrap().amount(), shown);
+        }
+        for wrong in ["", "-1", "1.23456", "1e3", "1.", ".5", "1000000000", "1,5"] {
+            assert!(Money::parse(wrong, "USD").is_err(), "{wrong}");
+        }
+        assert!(Money::parse("1", "usd").is_err());
+    }
+
+    #[test]
+    fn a_moment_has_its_day_in_its_zone() {
+        let late = Time(jiff::Timestamp::from_second(1_793_574_000).unwrap().as_microsecond()); // 2026-11-01 23:00 UTC
+        assert_eq!(late.date_in(&Zone::utc()).to_string(), "2026-11-01");
+        assert_eq!(late.date_in(&Zone::parse("Pacific/Auckland").unwrap()).to_string(), "2026-11-02");
+        assert!(Zone::parse("Mars/Olympus").is_err());
+    }
+}

@@ -1,0 +1,264 @@
+//! The command line: what may be asked, and who does it. Answers go to standard output, everything else to standard
+//! error. The exit code is 0 when all is well, 1 when a command found something wrong, 2 when it could not begin.
+
+use std::ffi::OsString;
+use std::io::{Write, stderr, stdout};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use domain::id::LogId;
+
+use crate::error::Error;
+use crate::open::{self, Purpose, World};
+use crate::settings::{Flags, Settings};
+use crate::signals::Signals;
+use crate::{demo, doctor, inspect, logs, prove, serve};
+
+/// Exit code: something was found that is not as it should be.
+const FOUND: u8 = 1;
+/// Exit code: the command could not begin.
+const FAILED: u8 = 2;
+/// Exit code: a second signal came while stopping.
+const INTERRUPTED: u8 = 130;
+
+/// The backend of coaching practices.
+#[derive(Debug, Parser)]
+#[command(
+    name = "throughline",
+    version,
+    about,
+    after_help = "Every setting is in docs/OPERATIONS.md; `throughline doctor` shows them as they are."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Place {
+    /// The settings file
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder of what the server keeps
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<String>,
+    /// The database: sqlite:PATH or postgres://…
+    #[arg(long, global = true, value_name = "URL")]
+    database: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until a signal asks to stop
+    Serve {
+        /// Where to listen: an address and a port
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<String>,
+    },
+    /// Serve an invented practice on this machine, and print how to sign in
+    Demo {
+        /// Where to listen: a port of this machine
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+        listen: String,
+    },
+    /// Bring the database's tables up to date
+    Migrate,
+    /// Make the read models anew from the log, or check that they are what it says
+    Replay {
+        /// Change nothing; name the first row that differs
+        #[arg(long)]
+        check: bool,
+        #[command(flatten)]
+        only: Only,
+    },
+    /// Print the log's entries, a JSON object a line, without anybody's texts
+    Log {
+        #[command(flatten)]
+        only: Only,
+        /// Go on with what is added
+        #[arg(long, requires = "practice")]
+        follow: bool,
+        /// Begin after this position
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        after: u64,
+    },
+    /// Print the rows of a read model, without anybody's texts
+    Rows {
+        /// The table, such as goal
+        table: String,
+        /// The practice; or a person or an email address, by its id
+        #[arg(long, value_name = "ID", value_parser = log)]
+        practice: LogId,
+    },
+    /// Verify the log against its signed checkpoints; name the first event that is wrong
+    Verify {
+        #[command(flatten)]
+        only: Only,
+        /// The public key of who signed, instead of this server's own
+        #[arg(long, value_name = "NAME+HASH+KEY")]
+        key: Option<String>,
+    },
+    /// Print the API's schema
+    Schema,
+    /// Look whether everything is in order
+    Doctor {
+        /// Print the table of all settings for the documentation, and nothing else
+        #[arg(long)]
+        settings: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Only {
+    /// Only this practice; or a person or an email address, by its id
+    #[arg(long, value_name = "ID", value_parser = log)]
+    practice: Option<LogId>,
+}
+
+fn log(text: &str) -> Result<LogId, String> {
+    LogId::parse(text).ok_or_else(|| "expected an id that begins with practice_, person_ or address_".to_owned())
+}
+
+/// Runs the program: the whole of `main`.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&Error::Output(error)),
+    };
+    let done = runtime.block_on(run(cli, std::env::vars_os(), &mut stdout()));
+    // What still runs (connections that were cut off) must not keep the process.
+    runtime.shutdown_background();
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) if error.is_closed_output() => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &Error) -> ExitCode {
+    // Where standard error is closed, nobody can be told.
+    let _ = writeln!(stderr(), "throughline: {error}");
+    ExitCode::from(FAILED)
+}
+
+/// Does what the command line asks, under this environment, and writes the answer to `out`. Gives the exit code.
+///
+/// # Errors
+/// What kept the command from being done.
+pub async fn run(
+    cli: Cli,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    out: &mut dyn Write,
+) -> Result<u8, Error> {
+    let Place { config, data, database } = cli.place;
+    let flags = Flags { config, data, database, listen: None };
+    let environment: Vec<(OsString, OsString)> = environment.into_iter().collect();
+    let settings = |flags: &Flags| -> Result<Settings, Error> {
+        let settings = Settings::load(flags, environment.clone())?;
+        logs::start(&settings);
+        Ok(settings)
+    };
+    match cli.command {
+        Command::Serve { listen } => serve(&settings(&Flags { listen, ..flags })?).await,
+        Command::Demo { listen } => demo(&Flags { listen: Some(listen), ..flags }, out).await,
+        Command::Migrate => inspect::migrate(&settings(&flags)?, &World::machine(), out).await.map(|()| 0),
+        Command::Replay { check, only } => {
+            let settings = settings(&flags)?;
+            let store = open::store(&settings, Purpose::Inspect).await?;
+            let app = open::app(&settings, &World::machine(), store, Purpose::Inspect).await?;
+            let done = if check {
+                prove::check(&app, only.practice, out).await
+            } else {
+                prove::rebuild(&app, only.practice, out).await
+            };
+            app.stop().await;
+            done.map(code)
+        }
+        Command::Log { only, follow, after } => {
+            let store = open::store(&settings(&flags)?, Purpose::Inspect).await?;
+            inspect::log(&store, only.practice, after, follow, out).await.map(|()| 0)
+        }
+        Command::Rows { table, practice } => {
+            let store = open::store(&settings(&flags)?, Purpose::Inspect).await?;
+            inspect::rows(&store, &table, practice, out).await.map(|()| 0)
+        }
+        Command::Verify { only, key } => {
+            let settings = settings(&flags)?;
+            let store = open::store(&settings, Purpose::Inspect).await?;
+            prove::verify(&settings, &store, only.practice, key.as_deref(), out).await.map(code)
+        }
+        Command::Schema => Ok(out.write_all(api::schema_sdl().as_bytes()).map(|()| 0)?),
+        Command::Doctor { settings: true } => Ok(out.write_all(crate::settings::markdown().as_bytes()).map(|()| 0)?),
+        Command::Doctor { settings: false } => {
+            doctor::run(Settings::load(&flags, environment.clone()), &World::machine(), out).await.map(code)
+        }
+    }
+}
+
+const fn code(all_is_well: bool) -> u8 {
+    if all_is_well { 0 } else { FOUND }
+}
+
+async fn serve(settings: &Settings) -> Result<u8, Error> {
+    vault::Os.check()?;
+    let mut signals = Signals::listen()?;
+    let served = serve::open(settings, &World::machine()).await?;
+    tracing::info!(address = %served.address(), version = env!("CARGO_PKG_VERSION"), "listening");
+    signals.next().await;
+    Ok(stop(served, &mut signals).await)
+}
+
+async fn demo(flags: &Flags, out: &mut dyn Write) -> Result<u8, Error> {
+    vault::Os.check()?;
+    let mut signals = Signals::listen()?;
+    let (served, folder) = demo::run(flags, &World::machine(), out).await?;
+    signals.next().await;
+    let code = stop(served, &mut signals).await;
+    drop(folder);
+    Ok(code)
+}
+
+/// Stops; a second signal ends it at once.
+async fn stop(served: serve::Served, signals: &mut Signals) -> u8 {
+    tracing::info!("stopping; a second signal ends this at once");
+    tokio::select! {
+        () = served.stop() => {
+            tracing::info!("stopped");
+            0
+        }
+        () = signals.next() => INTERRUPTED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn places_may_stand_before_or_after_the_command() {
+        for words in ["throughline --data here migrate", "throughline migrate --data here"] {
+            assert_eq!(Cli::try_parse_from(words.split(' ')).unwrap().place.data.as_deref(), Some("here"));
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for words in [
+            "throughline log --follow",
+            "throughline rows goal",
+            "throughline replay --practice goal_01h455vb4pex5vsknk084sn02q",
+            "throughline migrate --listen 1",
+        ] {
+            assert!(Cli::try_parse_from(words.split(' ')).is_err(), "{words}");
+        }
+    }
+}

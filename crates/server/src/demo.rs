@@ -1,0 +1,202 @@
+//! The demo: an invented practice, served on this machine only, gone when it ends (unless `--data` names where it stays).
+//!
+//! Everything in it is made by the commands that people's requests become, so it is as real as data can be that nobody
+//! meant. What [`serve`](crate::serve) never does is done here: each person gets an address that signs a browser in with
+//! one click, for as long as the demo runs, and a bearer token for programs. The address holds a secret of 128 bits that
+//! is kept in memory only.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use app::signin::Credentials;
+use app::tokens::Kind;
+use app::{App, Request, Through};
+use axum::Router;
+use axum::extract::{Path as At, State};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::get;
+use domain::Actor;
+use domain::account::Through as LoginThrough;
+use domain::id::{LogId, PersonId};
+use domain::practice::CreatePractice;
+use domain::text::{Email, Name, Text as _};
+use domain::value::Zone;
+use http::header::{CACHE_CONTROL, REFERRER_POLICY, SET_COOKIE};
+use http::{HeaderValue, StatusCode};
+use vault::Entropy;
+
+use crate::error::Error;
+use crate::open::{self, Purpose, World};
+use crate::serve::{self, Served};
+use crate::settings::{Flags, Settings};
+
+/// Somebody of the demo.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// Their name, which is invented.
+    pub name: String,
+    /// What they are: `owner`, `coach`, `coachee of Maren` …
+    pub role: String,
+    /// Their account.
+    pub id: PersonId,
+}
+
+/// A folder that is gone when this is dropped.
+#[derive(Debug)]
+pub struct Passing(PathBuf);
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        // What cannot be removed lies in the system's folder for what is temporary.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Makes the demo, serves it, and prints to `out` how to come in. What it gives must be kept while it runs.
+///
+/// # Errors
+/// [`Error::Usage`] for a folder that is not empty, an address that is not this machine's alone, or a database.
+pub async fn run(flags: &Flags, world: &World, out: &mut dyn Write) -> Result<(Served, Option<Passing>), Error> {
+    if flags.config.is_some() || flags.database.is_some() {
+        return Err(Error::Usage(
+            "the demo takes no --config and no --database: it has a database of its own".to_owned(),
+        ));
+    }
+    let (folder, passing) = folder(flags.data.as_deref(), &*world.entropy)?;
+    let flags =
+        Flags { data: Some(folder.to_string_lossy().into_owned()), listen: flags.listen.clone(), ..Flags::default() };
+    // The environment is a server's: a demo must not touch what it names.
+    let mut settings = Settings::load(&flags, [])?;
+    "warn".clone_into(&mut settings.log_filter);
+    crate::logs::start(&settings);
+    if !settings.listen.ip().is_loopback() {
+        return Err(Error::Usage(format!(
+            "{} can be reached by others: the demo listens on this machine only, at 127.0.0.1 or [::1]",
+            settings.listen
+        )));
+    }
+    let store = open::store(&settings, Purpose::Serve).await?;
+    let app = open::app(&settings, world, store, Purpose::Serve).await?;
+    let people = fill(&app, world).await?;
+
+    let mut keys = HashMap::new();
+    let mut words = Vec::with_capacity(people.len());
+    for person in people {
+        let key = secret(&*world.entropy);
+        let bearer = app.make_login(person.id, LoginThrough::Program, app.clock().now()).await?.text;
+        keys.insert(key.clone(), person.id);
+        words.push((person, key, bearer));
+    }
+    let state = Arc::new(Doors { app: app.clone(), keys });
+    let routes = Router::new().route("/demo/{key}", get(page).post(sign_in)).with_state(state);
+    let served = serve::start(app, &settings, world, routes).await?;
+    print(out, &served, passing.is_some(), &words)?;
+    Ok((served, passing))
+}
+
+/// Fills an empty database with invented people and what they do, through [`App::run`] only.
+///
+/// # Errors
+/// A command that is refused: then the demo and the rules do not fit together.
+pub async fn fill(app: &App, _world: &World) -> Result<Vec<Person>, Error> {
+    let owner = account(app, "maren.holt@demo.example").await?;
+    let practice = app.mint();
+    let found = CreatePractice {
+        practice,
+        name: parse("Holt Coaching")?,
+        zone: Zone::parse("Europe/Berlin").map_err(app::Error::from)?,
+        founder: owner,
+        display_name: parse("Maren Holt")?,
+    };
+    let request = Request {
+        log: LogId::Practice(practice),
+        actor: Actor::Person(owner),
+        through: Through::Program,
+        now: app.clock().now(),
+        command: app.command(),
+        idempotency: None,
+    };
+    app.run(request, found).await?;
+    Ok(vec![Person { name: "Maren Holt".to_owned(), role: "owner".to_owned(), id: owner }])
+}
+
+fn parse(name: &str) -> Result<Name, Error> {
+    Ok(Name::parse(name).map_err(app::Error::from)?)
+}
+
+/// The account of an address, opened as people open theirs: by a sign-in link.
+async fn account(app: &App, email: &str) -> Result<PersonId, Error> {
+    let email = Email::parse(email).map_err(app::Error::from)?;
+    let (address, command) = (LogId::Address(app.address(&email)), app.command());
+    let asked = app.request_link(email, command, None).await?;
+    let token = app.token(Kind::SignInLink, address, command).text;
+    let brought = Credentials { token, browser: Some(asked.browser), digits: None };
+    Ok(app.sign_in(&brought, LoginThrough::Program, app.command(), |_| None).await?.person)
+}
+
+/// An empty folder: the one named, or one that passes.
+fn folder(named: Option<&str>, entropy: &dyn Entropy) -> Result<(PathBuf, Option<Passing>), Error> {
+    let Some(named) = named else {
+        let path = std::env::temp_dir().join(format!("throughline-demo-{}", secret(entropy)));
+        open::folder(&path)?;
+        return Ok((path.clone(), Some(Passing(path))));
+    };
+    let path = Path::new(named);
+    open::folder(path)?;
+    if std::fs::read_dir(path)?.next().is_some() {
+        return Err(Error::Usage(format!("{} is not empty: the demo begins with nothing", path.display())));
+    }
+    Ok((path.to_owned(), None))
+}
+
+/// 128 random bits, in hexadecimal digits.
+fn secret(entropy: &dyn Entropy) -> String {
+    let mut bytes = [0; 16];
+    entropy.fill(&mut bytes);
+    format!("{:032x}", u128::from_be_bytes(bytes))
+}
+
+fn print(out: &mut dyn Write, served: &Served, passes: bool, words: &[(Person, String, String)]) -> Result<(), Error> {
+    let base = format!("http://{}", served.address());
+    writeln!(out, "The demo is at {base}/ and its API at {base}/graphql. Everybody in it is invented.")?;
+    for (person, key, bearer) in words {
+        writeln!(out, "\n{}, {}\n  sign in: {base}/demo/{key}\n  token:   {bearer}", person.name, person.role)?;
+    }
+    let end = if passes { "Ctrl-C ends it, and nothing is left." } else { "Ctrl-C ends it; its data stays." };
+    writeln!(out, "\n{end}")?;
+    Ok(out.flush()?)
+}
+
+/// The doors of the demo: an address's secret, and whom it lets in.
+struct Doors {
+    app: App,
+    keys: HashMap<String, PersonId>,
+}
+
+async fn page(State(doors): State<Arc<Doors>>, At(key): At<String>) -> Response {
+    if !doors.keys.contains_key(&key) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    // A button that posts, like the page of every sign-in link: looking at an address signs nobody in.
+    let page = "<!doctype html><title>Demo</title><form method=post><button>Sign in to the demo</button></form>";
+    quiet(Html(page).into_response())
+}
+
+async fn sign_in(State(doors): State<Arc<Doors>>, At(key): At<String>) -> Response {
+    let Some(person) = doors.keys.get(&key) else { return StatusCode::NOT_FOUND.into_response() };
+    let login = doors.app.make_login(*person, LoginThrough::Browser, doors.app.clock().now()).await;
+    let cookie = login.map(|token| HeaderValue::from_str(&api::cookies::session(&token.text)));
+    let Ok(Ok(cookie)) = cookie else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+    let mut response = quiet(Redirect::to("/").into_response());
+    response.headers_mut().insert(SET_COOKIE, cookie);
+    response
+}
+
+/// Nobody keeps the answer or learns its address.
+fn quiet(mut response: Response) -> Response {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}

@@ -1,0 +1,283 @@
+//! `throughline doctor`: is everything in order? A line for each thing it looks at, with what to do where it is not.
+//!
+//! It makes nothing: no key, no folder, no database. Opening a database that is there brings its schema up to date, as
+//! every opening does.
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use app::Tables;
+use app::tables::Folded;
+use store::{Database, Snapshot, Store, Type, Value};
+use vault::{RootKey, SigningSeed};
+
+use crate::error::Error;
+use crate::open::{self, Purpose, World};
+use crate::settings::{Settings, Wrong};
+
+/// Less room than this is a problem: 1 GiB.
+const ROOM_BYTES_MIN: u64 = 1 << 30;
+/// A clock that is further off than this is a problem: 5 seconds, in microseconds.
+const DRIFT_MICROS_MAX: i64 = 5_000_000;
+/// The earliest time that can be right: 2026-01-01, in microseconds.
+const EARLIEST_MICROS: i64 = 1_767_225_600_000_000;
+/// How many heads are read at once.
+const HEADS: u32 = 1_000;
+
+/// What was looked at so far.
+struct Report<'o> {
+    out: &'o mut dyn Write,
+    problems: u32,
+}
+
+impl Report<'_> {
+    fn ok(&mut self, what: &str, said: impl std::fmt::Display) -> Result<(), Error> {
+        Ok(writeln!(self.out, "ok       {what}: {said}")?)
+    }
+
+    /// A problem, whose words say what to do.
+    fn problem(&mut self, what: &str, said: impl std::fmt::Display) -> Result<(), Error> {
+        self.problems += 1;
+        Ok(writeln!(self.out, "PROBLEM  {what}: {said}")?)
+    }
+
+    fn check(&mut self, what: &str, checked: Result<String, String>) -> Result<(), Error> {
+        match checked {
+            Ok(said) => self.ok(what, said),
+            Err(said) => self.problem(what, said),
+        }
+    }
+}
+
+/// Looks at everything and writes what it finds. Whether all is in order.
+///
+/// # Errors
+/// [`Error::Output`] only: what is wrong is what this command is for.
+pub async fn run(settings: Result<Settings, Wrong>, world: &World, out: &mut dyn Write) -> Result<bool, Error> {
+    let mut report = Report { out, problems: 0 };
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(wrong) => {
+            for line in &wrong.0 {
+                report.problem("settings", line)?;
+            }
+            return Ok(false);
+        }
+    };
+    for source in &settings.sources {
+        let shown = if source.shown.is_empty() { "none" } else { &source.shown };
+        report.ok("setting", format_args!("{} = {shown}, from {}", source.name, source.origin))?;
+    }
+    report.check("public address", public_address(&settings))?;
+    report.check("data folder", folder(&settings.data_dir))?;
+    report.check("disk", room(&settings.data_dir))?;
+    let root = root_key(&settings);
+    report.check("root key", root.as_ref().map(|(_, said)| said.clone()).map_err(Clone::clone))?;
+    report.check("signing key", signing_key(&settings))?;
+    let mail = settings.smtp_url.is_none().then(|| {
+        format!("written into {}, and sent to nobody: set `smtp_url` to send it", settings.mail_dir.display())
+    });
+    report.ok("mail", mail.unwrap_or_else(|| "sent by the server of `smtp_url`".to_owned()))?;
+    report.check("clock", clock(world.clock.now().0))?;
+    let root = root.ok().and_then(|(root, _)| root);
+    match open_database(&settings).await {
+        Ok(Some(store)) => {
+            let checked = database(&mut report, &store, root.as_ref(), world.clock.now().0).await;
+            store.close().await;
+            if let Err(Error::Store(error)) = checked {
+                report.problem("database", error)?;
+            } else {
+                checked?;
+            }
+        }
+        Ok(None) => {
+            report.ok("database", "there is none yet; `throughline serve` or `throughline migrate` makes it")?
+        }
+        Err(error) => report.problem("database", error)?,
+    }
+    let problems = report.problems;
+    writeln!(out, "{}", if problems == 0 { "all is in order".to_owned() } else { format!("{problems} to mend") })?;
+    Ok(problems == 0)
+}
+
+fn public_address(settings: &Settings) -> Result<String, String> {
+    let url = &settings.public_url;
+    let host = url.split_once("://").map_or("", |(_, rest)| rest);
+    let is_local = ["127.", "localhost", "[::1]"].iter().any(|local| host.starts_with(local));
+    if url.starts_with("https://") || is_local {
+        return Ok(url.clone());
+    }
+    Err(format!(
+        "{url} is not https, and browsers keep sign-in cookies over https only: end TLS in front, and set `public_url` to that address"
+    ))
+}
+
+fn mode(path: &Path) -> Option<u32> {
+    std::fs::metadata(path).ok().map(|metadata| metadata.permissions().mode() & 0o777)
+}
+
+fn folder(path: &Path) -> Result<String, String> {
+    match mode(path) {
+        None => Ok(format!("{} is not there yet; it is made at the first start", path.display())),
+        Some(mode) if mode & 0o077 == 0 => Ok(format!("{}, open to its owner only", path.display())),
+        Some(mode) => Err(format!("{} is open to others (mode {mode:03o}): run `chmod 700` on it", path.display())),
+    }
+}
+
+/// How much room there is where the folder is or will be.
+fn room(path: &Path) -> Result<String, String> {
+    let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+    let stat = rustix::fs::statvfs(there)
+        .map_err(|error| format!("{} cannot be asked for its room: {error}", there.display()))?;
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    let said = format!("{} MiB are free at {}", free >> 20, there.display());
+    if free >= ROOM_BYTES_MIN { Ok(said) } else { Err(format!("{said}: make room before changes are refused")) }
+}
+
+/// The root key, if there is one yet.
+fn root_key(settings: &Settings) -> Result<(Option<RootKey>, String), String> {
+    let path = &settings.root_key_file;
+    if let Some(hex) = &settings.root_key {
+        return RootKey::parse(hex)
+            .map(|root| (Some(root), "from the environment".to_owned()))
+            .map_err(|error| error.to_string());
+    }
+    if !path.exists() {
+        return Ok((
+            None,
+            format!("{} is not there yet; it is made with the database, at the first start", path.display()),
+        ));
+    }
+    let (root, _) = RootKey::load_or_create(path, &vault::Os).map_err(|error| error.to_string())?;
+    Ok((
+        Some(root),
+        format!("{}, open to its owner only; have you backed it up, apart from the database?", path.display()),
+    ))
+}
+
+fn signing_key(settings: &Settings) -> Result<String, String> {
+    let path = &settings.signing_key_file;
+    if !path.exists() {
+        return Ok(format!("{} is not there yet; it is made at the first start", path.display()));
+    }
+    let (seed, _) = SigningSeed::load_or_create(path, &vault::Os).map_err(|error| error.to_string())?;
+    let signer =
+        store::checkpoint::Signer::parse(&settings.signer_name, seed.expose()).map_err(|error| error.to_string())?;
+    Ok(format!("{}, open to its owner only; its public key is {}", path.display(), signer.verifier()))
+}
+
+fn clock(now: i64) -> Result<String, String> {
+    let said = jiff::Timestamp::from_microsecond(now).map_or_else(|_| now.to_string(), |now| now.to_string());
+    if now >= EARLIEST_MICROS {
+        Ok(said)
+    } else {
+        Err(format!("it says {said}, which is long ago: set the machine's clock"))
+    }
+}
+
+async fn open_database(settings: &Settings) -> Result<Option<Store>, Error> {
+    if open::file(settings).is_some_and(|file| !file.exists()) {
+        return Ok(None);
+    }
+    open::store(settings, Purpose::Inspect).await.map(Some)
+}
+
+/// What the database says of itself, of its key and of how far its read models are.
+async fn database(report: &mut Report<'_>, store: &Store, root: Option<&RootKey>, now: i64) -> Result<(), Error> {
+    let mut snapshot = store.snapshot().await?;
+    let (name, version) = match store.database() {
+        Database::Sqlite => ("SQLite", "select sqlite_version()"),
+        Database::Postgres => ("PostgreSQL", "select current_setting('server_version')"),
+    };
+    let version = text(&mut snapshot, version).await?;
+    let schema = number(&mut snapshot, "select coalesce(max(version), 0) from schema_version").await?;
+    report.ok("database", format_args!("{name} {version}, schema {schema}"))?;
+
+    let newest = number(&mut snapshot, "select coalesce(max(at), 0) from heads").await?;
+    let drift = match store.database() {
+        Database::Sqlite => 0,
+        Database::Postgres => {
+            now - number(&mut snapshot, "select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)")
+                .await?
+        }
+    };
+    report.check("times", times(now, newest, drift))?;
+
+    let tables = Tables::new()?;
+    let (mut logs, mut behind, mut after) = (0_u64, 0_u64, None);
+    loop {
+        let heads = snapshot.heads(after, HEADS).await?;
+        let Some(last) = heads.last() else { break };
+        after = Some(last.log);
+        logs += heads.len() as u64;
+        behind += heads
+            .iter()
+            .map(|head| u64::from(!Folded::decode(&head.folded).behind(&tables, head.seq).is_empty()))
+            .sum::<u64>();
+    }
+    let check = snapshot.meta(open::ROOT_KEY_CHECK).await?;
+    snapshot.close().await?;
+    let folded = format!("{behind} of {logs} logs have read models that are behind");
+    report.check(
+        "read models",
+        if behind == 0 {
+            Ok(folded)
+        } else {
+            Err(format!("{folded}: a server that runs folds them; `throughline replay` does it at once"))
+        },
+    )?;
+    let belongs = match (root, check) {
+        (Some(root), Some(check)) if check != open::check_value(root) => Err(Error::WrongRootKey.to_string()),
+        (None, _) if logs > 0 => {
+            Err("the database holds logs, and their root key is not here: restore it from its backup".to_owned())
+        }
+        (Some(_) | None, _) => Ok("nothing speaks against it".to_owned()),
+    };
+    report.check("root key and database", belongs)
+}
+
+/// Whether this machine's clock goes with the newest event and with the database's clock.
+fn times(now: i64, newest: i64, drift: i64) -> Result<String, String> {
+    if newest > now.saturating_add(DRIFT_MICROS_MAX) {
+        let ahead = (newest - now) / 1_000_000;
+        return Err(format!(
+            "the newest event is {ahead} s in the future: set this machine's clock; new events will carry that time until it is reached"
+        ));
+    }
+    if drift.abs() > DRIFT_MICROS_MAX {
+        return Err(format!(
+            "this machine's clock and the database's are {} s apart: set them both by NTP",
+            drift / 1_000_000
+        ));
+    }
+    Ok("this machine's clock goes with the database's".to_owned())
+}
+
+async fn text(snapshot: &mut Snapshot, sql: &'static str) -> Result<String, Error> {
+    let rows = snapshot.query(sql, &[], &[Type::Text]).await?;
+    Ok(rows
+        .into_iter()
+        .flatten()
+        .next()
+        .map_or_else(String::new, |value| if let Value::Text(text) = value { text } else { String::new() }))
+}
+
+async fn number(snapshot: &mut Snapshot, sql: &'static str) -> Result<i64, Error> {
+    let rows = snapshot.query(sql, &[], &[Type::Int]).await?;
+    Ok(rows.into_iter().flatten().next().map_or(0, |value| if let Value::Int(number) = value { number } else { 0 }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_does_not_go_with_the_database_is_a_problem() {
+        let now = EARLIEST_MICROS;
+        assert!(times(now, now, 0).is_ok() && times(now, now + DRIFT_MICROS_MAX, DRIFT_MICROS_MAX).is_ok());
+        assert!(times(now, now + 60_000_000, 0).unwrap_err().contains("60 s in the future"));
+        assert!(times(now, now, -60_000_000).unwrap_err().contains("60 s apart"));
+        assert!(clock(now).is_ok() && clock(now - 1).is_err());
+    }
+}

@@ -1,0 +1,176 @@
+//! What Prometheus reads at `/metrics`: how many requests were answered, how, how fast, and how the process is. Numbers
+//! of atomics and small tables; labels come from the routes of the program, never from a request, so neither personal
+//! text nor an attacker's words can get in, and the number of lines is bounded.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use http::Method;
+
+/// The upper bounds of the histogram's buckets, in seconds.
+const BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
+
+/// A request's method and route, and its answer's status.
+type Answered = (&'static str, String, u16);
+
+/// The numbers of this process.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    running: AtomicU64,
+    answered: Mutex<BTreeMap<Answered, u64>>,
+    lasted: Mutex<BTreeMap<String, Lasted>>,
+}
+
+/// How long requests of one route took until their answer began.
+#[derive(Debug, Default)]
+struct Lasted {
+    buckets: [u64; BUCKETS.len()],
+    count: u64,
+    sum: Duration,
+}
+
+/// A request that runs; it counts as running until this is dropped.
+#[derive(Debug)]
+pub struct Running<'m>(&'m Metrics);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Metrics {
+    /// A request begins.
+    pub fn begin(&self) -> Running<'_> {
+        self.running.fetch_add(1, Ordering::Relaxed);
+        Running(self)
+    }
+
+    /// A request of this route was answered. For a socket or an event stream that is when it was opened.
+    pub fn answered(&self, method: &Method, route: &str, status: u16, took: Duration) {
+        let key = (label(method), route.to_owned(), status);
+        *self.answered.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default() += 1;
+        let mut lasted = self.lasted.lock().unwrap_or_else(PoisonError::into_inner);
+        let lasted = lasted.entry(route.to_owned()).or_default();
+        if let Some(place) = BUCKETS.iter().position(|bound| took.as_secs_f64() <= *bound) {
+            lasted.buckets[place] += 1;
+        }
+        lasted.count += 1;
+        lasted.sum += took;
+    }
+
+    /// The text that Prometheus reads (its exposition format 0.0.4). `accepts_writes` is the app's answer.
+    pub fn text(&self, accepts_writes: bool) -> String {
+        let mut out = String::with_capacity(4_096);
+        head(&mut out, "throughline_build_info", "gauge", "The version of the program.");
+        line(&mut out, "throughline_build_info", &format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1);
+        head(&mut out, "throughline_accepts_writes", "gauge", "1 while changes are accepted; a failed sync ends that.");
+        line(&mut out, "throughline_accepts_writes", "", u8::from(accepts_writes));
+        head(&mut out, "throughline_http_requests_running", "gauge", "Requests that have no answer yet.");
+        line(&mut out, "throughline_http_requests_running", "", self.running.load(Ordering::Relaxed));
+        head(&mut out, "throughline_http_requests_total", "counter", "Requests answered, by method, route and status.");
+        for ((method, route, status), count) in &*self.answered.lock().unwrap_or_else(PoisonError::into_inner) {
+            let labels = format!("{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}}");
+            line(&mut out, "throughline_http_requests_total", &labels, count);
+        }
+        self.durations(&mut out);
+        process(&mut out);
+        out
+    }
+
+    fn durations(&self, out: &mut String) {
+        let name = "throughline_http_request_duration_seconds";
+        head(out, name, "histogram", "From a request's arrival to the beginning of its answer, by route.");
+        for (route, lasted) in &*self.lasted.lock().unwrap_or_else(PoisonError::into_inner) {
+            let mut up_to = 0;
+            for (bound, count) in BUCKETS.iter().zip(lasted.buckets) {
+                up_to += count;
+                line(out, &format!("{name}_bucket"), &format!("{{route=\"{route}\",le=\"{bound}\"}}"), up_to);
+            }
+            line(out, &format!("{name}_bucket"), &format!("{{route=\"{route}\",le=\"+Inf\"}}"), lasted.count);
+            line(out, &format!("{name}_sum"), &format!("{{route=\"{route}\"}}"), lasted.sum.as_secs_f64());
+            line(out, &format!("{name}_count"), &format!("{{route=\"{route}\"}}"), lasted.count);
+        }
+    }
+}
+
+/// A method as a label: what is not of HTTP is one label, however it is called.
+pub fn label(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "OTHER",
+    }
+}
+
+/// Memory and open files of this process, where the operating system tells (Linux).
+fn process(out: &mut String) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib = |field: &str| -> Option<u64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+        line.trim().strip_suffix("kB")?.trim().parse().ok()
+    };
+    if let Some(resident) = kib("VmRSS") {
+        head(out, "process_resident_memory_bytes", "gauge", "Memory of this process that is in use.");
+        line(out, "process_resident_memory_bytes", "", resident * 1_024);
+    }
+    if let Some(peak) = kib("VmHWM") {
+        head(out, "process_resident_memory_peak_bytes", "gauge", "The most that it ever was.");
+        line(out, "process_resident_memory_peak_bytes", "", peak * 1_024);
+    }
+    if let Ok(files) = std::fs::read_dir("/proc/self/fd") {
+        head(out, "process_open_fds", "gauge", "Open files and sockets of this process.");
+        line(out, "process_open_fds", "", files.count());
+    }
+}
+
+fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+    // Writing to a string cannot fail.
+    let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+}
+
+fn line(out: &mut String, name: &str, labels: &str, value: impl std::fmt::Display) {
+    let _ = writeln!(out, "{name}{labels} {value}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_by_route_and_their_times_add_up() {
+        let metrics = Metrics::default();
+        let running = metrics.begin();
+        for micros in [800, 4_000, 60_000_000] {
+            metrics.answered(&Method::POST, "/graphql", 200, Duration::from_micros(micros));
+        }
+        let strange = Method::from_bytes(b"EVIL\x7eWORD").unwrap();
+        metrics.answered(&strange, "other", 404, Duration::from_millis(1));
+        let text = metrics.text(true);
+        for expected in [
+            "throughline_accepts_writes 1\n",
+            "throughline_http_requests_running 1\n",
+            "throughline_http_requests_total{method=\"POST\",route=\"/graphql\",status=\"200\"} 3\n",
+            "throughline_http_requests_total{method=\"OTHER\",route=\"other\",status=\"404\"} 1\n",
+            "throughline_http_request_duration_seconds_bucket{route=\"/graphql\",le=\"0.001\"} 1\n",
+            "throughline_http_request_duration_seconds_bucket{route=\"/graphql\",le=\"0.005\"} 2\n",
+            "throughline_http_request_duration_seconds_bucket{route=\"/graphql\",le=\"10\"} 2\n",
+            "throughline_http_request_duration_seconds_bucket{route=\"/graphql\",le=\"+Inf\"} 3\n",
+            "throughline_http_request_duration_seconds_count{route=\"/graphql\"} 3\n",
+        ] {
+            assert!(text.contains(expected), "{expected} is missing in:\n{text}");
+        }
+        assert!(!text.contains("EVIL"), "{text}");
+        drop(running);
+        assert!(metrics.text(false).contains("throughline_http_requests_running 0\n"));
+        assert!(metrics.text(false).contains("throughline_accepts_writes 0\n"));
+    }
+}

@@ -1,0 +1,236 @@
+//! Serving: the routes, the loops beside them, and stopping.
+//!
+//! Stopping goes in this order: `/readyz` says no; no connection is accepted any more; sockets are closed and requests
+//! that run get [`Settings::stop_seconds`] to end; then the app ends its loops, answers the commands that it has taken,
+//! and closes the database. What was acknowledged was committed before, so cutting any of this short loses nothing.
+
+use std::future::IntoFuture as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use api::http::Peer;
+use api::http::patience::Patient;
+use app::checkpoints::{Folder, Witness};
+use app::fold::Progress;
+use app::mail::{MailSettings, Post};
+use app::{App, pause};
+use axum::Router;
+use domain::id::LogId;
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+
+use crate::error::Error;
+use crate::front::{self, Front};
+use crate::metrics::Metrics;
+use crate::open::{self, Purpose, World};
+use crate::settings::{Origin, Settings};
+
+/// How often what was kept for repeats is looked through for what is too old.
+const EXPIRY: Duration = Duration::from_secs(60 * 60);
+/// How often mail that is due is looked for.
+const MAIL: Duration = Duration::from_secs(1);
+/// How often a long catching up says how far it is.
+const NEWS: Duration = Duration::from_secs(10);
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Served {
+    address: SocketAddr,
+    app: App,
+    front: Arc<Front>,
+    stop: watch::Sender<bool>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Served {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The app behind it.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Stops it, as the module's words say.
+    pub async fn stop(self) {
+        self.front.is_stopping.store(true, Ordering::Release);
+        self.stop.send_replace(true);
+        // An error means that the listening task is gone already.
+        let _ended_or_gone = self.ended.await;
+        self.app.stop().await;
+    }
+}
+
+/// Opens everything that the settings name and serves it.
+///
+/// # Errors
+/// What keeps the database, the keys or the address from being used.
+pub async fn open(settings: &Settings, world: &World) -> Result<Served, Error> {
+    let store = open::store(settings, Purpose::Serve).await?;
+    let app = open::app(settings, world, store, Purpose::Serve).await?;
+    start(app, settings, world, Router::new()).await
+}
+
+/// Serves an app, and these further routes.
+///
+/// # Errors
+/// [`Error::Listen`], and [`Error::Folder`] for the folders of checkpoints and mail.
+pub async fn start(app: App, settings: &Settings, world: &World, further: Router) -> Result<Served, Error> {
+    let listen = |source| Error::Listen { address: settings.listen, source };
+    let listener = TcpListener::bind(settings.listen).await.map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    let mut settings = settings.clone();
+    if settings.origin("public_url") == &Origin::Default {
+        // The port that was asked for may be 0: any that is free.
+        settings.public_url = format!("http://{address}");
+    }
+    start_loops(&app, &settings)?;
+
+    let (stop, stopping) = watch::channel(false);
+    let mut nonce = [0; 8];
+    world.entropy.fill(&mut nonce);
+    let nonce = u64::from_be_bytes(nonce);
+    let front = Arc::new(Front {
+        app: app.clone(),
+        metrics: Metrics::default(),
+        is_stopping: AtomicBool::new(false),
+        trusted_proxies: settings.trusted_proxies.clone(),
+        nonce,
+        requests: AtomicU64::new(0),
+    });
+    let routes = graphql(&app, &settings, nonce).merge(further);
+    let router = front::router(front.clone(), routes);
+    let ended =
+        listen_until(&app, Patient::new(listener, settings.write_seconds), router, stopping, settings.stop_seconds);
+    Ok(Served { address, app, front, stop, ended })
+}
+
+/// The API's routes.
+fn graphql(app: &App, settings: &Settings, nonce: u64) -> Router {
+    let settings = api::http::Settings {
+        origins: settings.allowed_origins.clone(),
+        session_cookie: api::cookies::SESSION.to_owned(),
+        browser_cookie: api::cookies::BROWSER.to_owned(),
+        nonce,
+        bounds: settings.bounds(),
+    };
+    api::router(app.clone(), settings)
+}
+
+/// Answers requests in a task of the app, until `stopping` and all that ran by then has ended.
+fn listen_until(
+    app: &App,
+    listener: Patient,
+    router: Router,
+    stopping: watch::Receiver<bool>,
+    limit: Duration,
+) -> oneshot::Receiver<()> {
+    let until = |mut stopping: watch::Receiver<bool>| async move {
+        // An error means that whoever could ask to stop is gone: the same.
+        let _asked_or_gone = stopping.wait_for(|stop| *stop).await;
+    };
+    let (done, ended) = oneshot::channel();
+    let (asked, too_long) = (until(stopping.clone()), until(stopping));
+    app.tasks().start("http", async move {
+        let server =
+            axum::serve(listener, router.into_make_service_with_connect_info::<Peer>()).with_graceful_shutdown(asked);
+        let too_long = async {
+            too_long.await;
+            tokio::time::sleep(limit).await;
+        };
+        tokio::select! {
+            _ = server.into_future() => {}
+            () = too_long => tracing::warn!("requests that still ran were cut off"),
+        }
+        // Nobody waits where the server was dropped instead of stopped.
+        let _ = done.send(());
+    });
+    ended
+}
+
+/// Starts what goes on beside requests.
+fn start_loops(app: &App, settings: &Settings) -> Result<(), Error> {
+    let failed = |source| Error::Folder { path: settings.checkpoint_dir.clone(), source };
+    open::folder(&settings.checkpoint_dir)?;
+    let witness: Arc<dyn Witness> = Arc::new(Folder::open(&settings.checkpoint_dir).map_err(failed)?);
+    app.start_checkpoints(settings.checkpoint_seconds, Some(witness));
+    start_mail(app, settings)?;
+    start_expiry(app);
+    start_catching_up(app);
+    Ok(())
+}
+
+/// Sends mail: to a mail server, or into a folder while none is set.
+fn start_mail(app: &App, settings: &Settings) -> Result<(), Error> {
+    let mail = MailSettings::parse(&settings.mail_from, &settings.public_url)?;
+    let post = match &settings.smtp_url {
+        Some(url) => Post::smtp(url)?,
+        None => {
+            open::folder(&settings.mail_dir)?;
+            Post::folder(&settings.mail_dir)
+                .map_err(|source| Error::Folder { path: settings.mail_dir.clone(), source })?
+        }
+    };
+    app.start_mail(MAIL, post, mail);
+    Ok(())
+}
+
+/// Forgets, now and then, what was kept for repeats for long enough.
+fn start_expiry(app: &App) {
+    let (running, mut stopping) = (app.clone(), app.tasks().stopping());
+    app.tasks().start("expiry", async move {
+        loop {
+            if let Err(error) = running.expire().await {
+                tracing::warn!(?error, "old commands and parcels could not be forgotten; it is tried again in an hour");
+            }
+            if !pause(&mut stopping, EXPIRY).await {
+                return;
+            }
+        }
+    });
+}
+
+/// Folds what this version of the program has not folded yet, one log after the other, so that nobody has to wait for it.
+fn start_catching_up(app: &App) {
+    let (running, stopping) = (app.clone(), app.tasks().stopping());
+    app.tasks().start("catching up", async move {
+        let mut news = News { events: 0, said: Instant::now() };
+        let logs = match running.logs(None).await {
+            Ok(logs) => logs,
+            Err(error) => {
+                return tracing::warn!(?error, "the logs could not be listed; each is caught up when it is asked for");
+            }
+        };
+        for log in logs {
+            if *stopping.borrow() {
+                return;
+            }
+            if let Err(error) = running.catch_up(log, &mut news).await {
+                tracing::error!(%log, ?error, "a log could not be caught up");
+            }
+        }
+        if news.events > 0 {
+            tracing::info!(events = news.events, "all read models are caught up");
+        }
+    });
+}
+
+/// Says in the log how far catching up is.
+struct News {
+    events: u64,
+    said: Instant,
+}
+
+impl Progress for News {
+    fn done(&mut self, _: LogId, events: u64) {
+        self.events += events;
+        if self.said.elapsed() >= NEWS {
+            self.said = Instant::now();
+            tracing::info!(events = self.events, "catching up");
+        }
+    }
+}

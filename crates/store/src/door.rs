@@ -1,0 +1,220 @@
+//! The one door: every statement of a transaction passes [`Door::execute`] or [`Door::fetch`].
+//!
+//! So one place classifies errors, notes that a transaction has failed, keeps snapshots short, and writes down what is
+//! executed while somebody records (`limit`).
+
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Postgres, Row as _, Sqlite, Transaction};
+
+use crate::error::{During, Error};
+use crate::limit::Tape;
+use crate::statement::{Statement, Values};
+use crate::store::Database;
+use crate::value::{Id, Type, Value};
+
+/// An open transaction of either database.
+#[derive(Debug)]
+pub(crate) enum Connection {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// An open transaction and what is known about it.
+#[derive(Debug)]
+pub(crate) struct Door {
+    connection: Connection,
+    tape: Option<Tape>,
+    /// A statement has failed: PostgreSQL would answer a commit with a silent rollback, so there must be none.
+    failed: Option<Error>,
+    /// Since when it is open and how long it may be, if it is a snapshot.
+    limit: Option<(Instant, Duration)>,
+}
+
+impl Door {
+    pub(crate) fn new(connection: Connection, tape: Option<Tape>, limit: Option<Duration>) -> Door {
+        Door { connection, tape, failed: None, limit: limit.map(|limit| (Instant::now(), limit)) }
+    }
+
+    pub(crate) fn database(&self) -> Database {
+        match self.connection {
+            Connection::Sqlite(_) => Database::Sqlite,
+            Connection::Postgres(_) => Database::Postgres,
+        }
+    }
+
+    fn admit(&mut self, statement: &Statement) -> Result<(), Error> {
+        if let Some((since, limit)) = self.limit
+            && since.elapsed() > limit
+        {
+            return Err(Error::Stale(limit.as_secs()));
+        }
+        if let Some(tape) = &mut self.tape {
+            tape.push(statement);
+        }
+        Ok(())
+    }
+
+    /// Executes a statement that answers nothing; how many rows it changed.
+    pub(crate) async fn execute(&mut self, statement: Statement) -> Result<u64, Error> {
+        self.admit(&statement)?;
+        let text = AssertSqlSafe(statement.text);
+        let done = match (&mut self.connection, statement.values) {
+            (Connection::Sqlite(connection), Values::Sqlite(values)) => {
+                sqlx::query_with(text, values).execute(&mut **connection).await.map(|done| done.rows_affected())
+            }
+            (Connection::Postgres(connection), Values::Postgres(values)) => {
+                sqlx::query_with(text, values).execute(&mut **connection).await.map(|done| done.rows_affected())
+            }
+            (Connection::Sqlite(_), Values::Postgres(_)) | (Connection::Postgres(_), Values::Sqlite(_)) => {
+                return Err(Error::Senseless("a statement was written for the other database".to_owned()));
+            }
+        };
+        done.map_err(|error| self.fail(&error))
+    }
+
+    /// Executes statements in their order.
+    pub(crate) async fn execute_all(&mut self, statements: Vec<Statement>) -> Result<u64, Error> {
+        let mut changed = 0;
+        for statement in statements {
+            changed += self.execute(statement).await?;
+        }
+        Ok(changed)
+    }
+
+    /// Executes a statement that answers rows.
+    pub(crate) async fn fetch(&mut self, statement: Statement) -> Result<Vec<Answer>, Error> {
+        self.admit(&statement)?;
+        let text = AssertSqlSafe(statement.text);
+        let rows = match (&mut self.connection, statement.values) {
+            (Connection::Sqlite(connection), Values::Sqlite(values)) => sqlx::query_with(text, values)
+                .fetch_all(&mut **connection)
+                .await
+                .map(|rows| rows.into_iter().map(Answer::Sqlite).collect()),
+            (Connection::Postgres(connection), Values::Postgres(values)) => sqlx::query_with(text, values)
+                .fetch_all(&mut **connection)
+                .await
+                .map(|rows| rows.into_iter().map(Answer::Postgres).collect()),
+            (Connection::Sqlite(_), Values::Postgres(_)) | (Connection::Postgres(_), Values::Sqlite(_)) => {
+                return Err(Error::Senseless("a statement was written for the other database".to_owned()));
+            }
+        };
+        rows.map_err(|error| self.fail(&error))
+    }
+
+    /// Executes several statements that have no values and answer nothing. They are not recorded.
+    pub(crate) async fn script(&mut self, text: String) -> Result<(), Error> {
+        let script = sqlx::raw_sql(AssertSqlSafe(text));
+        let done = match &mut self.connection {
+            Connection::Sqlite(connection) => script.execute(&mut **connection).await.map(drop),
+            Connection::Postgres(connection) => script.execute(&mut **connection).await.map(drop),
+        };
+        done.map_err(|error| self.fail(&error))
+    }
+
+    /// Executes a statement that answers one text.
+    pub(crate) async fn fetch_text(&mut self, text: &'static str) -> Result<String, Error> {
+        let rows = self.fetch(Statement::fixed(self.database(), text, &[])?).await?;
+        rows.first().map_or_else(|| Err(Error::Malformed(format!("no answer to {text}"))), |row| row.text(0))
+    }
+
+    fn fail(&mut self, error: &sqlx::Error) -> Error {
+        let error = Error::classify(error, During::Statement);
+        self.failed = Some(error.clone());
+        error
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), Error> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let done = match self.connection {
+            Connection::Sqlite(transaction) => transaction.commit().await,
+            Connection::Postgres(transaction) => transaction.commit().await,
+        };
+        done.map_err(|error| Error::classify(&error, During::Commit))?;
+        if let Some(tape) = self.tape {
+            tape.keep();
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn rollback(self) -> Result<(), Error> {
+        let done = match self.connection {
+            Connection::Sqlite(transaction) => transaction.rollback().await,
+            Connection::Postgres(transaction) => transaction.rollback().await,
+        };
+        done.map_err(|error| Error::classify(&error, During::Statement))
+    }
+}
+
+/// One row of an answer. Columns are read by their place.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+/// Reads a column as a type of Rust that both databases know.
+macro_rules! read {
+    ($answer:expr, $column:expr, $kind:ty) => {
+        match $answer {
+            Answer::Sqlite(row) => row.try_get_unchecked::<$kind, usize>($column),
+            Answer::Postgres(row) => row.try_get_unchecked::<$kind, usize>($column),
+        }
+        .map_err(|error| Error::Malformed(error.to_string()))
+    };
+}
+
+impl Answer {
+    pub(crate) fn bytes(&self, column: usize) -> Result<Vec<u8>, Error> {
+        read!(self, column, Vec<u8>)
+    }
+
+    pub(crate) fn text(&self, column: usize) -> Result<String, Error> {
+        read!(self, column, String)
+    }
+
+    pub(crate) fn int(&self, column: usize) -> Result<i64, Error> {
+        read!(self, column, i64)
+    }
+
+    pub(crate) fn int_or_null(&self, column: usize) -> Result<Option<i64>, Error> {
+        read!(self, column, Option<i64>)
+    }
+
+    pub(crate) fn bool(&self, column: usize) -> Result<bool, Error> {
+        read!(self, column, bool)
+    }
+
+    /// Bytes of a fixed length.
+    pub(crate) fn array<const N: usize>(&self, column: usize) -> Result<[u8; N], Error> {
+        let bytes = read!(self, column, &[u8])?;
+        bytes.try_into().map_err(|_| Error::Malformed(format!("{} bytes where {N} belong", bytes.len())))
+    }
+
+    pub(crate) fn id_or_null(&self, column: usize) -> Result<Option<Id>, Error> {
+        let Some(bytes) = read!(self, column, Option<&[u8]>)? else { return Ok(None) };
+        let id = bytes.try_into().map_err(|_| Error::Malformed(format!("an id of {} bytes", bytes.len())))?;
+        Ok(Some(id))
+    }
+
+    /// A position or another number that is not negative.
+    pub(crate) fn count<T: TryFrom<i64>>(&self, column: usize) -> Result<T, Error> {
+        let number = self.int(column)?;
+        T::try_from(number).map_err(|_| Error::Malformed(format!("{number} where a count belongs")))
+    }
+
+    pub(crate) fn value(&self, column: usize, kind: Type) -> Result<Value, Error> {
+        Ok(match kind {
+            Type::Text => read!(self, column, Option<String>)?.map(Value::Text),
+            Type::Int => read!(self, column, Option<i64>)?.map(Value::Int),
+            Type::Bool => read!(self, column, Option<bool>)?.map(Value::Bool),
+            Type::Float => read!(self, column, Option<f64>)?.map(Value::Float),
+            Type::Bytes => read!(self, column, Option<Vec<u8>>)?.map(Value::Bytes),
+        }
+        .unwrap_or(Value::Null))
+    }
+}

@@ -1,0 +1,41 @@
+//! The log, the rows and the proofs, on SQLite and PostgreSQL. It knows bytes and names, and no coaching.
+//!
+//! This is the only crate with `sqlx`. A [`Store`] is an open database. Whoever reads takes a [`Snapshot`], whoever
+//! writes a [`Batch`], which reads too; each is one transaction on one connection. What is written are the log's own
+//! rows (`log`) and the rows of read models ([`Table`], [`Row`]); what is asked are positions, keys and a [`Select`].
+//!
+//! - `store`, `pools`, `schema`: opening, connections, migrations.
+//! - `door`: the one way by which statements reach a database; `statement`: how they are written for two of them.
+//! - `snapshot`, `select`, `batch`, `log`, `value`: what can be read and written.
+//! - `doorbell`: how nodes wake each other. [`limit`]: what the database alone could do.
+//! - [`tree`], [`checkpoint`]: proofs over the log.
+//!
+//! There is no clock, no randomness and no decision here: times and ids are parameters, and who may see what comes in
+//! as a [`Sight`]. There is no trait over databases either: an enum of two is all that is needed.
+
+mod batch;
+pub mod checkpoint;
+mod door;
+mod doorbell;
+mod error;
+pub mod limit;
+mod log;
+#[cfg(test)]
+mod plans;
+mod pools;
+mod schema;
+mod select;
+mod snapshot;
+mod statement;
+mod store;
+pub mod tree;
+mod value;
+
+pub use batch::{Batch, Locked, Wait};
+pub use doorbell::{Doorbell, Rung};
+pub use error::Error;
+pub use log::{Command, Event, Follower, Head, Key, Node, Outbox, SignedRoot, Work};
+pub use select::{Activity, Direction, Filter, Owners, Select, Sight, Take};
+pub use snapshot::Snapshot;
+pub use store::{Database, Options, Store};
+pub use value::{Id, Row, Table, Type, Value};

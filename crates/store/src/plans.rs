@@ -1,0 +1,91 @@
+//! Every statement is answered by an index that begins with its log, on both databases: their plans are asked for.
+
+use crate::log::Event;
+use crate::select::{Activity, Direction, Filter, Owners, Select, Sight};
+use crate::statement::{Bind, Rows, Statement};
+use crate::store::{Database, Options, Store};
+use crate::value::{Id, Table, Type, Value};
+
+const DDL: &str = "create table if not exists goal_1 (log_id bytea not null, id bytea not null, \
+     subject bytea not null, owner bytea, shared boolean not null, document bytea not null, due bigint not null, primary key (log_id, id)) \
+     /*sqlite: without rowid*/; create index if not exists goal_1_due on goal_1 (log_id, due, id)";
+
+fn table() -> Table {
+    Table { name: "goal_1".to_owned(), columns: vec![("due".to_owned(), Type::Int)] }
+}
+
+/// The plan of a statement, a line a step.
+async fn plan(store: &Store, mut statement: Statement) -> String {
+    let database = store.database();
+    let (explain, column) = match database {
+        Database::Sqlite => ("explain query plan ", 3),
+        Database::Postgres => ("explain ", 0),
+    };
+    statement.text = format!("{explain}{}", statement.text).into();
+    let mut batch = store.batch().await.unwrap();
+    let rows = batch.door.fetch(statement).await.unwrap();
+    let lines: Vec<String> = rows.iter().map(|row| row.text(column).unwrap()).collect();
+    batch.rollback().await.unwrap();
+    lines.join("\n")
+}
+
+/// The statements, each with the index that it must be answered by on SQLite and on PostgreSQL.
+fn statements(database: Database, logs: &[Id], pairs: &[(Id, Id)]) -> Vec<(Statement, &'static str, &'static str)> {
+    let table = Box::leak(Box::new(table()));
+    let log = logs[0];
+    let keys = ["log_id", "id"];
+    let mut lookup = Statement::new(database);
+    lookup.lookup("t.log_id, t.id, t.document", "goal_1", &keys, &Rows::pairs(pairs)).unwrap();
+    let mut delete = Statement::new(database);
+    delete.delete("goal_1", &keys, &Rows::pairs(pairs)).unwrap();
+    let sight = Sight { everyone: false, subjects: logs.to_vec(), me: Some(log), owners: Owners::MineOrShared };
+    let listed = Select {
+        sight: Some(&sight),
+        filters: vec![Filter::Ge("due".to_owned(), Value::Int(3))],
+        order: vec![("due".to_owned(), Direction::Descending)],
+        before: Some(vec![Value::Int(7), Value::from(log)]),
+        ..Select::new(table, log, 20)
+    };
+    let by_id = Select { after: Some(vec![Value::from(log)]), ..Select::new(table, log, 20) };
+    let history = Activity { log, thing: Some(log), descending: true, limit: 20, ..Activity::default() };
+    let everything = Activity { log, before_seq: Some(7), descending: true, limit: 20, ..Activity::default() };
+    let events = "select seq from events where log_id = ? and seq > ? order by seq limit ?";
+    let binds = [Bind::Bytes(&log), Bind::Int(1), Bind::Int(9)];
+    vec![
+        (lookup, "SEARCH t USING PRIMARY KEY (log_id=? AND id=?)", "Index Scan using goal_1_pkey"),
+        (delete, "SEARCH goal_1 USING PRIMARY KEY (log_id=? AND id=?)", "Index Scan using goal_1_pkey"),
+        (listed.statement(database, "document").unwrap(), "INDEX goal_1_due (log_id=? AND", "using goal_1_due"),
+        (by_id.statement(database, "document").unwrap(), "PRIMARY KEY (log_id=? AND id>?)", "using goal_1_pkey"),
+        (history.statement(database).unwrap(), "INDEX events_by_thing (log_id=? AND thing=?)", "using events_by_thing"),
+        (everything.statement(database).unwrap(), "PRIMARY KEY (log_id=? AND seq<?)", "using events_pkey"),
+        (Statement::fixed(database, events, &binds).unwrap(), "PRIMARY KEY (log_id=? AND seq>?)", "using events_pkey"),
+    ]
+}
+
+async fn check(store: Store) {
+    store.ensure(DDL, 1).await.unwrap();
+    let logs: Vec<Id> = (0..3).map(|number| [number; 16]).collect();
+    let pairs: Vec<(Id, Id)> = (0..100).map(|number| ([1; 16], [number; 16])).collect();
+    let event = Event { log: logs[0], seq: 1, ..Event::default() };
+    let mut batch = store.batch().await.unwrap();
+    batch.append(&[event]).await.unwrap();
+    batch.commit().await.unwrap();
+    for (statement, on_sqlite, on_postgres) in statements(store.database(), &logs, &pairs) {
+        let text = statement.text.clone();
+        let plan = plan(&store, statement).await;
+        let wanted = if store.database() == Database::Sqlite { on_sqlite } else { on_postgres };
+        assert!(plan.contains(wanted), "{text}\nis not answered by {wanted}, but by\n{plan}");
+        assert!(!plan.contains("Seq Scan on goal_1") && !plan.contains("SCAN goal_1"), "{text}\n{plan}");
+    }
+}
+
+#[tokio::test]
+async fn every_statement_uses_its_index_on_sqlite() {
+    check(Store::open(&Options::new("sqlite::memory:")).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn every_statement_uses_its_index_on_postgres() {
+    let url = cluster::database(None, "plans").unwrap();
+    check(Store::open(&Options::new(url)).await.unwrap()).await;
+}

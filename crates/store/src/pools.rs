@@ -1,0 +1,193 @@
+//! Connections: how they are set up, and how a transaction begins on one.
+//!
+//! SQLite has one connection that writes and some that read. What is set on them decides what a commit promises: WAL
+//! with `synchronous=FULL` syncs the log on every commit, `secure_delete` overwrites what is deleted. The size of the
+//! page cache and the distance between checkpoints were worth half of the throughput in a trial.
+//!
+//! PostgreSQL has one pool. Its planner must not choose by the size that a table had when a plan was made: a table of
+//! rows begins empty, and a plan that scans it would be kept while it grows. Every statement here has an index that
+//! begins with its log, so scans, hash and merge joins are switched off, and one plan a statement is enough.
+
+use std::path::Path;
+use std::str::FromStr as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, PgPool, SqlitePool};
+
+use crate::door::Connection;
+use crate::error::{During, Error};
+use crate::store::{Database, Options};
+
+/// Prepared statements kept a connection. Every table of rows has a few shapes of loads, upserts and deletes.
+const STATEMENTS: usize = 2048;
+/// Pages of the write-ahead log between two checkpoints: 32 MiB.
+const CHECKPOINT_PAGES: u32 = 8192;
+/// To what the write-ahead log's file is cut down after a checkpoint, in bytes.
+const WAL_LIMIT_BYTES: u32 = 64 * 1024 * 1024;
+
+/// The pools of an open database.
+#[derive(Clone, Debug)]
+pub(crate) enum Pools {
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Postgres(PgPool),
+}
+
+impl Pools {
+    pub(crate) async fn open(options: &Options) -> Result<Pools, Error> {
+        if options.url.starts_with("sqlite:") {
+            return open_sqlite(options).await;
+        }
+        if options.url.starts_with("postgres://") || options.url.starts_with("postgresql://") {
+            return Ok(Pools::Postgres(open_postgres(options)?));
+        }
+        Err(Error::Open("its address begins with neither sqlite: nor postgres://".to_owned()))
+    }
+
+    pub(crate) fn database(&self) -> Database {
+        match self {
+            Pools::Sqlite { .. } => Database::Sqlite,
+            Pools::Postgres(_) => Database::Postgres,
+        }
+    }
+
+    /// Begins a transaction that writes.
+    pub(crate) async fn begin_writing(&self) -> Result<Connection, Error> {
+        match self {
+            Pools::Sqlite { writer, .. } => Ok(Connection::Sqlite(begin(writer, "begin immediate").await?)),
+            Pools::Postgres(pool) => Ok(Connection::Postgres(begin(pool, "begin").await?)),
+        }
+    }
+
+    /// Begins a transaction that reads one state of the database.
+    pub(crate) async fn begin_reading(&self) -> Result<Connection, Error> {
+        match self {
+            Pools::Sqlite { readers, .. } => Ok(Connection::Sqlite(begin(readers, "begin").await?)),
+            Pools::Postgres(pool) => {
+                Ok(Connection::Postgres(begin(pool, "begin isolation level repeatable read read only").await?))
+            }
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                // the last connection to close checkpoints, and must be one that may write
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// Begins on a connection of a pool. A connection that turns out to be lost (the server was restarted) is dropped and
+/// the next one tried; so is one whose last transaction could not be ended.
+async fn begin<D: sqlx::Database>(
+    pool: &sqlx::Pool<D>,
+    how: &'static str,
+) -> Result<sqlx::Transaction<'static, D>, Error> {
+    let mut tries_left = pool.options().get_max_connections() + 1;
+    loop {
+        tries_left -= 1;
+        let error = match pool.begin_with(how).await {
+            Ok(transaction) => return Ok(transaction),
+            Err(error) => error,
+        };
+        if tries_left == 0 || !is_lost(&error) {
+            return Err(Error::classify(&error, During::Statement));
+        }
+        if matches!(error, sqlx::Error::InvalidSavePointStatement)
+            && let Ok(mut connection) = pool.acquire().await
+        {
+            connection.close_on_drop();
+        }
+    }
+}
+
+/// Whether another connection may do better.
+fn is_lost(error: &sqlx::Error) -> bool {
+    if let Some(said) = error.as_database_error() {
+        // the server has ended this connection, or is about to
+        return said.code().is_some_and(|code| code.starts_with("57P"));
+    }
+    matches!(
+        error,
+        sqlx::Error::Io(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::InvalidSavePointStatement
+            | sqlx::Error::BeginFailed
+    )
+}
+
+async fn open_sqlite(options: &Options) -> Result<Pools, Error> {
+    let failed = |error: sqlx::Error| Error::Open(error.to_string());
+    let connect = sqlite(options)?;
+    let pool = |connections: u32| {
+        SqlitePoolOptions::new()
+            .min_connections(1)
+            .max_connections(connections)
+            .acquire_timeout(options.patience)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+    };
+    let writer = pool(1).connect_with(connect.clone()).await.map_err(failed)?;
+    let readers =
+        pool(options.readers.max(1)).connect_with(connect.pragma("query_only", "on")).await.map_err(failed)?;
+    Ok(Pools::Sqlite { writer, readers })
+}
+
+/// How one SQLite connection is set up, the one that writes and those that read alike.
+fn sqlite(options: &Options) -> Result<SqliteConnectOptions, Error> {
+    let path = options.url.trim_start_matches("sqlite:").trim_start_matches("//");
+    let connect = SqliteConnectOptions::new();
+    let connect = if path == ":memory:" {
+        // a name of its own in the memory file system, which all connections of this process share
+        static MEMORIES: AtomicU64 = AtomicU64::new(0);
+        let name = format!("/throughline-{}", MEMORIES.fetch_add(1, Ordering::Relaxed));
+        connect.filename(name).vfs("memdb").create_if_missing(true)
+    } else {
+        if let Some(directory) = Path::new(path).parent().filter(|directory| !directory.as_os_str().is_empty()) {
+            let failed = |error| Error::Open(format!("{} cannot be made: {error}", directory.display()));
+            std::fs::create_dir_all(directory).map_err(failed)?;
+        }
+        connect.filename(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal)
+    };
+    Ok(connect
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(false)
+        .busy_timeout(options.patience)
+        .statement_cache_capacity(STATEMENTS)
+        .row_buffer_size(256)
+        .pragma("secure_delete", "on")
+        .pragma("cache_size", format!("-{}", options.cache_kib))
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+        .pragma("journal_size_limit", WAL_LIMIT_BYTES.to_string())
+        .pragma("temp_store", "memory")
+        .pragma("trusted_schema", "off")
+        .disable_statement_logging())
+}
+
+fn open_postgres(options: &Options) -> Result<PgPool, Error> {
+    let connect = PgConnectOptions::from_str(&options.url)
+        .map_err(|error| Error::Open(error.to_string()))?
+        .application_name("throughline")
+        .statement_cache_capacity(STATEMENTS)
+        .options([
+            ("synchronous_commit", "on"),
+            ("jit", "off"),
+            ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("plan_cache_mode", "force_generic_plan"),
+        ])
+        .disable_statement_logging();
+    Ok(PgPoolOptions::new()
+        .max_connections(options.connections.max(2))
+        .acquire_timeout(options.patience)
+        .test_before_acquire(false)
+        .connect_lazy_with(connect))
+}

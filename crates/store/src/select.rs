@@ -1,0 +1,394 @@
+//! Asking for rows: who may see them, which ones, in which order, from where on.
+
+use crate::error::Error;
+use crate::snapshot::EVENT;
+use crate::statement::{Bind, Statement};
+use crate::store::Database;
+use crate::value::{Id, Table, Type, Value};
+
+/// What a viewer may see, as a condition on `subject`, `owner` and `shared`:
+/// `(everyone or subject in subjects) and (owner is null or …)`, where the rest is said by [`Owners`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Sight {
+    /// Every subject, whatever `subjects` says.
+    pub everyone: bool,
+    /// The subjects that are seen when not everyone is.
+    pub subjects: Vec<Id>,
+    /// The viewer, for whom [`Owners::Mine`] and [`Owners::MineOrShared`] look.
+    pub me: Option<Id>,
+    /// Which rows that belong to somebody are seen.
+    pub owners: Owners,
+}
+
+/// Which rows that belong to somebody are seen. Rows that belong to nobody always pass.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Owners {
+    /// None of them.
+    Unowned,
+    /// Those whose owner is the viewer.
+    Mine,
+    /// Those, and the ones that their owners have shared. (An event has no `shared`: there it says the same as `Mine`.)
+    MineOrShared,
+}
+
+/// A condition on one column. Columns are the table's own and the six fixed ones.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Filter {
+    /// `column = value`
+    Eq(String, Value),
+    /// `column in (values)`; nothing passes an empty list.
+    In(String, Vec<Value>),
+    /// `column >= value`
+    Ge(String, Value),
+    /// `column <= value`
+    Le(String, Value),
+    /// `column < value`
+    Lt(String, Value),
+    /// `column > value`
+    Gt(String, Value),
+    /// `column is null`
+    IsNull(String),
+    /// `column is not null`
+    NotNull(String),
+    /// The text begins with this, byte for byte.
+    Prefix(String, String),
+    /// The text contains this, byte for byte.
+    Contains(String, String),
+    /// Any of these filters. Nothing passes an empty list.
+    Any(Vec<Filter>),
+}
+
+/// The direction of one column in an order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Direction {
+    /// Small to large.
+    Ascending,
+    /// Large to small.
+    Descending,
+}
+
+/// Which end of what is left between the cursors is taken. Either way the rows come in the order asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Take {
+    /// The first `limit` rows.
+    First,
+    /// The last `limit` rows.
+    Last,
+}
+
+/// One question to one table of one log.
+///
+/// The order always ends with `id` (in the direction of the last column, ascending when there is none), so it is total.
+/// Columns to order by hold no nulls. A cursor is the values of the ordered columns and then the id.
+#[derive(Clone, Debug)]
+pub struct Select<'a> {
+    /// The table.
+    pub table: &'a Table,
+    /// The log.
+    pub log: Id,
+    /// Who asks; `None` is the program itself.
+    pub sight: Option<&'a Sight>,
+    /// All of these must hold.
+    pub filters: Vec<Filter>,
+    /// Columns and their directions; `id` need not be named.
+    pub order: Vec<(String, Direction)>,
+    /// Only rows that come after this place.
+    pub after: Option<Vec<Value>>,
+    /// Only rows that come before this place.
+    pub before: Option<Vec<Value>>,
+    /// Which end is taken.
+    pub take: Take,
+    /// At most so many rows.
+    pub limit: u32,
+}
+
+impl<'a> Select<'a> {
+    /// Every row of a log in a table, by id, the first `limit` of them.
+    pub fn new(table: &'a Table, log: Id, limit: u32) -> Self {
+        Select {
+            table,
+            log,
+            sight: None,
+            filters: Vec::new(),
+            order: Vec::new(),
+            after: None,
+            before: None,
+            take: Take::First,
+            limit,
+        }
+    }
+}
+
+/// A question to a log's events: the activity log. What is `None` or empty does not restrict.
+#[derive(Clone, Debug, Default)]
+pub struct Activity<'a> {
+    /// The log.
+    pub log: Id,
+    /// Who asks; `None` is the program itself.
+    pub sight: Option<&'a Sight>,
+    /// About this thing.
+    pub thing: Option<Id>,
+    /// About this subject.
+    pub subject: Option<Id>,
+    /// Done by this actor.
+    pub actor: Option<Id>,
+    /// Of one of these kinds.
+    pub kinds: Vec<String>,
+    /// Not before.
+    pub from_at: Option<i64>,
+    /// Before.
+    pub to_at: Option<i64>,
+    /// Positions greater than this.
+    pub after_seq: Option<u64>,
+    /// Positions less than this.
+    pub before_seq: Option<u64>,
+    /// Newest first.
+    pub descending: bool,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl Sight {
+    /// Writes its condition. `shared` says whether the table has such a column.
+    fn write(&self, statement: &mut Statement, shared: bool) -> Result<(), Error> {
+        if !self.everyone {
+            if self.subjects.is_empty() {
+                statement.push(" and false");
+            } else {
+                statement.push(" and ").one_of("subject", &self.subjects)?;
+            }
+        }
+        statement.push(" and (owner is null");
+        if self.owners != Owners::Unowned
+            && let Some(me) = &self.me
+        {
+            statement.push(" or owner = ").bind(Bind::Bytes(me))?;
+        }
+        if self.owners == Owners::MineOrShared && shared {
+            statement.push(" or shared");
+        }
+        statement.push(")");
+        Ok(())
+    }
+}
+
+impl Filter {
+    fn write(&self, table: &Table, statement: &mut Statement) -> Result<(), Error> {
+        match self {
+            Filter::Eq(column, value) => compare(table, column, " = ", value, statement),
+            Filter::Ge(column, value) => compare(table, column, " >= ", value, statement),
+            Filter::Le(column, value) => compare(table, column, " <= ", value, statement),
+            Filter::Lt(column, value) => compare(table, column, " < ", value, statement),
+            Filter::Gt(column, value) => compare(table, column, " > ", value, statement),
+            Filter::In(column, values) => {
+                let kind = known(table, column)?;
+                let binds: Result<Vec<_>, _> = values.iter().map(|value| Bind::of(value, column, kind)).collect();
+                if values.is_empty() {
+                    statement.push("false")
+                } else {
+                    statement.push(column).one_of_binds(kind, &binds?)?
+                };
+                Ok(())
+            }
+            Filter::IsNull(column) => {
+                known(table, column)?;
+                statement.push(column).push(" is null");
+                Ok(())
+            }
+            Filter::NotNull(column) => {
+                known(table, column)?;
+                statement.push(column).push(" is not null");
+                Ok(())
+            }
+            Filter::Prefix(column, prefix) => {
+                let from = Value::Text(prefix.clone());
+                compare(table, column, " >= ", &from, statement)?;
+                if let Some(end) = after_prefix(prefix) {
+                    statement.push(" and ");
+                    compare(table, column, " < ", &Value::Text(end), statement)?;
+                }
+                Ok(())
+            }
+            Filter::Contains(column, part) => {
+                let kind = known(table, column)?;
+                let part = Value::Text(part.clone());
+                statement.push_on(Database::Sqlite, "instr(").push_on(Database::Postgres, "strpos(");
+                statement.push(column).push(", ").bind(Bind::of(&part, column, kind)?)?.push(") > 0");
+                Ok(())
+            }
+            Filter::Any(filters) => {
+                statement.push("(false");
+                for filter in filters {
+                    statement.push(" or (");
+                    filter.write(table, statement)?;
+                    statement.push(")");
+                }
+                statement.push(")");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The type of a column; a column that the table has not is nobody's to ask for.
+fn known(table: &Table, column: &str) -> Result<Type, Error> {
+    table.column(column).ok_or_else(|| Error::Senseless(format!("{} has no column {column}", table.name)))
+}
+
+fn compare(table: &Table, column: &str, how: &str, value: &Value, statement: &mut Statement) -> Result<(), Error> {
+    let bind = Bind::of(value, column, known(table, column)?)?;
+    statement.push(column).push(how).bind(bind)?;
+    Ok(())
+}
+
+/// The least text that is greater than all that begin with a prefix; there is none for the empty prefix, or when each
+/// of its letters is the last one. (UTF-8 compares as its letters do.)
+fn after_prefix(prefix: &str) -> Option<String> {
+    let mut letters: Vec<char> = prefix.chars().collect();
+    while let Some(last) = letters.pop() {
+        let next = if last == '\u{d7ff}' { Some('\u{e000}') } else { char::from_u32(u32::from(last) + 1) };
+        if let Some(next) = next {
+            letters.push(next);
+            return Some(letters.into_iter().collect());
+        }
+    }
+    None
+}
+
+impl Select<'_> {
+    /// Columns to order by, the id among them, each with its type.
+    fn full_order(&self) -> Result<Vec<(&str, Direction, Type)>, Error> {
+        let mut order = Vec::with_capacity(self.order.len() + 1);
+        for (column, direction) in self.order.iter().filter(|(column, _)| column != "id") {
+            order.push((column.as_str(), *direction, known(self.table, column)?));
+        }
+        let last = self.order.last().map_or(Direction::Ascending, |(_, direction)| *direction);
+        order.push(("id", last, Type::Bytes));
+        Ok(order)
+    }
+
+    /// Writes everything that restricts the rows but the cursors.
+    fn write_where(&self, statement: &mut Statement) -> Result<(), Error> {
+        statement.push(" from ").push(&self.table.name).push(" where log_id = ").bind(Bind::Bytes(&self.log))?;
+        if let Some(sight) = self.sight {
+            sight.write(statement, true)?;
+        }
+        for filter in &self.filters {
+            statement.push(" and ");
+            filter.write(self.table, statement)?;
+        }
+        Ok(())
+    }
+
+    /// The statement that answers `columns`. With [`Take::Last`] it answers in the reverse order.
+    pub(crate) fn statement(&self, database: Database, columns: &str) -> Result<Statement, Error> {
+        let order = self.full_order()?;
+        let mut statement = Statement::new(database);
+        statement.push("select ").push(columns);
+        self.write_where(&mut statement)?;
+        for (cursor, side) in [(&self.after, Side::After), (&self.before, Side::Before)] {
+            if let Some(cursor) = cursor {
+                write_cursor(&order, cursor, side, &mut statement)?;
+            }
+        }
+        for (place, (column, direction, _)) in order.iter().enumerate() {
+            statement.push(if place == 0 { " order by " } else { ", " }).push(column);
+            if (*direction == Direction::Descending) != (self.take == Take::Last) {
+                statement.push(" desc");
+            }
+        }
+        statement.push(" limit ").bind(Bind::Int(self.limit.into()))?;
+        Ok(statement)
+    }
+
+    pub(crate) fn counting(&self, database: Database) -> Result<Statement, Error> {
+        let mut statement = Statement::new(database);
+        statement.push("select count(*)");
+        self.write_where(&mut statement)?;
+        Ok(statement)
+    }
+
+    /// Rows as they were asked for, from rows as the statement answered.
+    pub(crate) fn as_asked<T>(&self, mut rows: Vec<T>) -> Vec<T> {
+        if self.take == Take::Last {
+            rows.reverse();
+        }
+        rows
+    }
+}
+
+/// On which side of a cursor the rows lie.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Side {
+    After,
+    Before,
+}
+
+/// Writes that rows lie on one side of a cursor: `(a, b, id) > (?, ?, ?)` when all columns run the same way, else
+/// `(a > ? or (a = ? and (b < ? or (b = ? and id < ?))))`.
+fn write_cursor(
+    order: &[(&str, Direction, Type)],
+    cursor: &[Value],
+    side: Side,
+    statement: &mut Statement,
+) -> Result<(), Error> {
+    if cursor.len() != order.len() {
+        return Err(Error::Senseless(format!("a cursor of {} values for {} columns", cursor.len(), order.len())));
+    }
+    let greater = |direction| (direction == Direction::Ascending) == (side == Side::After);
+    let sign = |direction| if greater(direction) { " > " } else { " < " };
+    let binds = order.iter().zip(cursor).map(|((column, _, kind), value)| Bind::of(value, column, *kind));
+    let binds = binds.collect::<Result<Vec<_>, _>>()?;
+    let first = order.first().map_or(Direction::Ascending, |(_, direction, _)| *direction);
+    statement.push(" and ");
+    if order.iter().all(|(_, direction, _)| *direction == first) {
+        let columns: Vec<&str> = order.iter().map(|(column, _, _)| *column).collect();
+        statement.push("(").push(&columns.join(", ")).push(")").push(sign(first));
+        for (place, bind) in binds.into_iter().enumerate() {
+            statement.push(if place == 0 { "(" } else { ", " }).bind(bind)?;
+        }
+        statement.push(")");
+        return Ok(());
+    }
+    for (place, ((column, direction, _), bind)) in order.iter().zip(&binds).enumerate() {
+        statement.push("(").push(column).push(sign(*direction)).bind(*bind)?;
+        if place + 1 < order.len() {
+            statement.push(" or (").push(column).push(" = ").bind(*bind)?.push(" and ");
+        }
+    }
+    statement.push(&"))".repeat(order.len() - 1)).push(")");
+    Ok(())
+}
+
+impl Activity<'_> {
+    pub(crate) fn statement(&self, database: Database) -> Result<Statement, Error> {
+        let mut statement = Statement::new(database);
+        statement.push("select ").push(EVENT).push(" from events where log_id = ").bind(Bind::Bytes(&self.log))?;
+        if let Some(sight) = self.sight {
+            sight.write(&mut statement, false)?;
+        }
+        for (condition, id) in [("thing", self.thing), ("subject", self.subject), ("actor", self.actor)] {
+            if let Some(id) = id {
+                statement.push(" and ").push(condition).push(" = ").bind(Bind::Bytes(&id))?;
+            }
+        }
+        let numbers = [
+            (" and at >= ", self.from_at),
+            (" and at < ", self.to_at),
+            (" and seq > ", self.after_seq.map(|seq| i64::try_from(seq).unwrap_or(i64::MAX))),
+            (" and seq < ", self.before_seq.map(|seq| i64::try_from(seq).unwrap_or(i64::MAX))),
+        ];
+        for (condition, number) in numbers {
+            if let Some(number) = number {
+                statement.push(condition).bind(Bind::Int(number))?;
+            }
+        }
+        if !self.kinds.is_empty() {
+            let kinds: Vec<Bind<'_>> = self.kinds.iter().map(|kind| Bind::Text(kind)).collect();
+            statement.push(" and kind").one_of_binds(Type::Text, &kinds)?;
+        }
+        statement.push(if self.descending { " order by seq desc limit " } else { " order by seq limit " });
+        statement.bind(Bind::Int(self.limit.into()))?;
+        Ok(statement)
+    }
+}

@@ -1,0 +1,383 @@
+//! Reading: everything that can be read in one transaction, on one connection.
+
+use crate::door::{Answer, Door};
+use crate::error::Error;
+use crate::log::{Command, Event, Head, Key, Outbox, SignedRoot};
+use crate::select::{Activity, Select};
+use crate::statement::{Bind, Rows, Statement};
+use crate::store::Database;
+use crate::value::{FIXED, Id, Row, Table, Type, Value};
+
+pub(crate) const HEAD: &str = "log_id, kind, seq, at, frontier, generation, folded";
+pub(crate) const EVENT: &str =
+    "log_id, seq, thing, kind, version, subject, owner, actor, behalf, command, at, record, leaf";
+pub(crate) const OUTBOX: &str = "log_id, id, seq, kind, due, attempts, sent_at";
+const KEY: &str = "t.log_id, t.subject, t.owner, t.generation, t.wrapped, t.commitment, t.at";
+
+/// The owner that stands in a key of nobody's, for no column of a primary key may be null.
+pub(crate) const NOBODY: Id = [0; 16];
+
+/// Keys and loads that one statement asks for. More are asked for in several.
+pub(crate) const KEYS_A_STATEMENT: usize = 1024;
+
+/// One transaction's view: all its readings see the same state, that of the first one.
+///
+/// A snapshot that is dropped is closed too, a little later.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub(crate) door: Door,
+}
+
+impl Snapshot {
+    pub(crate) fn new(door: Door) -> Snapshot {
+        Snapshot { door }
+    }
+
+    pub(crate) fn database(&self) -> Database {
+        self.door.database()
+    }
+
+    /// The rows that a fixed statement answers.
+    pub(crate) async fn ask(&mut self, text: &'static str, binds: &[Bind<'_>]) -> Result<Vec<Answer>, Error> {
+        let statement = Statement::fixed(self.database(), text, binds)?;
+        self.door.fetch(statement).await
+    }
+
+    /// The head of one log.
+    pub async fn head(&mut self, log: Id) -> Result<Option<Head>, Error> {
+        Ok(self.heads_of(&[log]).await?.pop())
+    }
+
+    /// Heads by log id, those after `after`.
+    pub async fn heads(&mut self, after: Option<Id>, limit: u32) -> Result<Vec<Head>, Error> {
+        let mut statement = Statement::new(self.database());
+        statement.push("select ").push(HEAD).push(" from heads");
+        if let Some(after) = after {
+            statement.push(" where log_id > ").bind(Bind::Bytes(&after))?;
+        }
+        statement.push(" order by log_id limit ").bind(Bind::Int(limit.into()))?;
+        self.door.fetch(statement).await?.iter().map(head_of).collect()
+    }
+
+    /// The heads of these logs, as far as they exist, by log id.
+    pub async fn heads_of(&mut self, logs: &[Id]) -> Result<Vec<Head>, Error> {
+        let mut statement = Statement::new(self.database());
+        statement
+            .push("select ")
+            .push(HEAD)
+            .push(" from heads where ")
+            .one_of("log_id", logs)?
+            .push(" order by log_id");
+        self.door.fetch(statement).await?.iter().map(head_of).collect()
+    }
+
+    /// A log's events after a position, in order.
+    pub async fn events(&mut self, log: Id, after: u64, limit: u32) -> Result<Vec<Event>, Error> {
+        let text = "select log_id, seq, thing, kind, version, subject, owner, actor, behalf, command, at, record, leaf \
+                    from events where log_id = ? and seq > ? order by seq limit ?";
+        let rows = self.ask(text, &[Bind::Bytes(&log), Bind::count(after), Bind::Int(limit.into())]).await?;
+        rows.iter().map(event_of).collect()
+    }
+
+    /// One event.
+    pub async fn event(&mut self, log: Id, seq: u64) -> Result<Option<Event>, Error> {
+        let Some(after) = seq.checked_sub(1) else { return Ok(None) };
+        Ok(self.events(log, after, 1).await?.pop().filter(|event| event.seq == seq))
+    }
+
+    /// The records of a log's events after a position, in order: `(seq, record)`. Two columns are read several times
+    /// faster than all.
+    pub async fn records(&mut self, log: Id, after: u64, limit: u32) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+        let text = "select seq, record from events where log_id = ? and seq > ? order by seq limit ?";
+        let rows = self.ask(text, &[Bind::Bytes(&log), Bind::count(after), Bind::Int(limit.into())]).await?;
+        rows.iter().map(|row| Ok((row.count(0)?, row.bytes(1)?))).collect()
+    }
+
+    /// The leaf hashes of a log's events after a position, in order.
+    pub async fn leaves(&mut self, log: Id, after: u64, limit: u32) -> Result<Vec<[u8; 32]>, Error> {
+        let text = "select leaf from events where log_id = ? and seq > ? order by seq limit ?";
+        let rows = self.ask(text, &[Bind::Bytes(&log), Bind::count(after), Bind::Int(limit.into())]).await?;
+        rows.iter().map(|row| row.array(0)).collect()
+    }
+
+    /// Events as the activity log asks for them.
+    pub async fn activity(&mut self, asked: &Activity<'_>) -> Result<Vec<Event>, Error> {
+        let statement = asked.statement(self.database())?;
+        self.door.fetch(statement).await?.iter().map(event_of).collect()
+    }
+
+    /// A kept node of a log's tree.
+    pub async fn node(&mut self, log: Id, level: u8, position: u64) -> Result<Option<[u8; 32]>, Error> {
+        let text = "select hash from tree_nodes where log_id = ? and level = ? and position = ?";
+        let rows = self.ask(text, &[Bind::Bytes(&log), Bind::Int(level.into()), Bind::count(position)]).await?;
+        rows.first().map(|row| row.array(0)).transpose()
+    }
+
+    /// Kept nodes of one level from a position on, in order. They are dense.
+    pub async fn nodes(&mut self, log: Id, level: u8, from: u64, limit: u32) -> Result<Vec<[u8; 32]>, Error> {
+        let text = "select hash from tree_nodes where log_id = ? and level = ? and position >= ? \
+                    order by position limit ?";
+        let binds = [Bind::Bytes(&log), Bind::Int(level.into()), Bind::count(from), Bind::Int(limit.into())];
+        self.ask(text, &binds).await?.iter().map(|row| row.array(0)).collect()
+    }
+
+    /// A log's newest checkpoint.
+    pub async fn checkpoint(&mut self, log: Id) -> Result<Option<SignedRoot>, Error> {
+        let text = "select log_id, seq, root, note, at from checkpoints where log_id = ? order by seq desc limit 1";
+        let rows = self.ask(text, &[Bind::Bytes(&log)]).await?;
+        let read = |row: &Answer| {
+            Ok(SignedRoot {
+                log: row.array(0)?,
+                seq: row.count(1)?,
+                root: row.array(2)?,
+                note: row.text(3)?,
+                at: row.int(4)?,
+            })
+        };
+        rows.first().map(read).transpose()
+    }
+
+    /// Commands done, by (log, key), in no order.
+    pub async fn commands(&mut self, keys: &[(Id, [u8; 32])]) -> Result<Vec<Command>, Error> {
+        let mut found = Vec::new();
+        for keys in keys.chunks(KEYS_A_STATEMENT) {
+            let mut rows = Rows::new(vec![Type::Bytes; 2]);
+            for (log, key) in keys {
+                rows.row([Bind::Bytes(log), Bind::Bytes(key)]);
+            }
+            let columns = "t.log_id, t.key, t.request, t.seq, t.thing_kind, t.thing, t.at";
+            let answer = self.join(columns, "commands", &["log_id", "key"], &rows).await?;
+            for row in answer {
+                found.push(Command {
+                    log: row.array(0)?,
+                    key: row.array(1)?,
+                    request: row.array(2)?,
+                    seq: row.count(3)?,
+                    thing_kind: row.text(4)?,
+                    thing: row.array(5)?,
+                    at: row.int(6)?,
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    /// All generations of the keys of these (log, subject, owner), the generations of each in order.
+    pub async fn keys(&mut self, places: &[(Id, Id, Option<Id>)]) -> Result<Vec<Key>, Error> {
+        let mut found = Vec::new();
+        for places in places.chunks(KEYS_A_STATEMENT) {
+            let mut rows = Rows::new(vec![Type::Bytes; 3]);
+            for (log, subject, owner) in places {
+                rows.row([log, subject, owner.as_ref().unwrap_or(&NOBODY)].map(|id| Bind::Bytes(id)));
+            }
+            for row in self.join(KEY, "keys", &["log_id", "subject", "owner"], &rows).await? {
+                found.push(key_of(&row)?);
+            }
+        }
+        found.sort_by_key(|key| (key.log, key.subject, key.owner, key.generation));
+        Ok(found)
+    }
+
+    /// All keys of a log.
+    pub async fn keys_of_log(&mut self, log: Id) -> Result<Vec<Key>, Error> {
+        let text = "select log_id, subject, owner, generation, wrapped, commitment, at from keys where log_id = ? \
+                    order by subject, owner, generation";
+        self.ask(text, &[Bind::Bytes(&log)]).await?.iter().map(key_of).collect()
+    }
+
+    /// How far a follower has read a log; 0 when it never has.
+    pub async fn follower(&mut self, log: Id, name: &str) -> Result<u64, Error> {
+        let text = "select seq from followers where log_id = ? and name = ?";
+        let rows = self.ask(text, &[Bind::Bytes(&log), Bind::Text(name)]).await?;
+        rows.first().map_or(Ok(0), |row| row.count(0))
+    }
+
+    /// A log's parcels, sent ones too, by id.
+    pub async fn outbox(&mut self, log: Id) -> Result<Vec<Outbox>, Error> {
+        let text = "select log_id, id, seq, kind, due, attempts, sent_at from outbox where log_id = ? order by id";
+        self.ask(text, &[Bind::Bytes(&log)]).await?.iter().map(outbox_of).collect()
+    }
+
+    /// A value of this installation.
+    pub async fn meta(&mut self, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        let rows = self.ask("select value from meta where key = ?", &[Bind::Text(key)]).await?;
+        rows.first().map(|row| row.bytes(0)).transpose()
+    }
+
+    /// The documents of rows by (log, id), in no order; what is not there is left out.
+    pub async fn load(&mut self, table: &Table, keys: &[(Id, Id)]) -> Result<Vec<(Id, Id, Vec<u8>)>, Error> {
+        let mut found = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(KEYS_A_STATEMENT) {
+            let columns = "t.log_id, t.id, t.document";
+            for row in self.join(columns, &table.name, &["log_id", "id"], &Rows::pairs(keys)).await? {
+                found.push((row.array(0)?, row.array(1)?, row.bytes(2)?));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whole rows by (log, id), in no order; what is not there is left out.
+    pub async fn get(&mut self, table: &Table, keys: &[(Id, Id)]) -> Result<Vec<Row>, Error> {
+        let columns = columns_of(table, "t.");
+        let mut found = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(KEYS_A_STATEMENT) {
+            for row in self.join(&columns, &table.name, &["log_id", "id"], &Rows::pairs(keys)).await? {
+                found.push(row_of(table, &row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Rows, in the order asked for.
+    pub async fn select(&mut self, asked: &Select<'_>) -> Result<Vec<Row>, Error> {
+        let statement = asked.statement(self.database(), &columns_of(asked.table, ""))?;
+        let rows = self.door.fetch(statement).await?;
+        let rows: Result<Vec<Row>, Error> = rows.iter().map(|row| row_of(asked.table, row)).collect();
+        rows.map(|rows| asked.as_asked(rows))
+    }
+
+    /// The same, ids and documents only, which is the faster way.
+    pub async fn documents(&mut self, asked: &Select<'_>) -> Result<Vec<(Id, Vec<u8>)>, Error> {
+        let statement = asked.statement(self.database(), "id, document")?;
+        let rows = self.door.fetch(statement).await?;
+        let rows: Result<Vec<_>, Error> = rows.iter().map(|row| Ok((row.array(0)?, row.bytes(1)?))).collect();
+        rows.map(|rows| asked.as_asked(rows))
+    }
+
+    /// How many rows pass the sight and the filters; order, cursors and limit do not matter.
+    pub async fn count(&mut self, asked: &Select<'_>) -> Result<u64, Error> {
+        let statement = asked.counting(self.database())?;
+        let rows = self.door.fetch(statement).await?;
+        rows.first().map_or(Ok(0), |row| row.count(0))
+    }
+
+    /// Rows of all logs whose `column` (a time, of which the table has an index) is not later than `now`, the earliest
+    /// first: `(log, id, document)`.
+    pub async fn due(
+        &mut self,
+        table: &Table,
+        column: &str,
+        now: i64,
+        limit: u32,
+    ) -> Result<Vec<(Id, Id, Vec<u8>)>, Error> {
+        if table.column(column) != Some(Type::Int) {
+            return Err(Error::Senseless(format!("{}.{column} is no time", table.name)));
+        }
+        let mut statement = Statement::new(self.database());
+        statement.push("select log_id, id, document from ").push(&table.name);
+        statement.push(" where ").push(column).push(" <= ").bind(Bind::Int(now))?;
+        statement.push(" order by ").push(column).push(" limit ").bind(Bind::Int(limit.into()))?;
+        let rows = self.door.fetch(statement).await?;
+        rows.iter().map(|row| Ok((row.array(0)?, row.array(1)?, row.bytes(2)?))).collect()
+    }
+
+    /// A portable statement of a feature's own: `?` for its values in their order, `answer` the types of its columns.
+    pub async fn query(
+        &mut self,
+        sql: &'static str,
+        values: &[Value],
+        answer: &[Type],
+    ) -> Result<Vec<Vec<Value>>, Error> {
+        let bind = |value| match value {
+            &Value::Null => Err(Error::Senseless(format!("a null in: {sql}"))),
+            Value::Text(text) => Ok(Bind::Text(text)),
+            Value::Int(number) => Ok(Bind::Int(*number)),
+            Value::Bool(truth) => Ok(Bind::Bool(*truth)),
+            Value::Float(number) => Ok(Bind::Float(*number)),
+            Value::Bytes(bytes) => Ok(Bind::Bytes(bytes)),
+        };
+        let binds = values.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
+        let rows = self.ask(sql, &binds).await?;
+        let read = |row: &Answer| answer.iter().enumerate().map(|(place, kind)| row.value(place, *kind)).collect();
+        rows.iter().map(read).collect()
+    }
+
+    /// Ends the transaction.
+    pub async fn close(self) -> Result<(), Error> {
+        self.door.rollback().await
+    }
+
+    /// Columns of `table as t`, joined with rows by the first columns of its primary key.
+    async fn join(&mut self, columns: &str, table: &str, by: &[&str], rows: &Rows<'_>) -> Result<Vec<Answer>, Error> {
+        if rows.count() == 0 {
+            return Ok(Vec::new());
+        }
+        let mut statement = Statement::new(self.database());
+        statement.lookup(columns, table, by, rows)?;
+        self.door.fetch(statement).await
+    }
+}
+
+/// All columns of a table, the fixed ones first.
+pub(crate) fn columns_of(table: &Table, prefix: &str) -> String {
+    let fixed = FIXED.iter().map(|(name, _)| *name);
+    let all = fixed.chain(table.columns.iter().map(|(name, _)| name.as_str()));
+    all.map(|name| format!("{prefix}{name}")).collect::<Vec<_>>().join(", ")
+}
+
+fn row_of(table: &Table, row: &Answer) -> Result<Row, Error> {
+    let values = table.columns.iter().enumerate().map(|(place, (_, kind))| row.value(FIXED.len() + place, *kind));
+    Ok(Row {
+        log: row.array(0)?,
+        id: row.array(1)?,
+        subject: row.array(2)?,
+        owner: row.id_or_null(3)?,
+        shared: row.bool(4)?,
+        document: row.bytes(5)?,
+        columns: values.collect::<Result<_, _>>()?,
+    })
+}
+
+pub(crate) fn head_of(row: &Answer) -> Result<Head, Error> {
+    Ok(Head {
+        log: row.array(0)?,
+        kind: row.text(1)?,
+        seq: row.count(2)?,
+        at: row.int(3)?,
+        frontier: row.bytes(4)?,
+        generation: row.count(5)?,
+        folded: row.bytes(6)?,
+    })
+}
+
+fn event_of(row: &Answer) -> Result<Event, Error> {
+    Ok(Event {
+        log: row.array(0)?,
+        seq: row.count(1)?,
+        thing: row.array(2)?,
+        kind: row.text(3)?,
+        version: row.count(4)?,
+        subject: row.array(5)?,
+        owner: row.id_or_null(6)?,
+        actor: row.id_or_null(7)?,
+        behalf: row.id_or_null(8)?,
+        command: row.array(9)?,
+        at: row.int(10)?,
+        record: row.bytes(11)?,
+        leaf: row.array(12)?,
+    })
+}
+
+fn key_of(row: &Answer) -> Result<Key, Error> {
+    Ok(Key {
+        log: row.array(0)?,
+        subject: row.array(1)?,
+        owner: Some(row.array(2)?).filter(|owner| *owner != NOBODY),
+        generation: row.count(3)?,
+        wrapped: row.bytes(4)?,
+        commitment: row.array(5)?,
+        at: row.int(6)?,
+    })
+}
+
+pub(crate) fn outbox_of(row: &Answer) -> Result<Outbox, Error> {
+    Ok(Outbox {
+        log: row.array(0)?,
+        id: row.array(1)?,
+        seq: row.count(2)?,
+        kind: row.text(3)?,
+        due: row.int(4)?,
+        attempts: row.count(5)?,
+        sent_at: row.int_or_null(6)?,
+    })
+}

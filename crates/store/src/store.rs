@@ -1,0 +1,288 @@
+//! Opening a database, and what is done outside of a caller's own transaction.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
+
+use crate::batch::Batch;
+use crate::door::{Answer, Door};
+use crate::doorbell::{self, Doorbell};
+use crate::error::{During, Error};
+use crate::limit::{Recorder, Recording};
+use crate::log::{Outbox, Work};
+use crate::pools::Pools;
+use crate::schema;
+use crate::snapshot::{self, Snapshot};
+use crate::statement::{Bind, Statement, numbered, script};
+use crate::value::Id;
+
+/// Where the database is and how much of it is used.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `sqlite:PATH` (the file and its directory are made when missing), `sqlite::memory:` (a database of this `Store`
+    /// alone, gone with it), or `postgres://…`.
+    pub url: String,
+    /// Reading connections beside the one that writes. SQLite only.
+    pub readers: u32,
+    /// Connections, reading and writing. PostgreSQL only.
+    pub connections: u32,
+    /// Page cache of each connection, in KiB. SQLite only.
+    pub cache_kib: u32,
+    /// How long to wait for a connection, and on SQLite for another process's lock.
+    pub patience: Duration,
+    /// How long a snapshot may stay open; a reading after that fails with [`Error::Stale`].
+    pub snapshot_limit: Duration,
+}
+
+impl Options {
+    /// Eight readers or twenty connections, 32 MiB of cache, five seconds of patience, snapshots of ten seconds.
+    pub fn new(url: impl Into<String>) -> Self {
+        Options {
+            url: url.into(),
+            readers: 8,
+            connections: 20,
+            cache_kib: 32 * 1024,
+            patience: Duration::from_secs(5),
+            snapshot_limit: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Which database is below.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Database {
+    /// A file, or memory.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// An open database. A clone is another handle to the same one.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pools: Pools,
+    snapshot_limit: Duration,
+    recorder: Arc<Recorder>,
+}
+
+impl Store {
+    /// Opens a database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`Error::Open`], [`Error::TooOld`] and [`Error::NewerSchema`] say what to do; what else failed while migrating
+    /// left the schema as it was.
+    pub async fn open(options: &Options) -> Result<Store, Error> {
+        let pools = Pools::open(options).await?;
+        let recorder = Arc::new(Recorder::default());
+        let store = Store { pools, snapshot_limit: options.snapshot_limit, recorder };
+        let mut door = store.write().await.map_err(|error| Error::Open(error.to_string()))?;
+        schema::check_version(&mut door).await?;
+        schema::migrate(&mut door).await?;
+        door.commit().await?;
+        Ok(store)
+    }
+
+    /// Which database is below.
+    pub fn database(&self) -> Database {
+        self.pools.database()
+    }
+
+    /// Closes all connections; those in use when they are given back.
+    pub async fn close(&self) {
+        self.pools.close().await;
+    }
+
+    /// A writing transaction that is not recorded.
+    async fn write(&self) -> Result<Door, Error> {
+        Ok(Door::new(self.pools.begin_writing().await?, None, None))
+    }
+
+    /// Begins a writing transaction. On SQLite there is one at a time, and the next ones wait in line.
+    pub async fn batch(&self) -> Result<Batch, Error> {
+        let connection = self.pools.begin_writing().await?;
+        let tape = Recorder::tape(&self.recorder);
+        Ok(Batch::new(Door::new(connection, tape, None)))
+    }
+
+    /// Begins a reading transaction: all its readings see one state of the database.
+    pub async fn snapshot(&self) -> Result<Snapshot, Error> {
+        let connection = self.pools.begin_reading().await?;
+        Ok(Snapshot::new(Door::new(connection, None, Some(self.snapshot_limit))))
+    }
+
+    /// Makes the tables of a projection if they are missing, and notes at what time.
+    ///
+    /// `ddl` is portable SQL: `create table if not exists NAME (…)`, `create index if not exists …`, with the type
+    /// names of [`crate::Type::sql`]. A comment that begins with `/*sqlite:` or `/*postgres:` is uncommented on that
+    /// database.
+    pub async fn ensure(&self, ddl: &str, at: i64) -> Result<(), Error> {
+        let database = self.database();
+        let mut door = self.write().await?;
+        schema::take_turn(&mut door).await?;
+        door.script(script(database, ddl)).await?;
+        schema::assume_sizes(&mut door).await?;
+        for name in tables_made(ddl) {
+            let note =
+                "insert into projections (table_name, created_at) values (?, ?) on conflict (table_name) do nothing";
+            door.execute(Statement::fixed(database, note, &[Bind::Text(&name), Bind::Int(at)])?).await?;
+        }
+        door.commit().await
+    }
+
+    /// The tables that [`Store::ensure`] has made and that were not dropped, by name, and when they were made.
+    pub async fn tables_existing(&self) -> Result<Vec<(String, i64)>, Error> {
+        let all = "select table_name, created_at from projections order by table_name";
+        let rows = self.read(Statement::fixed(self.database(), all, &[])?).await?;
+        rows.iter().map(|row| Ok((row.text(0)?, row.int(1)?))).collect()
+    }
+
+    /// Drops a table of rows. One that [`Store::ensure`] has not made is left alone; `false` says so.
+    pub async fn drop_table(&self, name: &str) -> Result<bool, Error> {
+        let database = self.database();
+        let mut door = self.write().await?;
+        schema::take_turn(&mut door).await?;
+        let forget = "delete from projections where table_name = ?";
+        let known = door.execute(Statement::fixed(database, forget, &[Bind::Text(name)])?).await? > 0;
+        if known {
+            door.script(format!("drop table if exists {name}")).await?;
+        }
+        door.commit().await?;
+        Ok(known)
+    }
+
+    /// Claims parcels that are due, each until `lease`: it is then due again, unless it was sent.
+    pub async fn claim_outbox(&self, now: i64, lease: i64, limit: u32) -> Result<Vec<Outbox>, Error> {
+        let waiting = "select 1 from outbox where sent_at is null and due <= ? limit 1";
+        if self.read(Statement::fixed(self.database(), waiting, &[Bind::Int(now)])?).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut claim = Statement::new(self.database());
+        claim.push("update outbox set attempts = attempts + 1, due = ").bind(Bind::Int(lease))?;
+        claim.push(" where (log_id, id) in (select log_id, id from outbox where sent_at is null and due <= ");
+        claim.bind(Bind::Int(now))?.push(" order by due limit ").bind(Bind::Int(limit.into()))?;
+        claim.push_on(Database::Postgres, " for update skip locked").push(") returning ").push(snapshot::OUTBOX);
+        let mut claimed = self.change(claim).await?.iter().map(snapshot::outbox_of).collect::<Result<Vec<_>, _>>()?;
+        claimed.sort_by_key(|parcel| (parcel.log, parcel.seq, parcel.id));
+        Ok(claimed)
+    }
+
+    /// Notes that a parcel was sent.
+    pub async fn outbox_sent(&self, log: Id, id: Id, at: i64) -> Result<(), Error> {
+        let sent = "update outbox set sent_at = ? where log_id = ? and id = ?";
+        let binds = [Bind::Int(at), Bind::Bytes(&log), Bind::Bytes(&id)];
+        self.change(Statement::fixed(self.database(), sent, &binds)?).await.map(drop)
+    }
+
+    /// Puts a claimed parcel back, to be tried at `due`.
+    pub async fn outbox_retry(&self, log: Id, id: Id, due: i64) -> Result<(), Error> {
+        let retry = "update outbox set due = ? where log_id = ? and id = ? and sent_at is null";
+        let binds = [Bind::Int(due), Bind::Bytes(&log), Bind::Bytes(&id)];
+        self.change(Statement::fixed(self.database(), retry, &binds)?).await.map(drop)
+    }
+
+    /// Claims work that may be claimed at `now`, each until `lease`, which is the `at` of the answer.
+    pub async fn claim_work(&self, now: i64, lease: i64, limit: u32) -> Result<Vec<Work>, Error> {
+        let waiting = "select 1 from work where at <= ? limit 1";
+        if self.read(Statement::fixed(self.database(), waiting, &[Bind::Int(now)])?).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut claim = Statement::new(self.database());
+        claim.push("update work set at = ").bind(Bind::Int(lease))?;
+        claim.push(" where (log_id, reactor) in (select log_id, reactor from work where at <= ");
+        claim.bind(Bind::Int(now))?.push(" order by at limit ").bind(Bind::Int(limit.into()))?;
+        claim.push_on(Database::Postgres, " for update skip locked").push(") returning log_id, reactor, at");
+        let rows = self.change(claim).await?;
+        rows.iter().map(|row| Ok(Work { log: row.array(0)?, reactor: row.text(1)?, at: row.int(2)? })).collect()
+    }
+
+    /// Ends claimed work. Work that a commit has left since the claim stays, for its time is another one.
+    pub async fn work_done(&self, claimed: &Work) -> Result<(), Error> {
+        let done = "delete from work where log_id = ? and reactor = ? and at = ?";
+        let binds = [Bind::Bytes(&claimed.log), Bind::Text(&claimed.reactor), Bind::Int(claimed.at)];
+        self.change(Statement::fixed(self.database(), done, &binds)?).await.map(drop)
+    }
+
+    /// Forgets commands done before a time, and parcels sent before it; how many of both.
+    pub async fn expire(&self, before: i64) -> Result<u64, Error> {
+        let mut door = self.write().await?;
+        let mut gone = 0;
+        for old in ["delete from commands where at < ?", "delete from outbox where sent_at < ?"] {
+            gone += door.execute(Statement::fixed(self.database(), old, &[Bind::Int(before)])?).await?;
+        }
+        door.commit().await?;
+        Ok(gone)
+    }
+
+    /// Empties SQLite's write-ahead log, so that nothing deleted stays in it. PostgreSQL: does nothing.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when a snapshot was open for longer than the store's patience; try again.
+    pub async fn wipe_wal(&self) -> Result<(), Error> {
+        let Pools::Sqlite { writer, .. } = &self.pools else { return Ok(()) };
+        let failed = |error: sqlx::Error| Error::classify(&error, During::Statement);
+        let answer = sqlx::query("pragma wal_checkpoint(truncate)").fetch_all(writer).await.map_err(failed)?;
+        let busy = answer.into_iter().next().map_or(Ok(0), |row| Answer::Sqlite(row).int(0))?;
+        if busy == 0 { Ok(()) } else { Err(Error::Conflict("a reader keeps the write-ahead log".to_owned())) }
+    }
+
+    /// Tells other nodes that these logs have reached these positions; after the commit, never inside of it, where it
+    /// would make commits wait for each other. SQLite: does nothing.
+    pub async fn ring(&self, news: &[(Id, u64)]) -> Result<(), Error> {
+        let Pools::Postgres(pool) = &self.pools else { return Ok(()) };
+        doorbell::ring(pool, news).await
+    }
+
+    /// Listens for [`Store::ring`].
+    pub async fn doorbell(&self) -> Result<Doorbell, Error> {
+        match &self.pools {
+            Pools::Sqlite { .. } => Ok(Doorbell::silent()),
+            Pools::Postgres(pool) => Doorbell::listen(pool).await,
+        }
+    }
+
+    /// Begins to record the writing transactions that begin from now on and commit. It costs memory: all their bytes.
+    pub fn record(&self) {
+        self.recorder.start();
+    }
+
+    /// Ends recording; what was recorded.
+    pub fn recorded(&self) -> Recording {
+        self.recorder.finish()
+    }
+
+    /// Whether a portable statement, with `?` for its values, can be prepared here: its tables and columns exist.
+    pub async fn prepare(&self, sql: &str) -> Result<(), Error> {
+        let done = match &self.pools {
+            Pools::Sqlite { readers, .. } => readers.prepare(AssertSqlSafe(sql).into_sql_str()).await.map(drop),
+            Pools::Postgres(pool) => pool.prepare(AssertSqlSafe(numbered(sql)).into_sql_str()).await.map(drop),
+        };
+        done.map_err(|error| Error::Senseless(format!("{error}, in: {sql}")))
+    }
+
+    async fn read(&self, statement: Statement) -> Result<Vec<Answer>, Error> {
+        let mut door = Door::new(self.pools.begin_reading().await?, None, None);
+        let rows = door.fetch(statement).await?;
+        door.rollback().await?;
+        Ok(rows)
+    }
+
+    async fn change(&self, statement: Statement) -> Result<Vec<Answer>, Error> {
+        let mut door = self.write().await?;
+        let rows = door.fetch(statement).await?;
+        door.commit().await?;
+        Ok(rows)
+    }
+}
+
+/// The names after each `create table if not exists` of a script.
+fn tables_made(ddl: &str) -> Vec<String> {
+    let code: Vec<&str> = ddl.lines().map(|line| line.split("--").next().unwrap_or_default()).collect();
+    let code = code.join(" ").to_ascii_lowercase().replace('(', " ( ");
+    let words: Vec<&str> = code.split_whitespace().collect();
+    let named = |window: &[&str]| match window {
+        ["create", "table", "if", "not", "exists", name] => Some((*name).to_owned()),
+        _ => None,
+    };
+    words.windows(6).filter_map(named).collect()
+}

@@ -1,0 +1,11 @@
+//! The store, on SQLite and on PostgreSQL: every test runs on both.
+#![cfg(test)]
+
+mod limit;
+mod log;
+mod posts;
+mod rows;
+mod schema;
+mod select;
+mod stage;
+mod trouble;

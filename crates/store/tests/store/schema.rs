@@ -1,0 +1,78 @@
+//! Opening: the schema of the truth, and the tables of read models.
+
+use store::{Error, Options, Store};
+
+use crate::stage::{both, event, head, id, table};
+
+both! {
+/// A database that a newer program has migrated is left alone.
+async fn a_newer_schema_is_refused(stage: &Stage) {
+    let store = stage.open().await;
+    // what a newer program would have noted
+    store.ensure("insert into schema_version (version) values (7)", 1).await.unwrap();
+    store.close().await;
+    let refused = Store::open(&stage.options).await.unwrap_err();
+    assert!(matches!(refused, Error::NewerSchema { found: 7, known: 1 }), "{refused}");
+}
+}
+
+both! {
+/// Opening again changes nothing, also when several do it at once.
+async fn a_database_is_opened_by_several(stage: &Stage) {
+    let (first, second, third) =
+        tokio::join!(Store::open(&stage.options), Store::open(&stage.options), Store::open(&stage.options));
+    let mut batch = first.unwrap().batch().await.unwrap();
+    batch.append(&[event(1, 1)]).await.unwrap();
+    batch.set_heads(&[head(1, 1)], &[]).await.unwrap();
+    batch.commit().await.unwrap();
+    for store in [second.unwrap(), third.unwrap(), stage.open().await] {
+        assert_eq!(store.snapshot().await.unwrap().head(id(1)).await.unwrap(), Some(head(1, 1)));
+    }
+}
+}
+
+both! {
+/// Tables of read models are made once and dropped when nobody needs them.
+async fn tables_of_rows_come_and_go(stage: &Stage) {
+    let store = stage.open().await;
+    let (_, first) = table("goal_1");
+    let (_, second) = table("goal_2");
+    let (one, other) = tokio::join!(store.ensure(&first, 5), store.ensure(&first, 6));
+    one.and(other).unwrap();
+    store.ensure(&format!("{first}\n{second}"), 7).await.unwrap();
+    let names: Vec<String> = store.tables_existing().await.unwrap().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["goal_1", "goal_2"]);
+    assert!(store.drop_table("goal_1").await.unwrap());
+    assert!(!store.drop_table("events").await.unwrap(), "what ensure has not made is not dropped");
+    assert_eq!(store.tables_existing().await.unwrap(), [("goal_2".to_owned(), 7)]);
+    store.prepare("select id from goal_2 where log_id = ? and title > ?").await.unwrap();
+    assert!(store.prepare("select id from goal_1").await.is_err());
+    store.prepare("select record from events where log_id = ?").await.unwrap();
+}
+}
+
+#[tokio::test]
+async fn an_address_of_something_else_is_refused() {
+    for url in ["mysql://host/name", "log.sqlite", "postgres://127.0.0.1:1/none"] {
+        let options = Options { patience: std::time::Duration::from_millis(300), ..Options::new(url) };
+        let refused = Store::open(&options).await.unwrap_err();
+        assert!(matches!(refused, Error::Open(_)), "{url}: {refused}");
+    }
+}
+
+/// Every commit on SQLite is synced, and what is deleted is overwritten.
+#[tokio::test]
+async fn sqlite_is_set_up_to_keep_and_to_forget() {
+    let store = crate::stage::Stage::sqlite().open().await;
+    let mut batch = store.batch().await.unwrap();
+    for (pragma, wanted) in [("pragma synchronous", 2), ("pragma secure_delete", 1), ("pragma foreign_keys", 0)] {
+        let answer = batch.query(pragma, &[], &[store::Type::Int]).await.unwrap();
+        assert_eq!(answer, [[store::Value::Int(wanted)]], "{pragma}");
+    }
+    let mode = batch.query("pragma journal_mode", &[], &[store::Type::Text]).await.unwrap();
+    assert_eq!(mode, [[store::Value::Text("wal".to_owned())]]);
+    batch.rollback().await.unwrap();
+    let mut snapshot = store.snapshot().await.unwrap();
+    let answer = snapshot.query("pragma query_only", &[], &[store::Type::Int]).await.unwrap();
+    assert_eq!(answer, [[store::Value::Int(1)]]);
+}

@@ -1,0 +1,118 @@
+//! What is known after something has gone wrong.
+
+use store::{Error, Type, Value};
+
+use crate::stage::{Stage, event, id};
+
+/// Ends all other connections to a PostgreSQL database, as a restart of the server would.
+async fn cut_all_others(store: &store::Store) {
+    let sql = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+               where datname = current_database() and pid <> pg_backend_pid()";
+    let mut batch = store.batch().await.unwrap();
+    let cut = batch.query(sql, &[], &[Type::Int]).await.unwrap();
+    assert_ne!(cut, [[Value::Int(0)]], "there are others");
+    batch.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_was_cut_is_replaced() {
+    let stage = Stage::postgres();
+    let (store, other) = (stage.open().await, stage.open().await);
+    let (one, two) = (store.batch().await.unwrap(), store.snapshot().await.unwrap());
+    one.rollback().await.unwrap();
+    two.close().await.unwrap();
+    cut_all_others(&other).await;
+    let mut batch = store.batch().await.expect("another connection is used");
+    batch.append(&[event(1, 1)]).await.unwrap();
+    batch.commit().await.unwrap();
+    assert_eq!(store.snapshot().await.unwrap().events(id(1), 0, 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_lost_before_the_commit_was_not_sent_and_one_lost_in_it_is_unknown() {
+    let stage = Stage::postgres();
+    let (store, other) = (stage.open().await, stage.open().await);
+    let mut before = store.batch().await.unwrap();
+    let mut within = store.batch().await.unwrap();
+    before.append(&[event(1, 1)]).await.unwrap();
+    within.append(&[event(2, 1)]).await.unwrap();
+    cut_all_others(&other).await;
+    let lost = before.append(&[event(1, 2)]).await.unwrap_err();
+    assert!(matches!(lost, Error::NotSent(_)), "{lost}");
+    assert!(matches!(before.commit().await, Err(Error::NotSent(_))));
+    let lost = within.commit().await.unwrap_err();
+    assert!(matches!(lost, Error::Unknown(_)), "{lost}");
+    assert!(!lost.may_be_retried());
+}
+
+#[tokio::test]
+async fn a_full_sqlite_says_so_and_can_be_used_when_there_is_room() {
+    let stage = Stage::sqlite();
+    let store = stage.open().await;
+    let mut batch = store.batch().await.unwrap();
+    let pages = batch.query("pragma max_page_count = 60", &[], &[Type::Int]).await.unwrap();
+    assert_eq!(pages, [[Value::Int(60)]]);
+    batch.commit().await.unwrap();
+    let large = |seq| store::Event { record: vec![1; 100_000], ..event(1, seq) };
+    let mut batch = store.batch().await.unwrap();
+    let events: Vec<_> = (1..9).map(large).collect();
+    let full = batch.append(&events).await.unwrap_err();
+    assert!(matches!(full, Error::Full(_)) && full.ends_writing(), "{full}");
+    assert!(matches!(batch.commit().await, Err(Error::Full(_))));
+
+    let mut batch = store.batch().await.expect("the connection is good again");
+    batch.query("pragma max_page_count = 6000", &[], &[Type::Int]).await.unwrap();
+    batch.append(&events).await.unwrap();
+    batch.commit().await.unwrap();
+    assert_eq!(store.snapshot().await.unwrap().events(id(1), 0, 9).await.unwrap().len(), 8);
+}
+
+/// What was committed is there after a crash: a copy of the files as they lie is a database that holds it.
+#[tokio::test]
+async fn sqlite_holds_what_was_committed_in_its_files() {
+    let stage = Stage::sqlite();
+    let store = stage.open().await;
+    let mut batch = store.batch().await.unwrap();
+    batch.append(&[event(1, 1)]).await.unwrap();
+    batch.commit().await.unwrap();
+    let mut open = store.batch().await.unwrap();
+    open.append(&[event(1, 2)]).await.unwrap();
+    let copy = tempfile::TempDir::new().unwrap();
+    let path = stage.options.url.trim_start_matches("sqlite:");
+    for end in ["", "-wal"] {
+        std::fs::copy(format!("{path}{end}"), copy.path().join(format!("log{end}"))).unwrap();
+    }
+    let url = format!("sqlite:{}", copy.path().join("log").display());
+    let crashed = store::Store::open(&store::Options::new(url)).await.unwrap();
+    assert_eq!(crashed.snapshot().await.unwrap().events(id(1), 0, 9).await.unwrap(), [event(1, 1)]);
+}
+
+/// Deleted bytes are in no file once the write-ahead log is wiped.
+#[tokio::test]
+async fn sqlite_forgets_what_was_deleted() {
+    let stage = Stage::sqlite();
+    let store = stage.open().await;
+    let secret = b"a wrapped key that must not stay".to_vec();
+    let key = store::Key {
+        log: id(1),
+        subject: id(2),
+        owner: None,
+        generation: 1,
+        wrapped: secret.clone(),
+        commitment: [0; 32],
+        at: 0,
+    };
+    let mut batch = store.batch().await.unwrap();
+    batch.put_keys(&[key]).await.unwrap();
+    batch.commit().await.unwrap();
+    store.wipe_wal().await.unwrap();
+    let path = stage.options.url.trim_start_matches("sqlite:");
+    let holds =
+        |file: String| std::fs::read(file).is_ok_and(|bytes| bytes.windows(secret.len()).any(|part| part == secret));
+    assert!(holds(path.to_owned()), "the key lies in the file");
+    let mut batch = store.batch().await.unwrap();
+    assert_eq!(batch.destroy_keys(id(1), id(2)).await.unwrap(), 1);
+    batch.commit().await.unwrap();
+    store.wipe_wal().await.unwrap();
+    assert!(!holds(path.to_owned()) && !holds(format!("{path}-wal")));
+}

@@ -1,0 +1,53 @@
+-- Coachees: profile, status, invitation. Fed by coachee.*; session.* sets the newest session.
+-- A table's own columns are copies for `where` and `order by`; the row itself is its document.
+-- {name} stands for the table's physical name, which carries this projection's fingerprint.
+
+create table if not exists {coachee} (
+    log_id   bytea   not null,
+    id       bytea   not null,
+    subject  bytea   not null,
+    owner    bytea,
+    shared   boolean not null,
+    document bytea   not null,
+    status text not null,
+    name_key bytea not null,
+    last_name_key bytea not null,
+    search text not null,
+    added_at bigint not null,
+    last_session_at bigint not null,
+    primary key (log_id, id)
+);
+create index if not exists {coachee}_by_name_key on {coachee} (log_id, name_key, id);
+create index if not exists {coachee}_by_last_name_key on {coachee} (log_id, last_name_key, id);
+create index if not exists {coachee}_by_added_at on {coachee} (log_id, added_at, id);
+create index if not exists {coachee}_by_last_session_at on {coachee} (log_id, last_session_at, id);
+
+create table if not exists {coachee_email} (
+    log_id   bytea   not null,
+    id       bytea   not null,
+    subject  bytea   not null,
+    owner    bytea,
+    shared   boolean not null,
+    document bytea   not null,
+    primary key (log_id, id)
+);
+
+create table if not exists {coachee_invitation} (
+    log_id   bytea   not null,
+    id       bytea   not null,
+    subject  bytea   not null,
+    owner    bytea,
+    shared   boolean not null,
+    document bytea   not null,
+    primary key (log_id, id)
+);
+
+create table if not exists {activation} (
+    log_id   bytea   not null,
+    id       bytea   not null,
+    subject  bytea   not null,
+    owner    bytea,
+    shared   boolean not null,
+    document bytea   not null,
+    primary key (log_id, id)
+);

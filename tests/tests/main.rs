@@ -1,0 +1,3 @@
+//! The product from outside, as the people who use it, on both databases.
+
+mod story;
