@@ -30,8 +30,10 @@ create table if not exists {login} (
     shared   boolean not null,
     document bytea   not null,
     since bigint not null,
+    due bigint not null,
     primary key (log_id, id)
 );
+create index if not exists {login}_by_due on {login} (due);
 
 create table if not exists {portal} (
     log_id   bytea   not null,

@@ -39,8 +39,10 @@ create table if not exists {coachee_invitation} (
     owner    bytea,
     shared   boolean not null,
     document bytea   not null,
+    due bigint not null,
     primary key (log_id, id)
 );
+create index if not exists {coachee_invitation}_by_due on {coachee_invitation} (due);
 
 create table if not exists {activation} (
     log_id   bytea   not null,

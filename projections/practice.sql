@@ -31,8 +31,10 @@ create table if not exists {coach_invitation} (
     owner    bytea,
     shared   boolean not null,
     document bytea   not null,
+    due bigint not null,
     primary key (log_id, id)
 );
+create index if not exists {coach_invitation}_by_due on {coach_invitation} (due);
 
 create table if not exists {access} (
     log_id   bytea   not null,

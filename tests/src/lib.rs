@@ -101,6 +101,27 @@ macro_rules! both {
     )+};
 }
 
+/// Serves an app until the story ends: the address.
+async fn serve(app: &App) -> SocketAddr {
+    let settings = api::http::Settings {
+        origins: Vec::new(),
+        session_cookie: api::cookies::SESSION.to_owned(),
+        browser_cookie: api::cookies::BROWSER.to_owned(),
+        nonce: 1,
+        bounds: api::http::Bounds::default(),
+    };
+    let router = api::router(app.clone(), settings);
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let listener = api::http::patience::Patient::new(listener, Duration::from_secs(10));
+    let service = router.into_make_service_with_connect_info::<api::http::Peer>();
+    app.tasks().start("server", async move {
+        // It serves until the story ends.
+        let _ = axum::serve(listener, service).await;
+    });
+    address
+}
+
 impl Product {
     /// Starts a product on an empty database.
     pub async fn start(database: Database) -> Self {
@@ -116,22 +137,7 @@ impl Product {
     async fn open(folder: tempfile::TempDir, place: Place, clock: Arc<Standing>) -> Self {
         let entropy: Arc<dyn vault::Entropy> = Arc::new(vault::Os);
         let app = Self::app(&folder.path().join("root.key"), &place, clock.clone(), entropy).await;
-        let settings = api::http::Settings {
-            origins: Vec::new(),
-            session_cookie: api::cookies::SESSION.to_owned(),
-            browser_cookie: api::cookies::BROWSER.to_owned(),
-            nonce: 1,
-            bounds: api::http::Bounds::default(),
-        };
-        let router = api::router(app.clone(), settings);
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-        let address = listener.local_addr().expect("its address");
-        let listener = api::http::patience::Patient::new(listener, Duration::from_secs(10));
-        let service = router.into_make_service_with_connect_info::<api::http::Peer>();
-        app.tasks().start("server", async move {
-            // It serves until the story ends.
-            let _ = axum::serve(listener, service).await;
-        });
+        let address = serve(&app).await;
         Self { app, address, clock, place, folder }
     }
 
@@ -145,6 +151,11 @@ impl Product {
     /// Another app over the same database and keys: another node.
     pub async fn another_node(&self) -> App {
         Self::app(&self.folder.path().join("root.key"), &self.place, self.clock.clone(), Arc::new(vault::Os)).await
+    }
+
+    /// Another node over the same database and keys, which serves as well: its address, for [`Person::through`].
+    pub async fn another_address(&self) -> SocketAddr {
+        serve(&self.another_node().await).await
     }
 
     /// The product's folder.
@@ -314,6 +325,12 @@ pub struct Answer {
 }
 
 impl Person {
+    /// The same person, through another node.
+    #[must_use]
+    pub fn through(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
+    }
+
     /// Asks, and gives the data; an error fails the story.
     pub async fn ask(&self, query: &str, variables: Value) -> Value {
         let answer = self.whole(query, variables).await;

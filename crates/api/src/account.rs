@@ -1,15 +1,21 @@
 //! Signing in and out, and what a person has: portals and logins.
 
-use app::signin::{Credentials, NewSession};
+use std::sync::Arc;
+
+use app::signin::{Asked, Credentials, NewSession};
+use app::tokens::Kind;
+use app::{App, Idempotency};
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use domain::account::{self, Login, Portal};
-use domain::id::{LogId, LoginId, PracticeId};
-use domain::text::Email;
+use domain::id::{AddressId, CommandId, Id as _, LogId, LoginId, PersonId, PracticeId};
+use domain::practice::Acceptance;
+use domain::text::{Email, Text as _};
 
 use crate::cookies;
+use crate::limits::Limits;
 use crate::practice::{CoachPortal, PracticeCard};
 use crate::scalars::{DateTime, EmailAddress, Id, Position, id};
-use crate::words::{Once, Result, UserError, app, error, send, text, viewer};
+use crate::words::{Once, Result, UserError, Viewer, app, error, send, viewer};
 
 /// Which portal of a practice somebody has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -111,7 +117,7 @@ impl ViewerObject {
             ends_at: DateTime(login.ends_at),
             current: login.id == signed_in.login,
         };
-        let email = EmailAddress(domain::text::Text::as_str(&row.email).to_owned());
+        let email = EmailAddress(row.email.as_str().to_owned());
         Ok(Account { id: id(row.id), email, sessions: logins.into_iter().map(session).collect() })
     }
 
@@ -217,20 +223,8 @@ impl AccountMutation {
         let once = Once::of(ctx, viewer)?;
         let command = once.command(app);
         let answer = |code: String| RequestSignInLinkPayload { code, minutes: i32::try_from(account::LINK_MINUTES).unwrap_or(i32::MAX) };
-        let nobody = LogId::Account(domain::id::Id::of(uuid::Uuid::nil()));
-        let allowed = ctx.data::<crate::limits::Limits>()?.may_ask(viewer.peer, app.clock().now());
-        let email = text::<Email>("email", &input.email.0).ok().filter(|_| allowed);
-        let asked = match email {
-            Some(email) => {
-                let log = LogId::Address(app.address(&email));
-                app.request_link(email, command, once.idempotency(app, log)).await.map_err(error)?
-            }
-            // Nothing is sent, and nobody can tell: the answer is made as any other.
-            None => app::signin::Asked {
-                browser: app.token(app::tokens::Kind::Browser, nobody, command).text,
-                digits: app.digits(nobody, command),
-            },
-        };
+        let allowed = ctx.data::<Arc<Limits>>()?.may_ask(viewer.peer, app.clock().now());
+        let asked = ask(app, &input.email.0, allowed, command, |log| once.idempotency(app, log)).await.map_err(error)?;
         cookies::set_browser(ctx, &asked.browser);
         Ok(answer(asked.digits))
     }
@@ -290,15 +284,38 @@ pub fn signed_in(ctx: &Context<'_>, session: NewSession, kind: SessionKind) -> S
     SignInPayload { person_id: Some(id(session.person)), token, errors: Vec::new() }
 }
 
-/// The account that accepts an invitation: the one that is signed in, or the invited address's.
-pub async fn acceptance(ctx: &Context<'_>, email: &Email, command: domain::id::CommandId, kind: SessionKind) -> Result<(domain::practice::Acceptance, Option<NewSession>)> {
-    let (app, viewer) = (app(ctx)?, viewer(ctx)?);
+/// Asks for a sign-in link, if the client may. What is no address, and what a limit stops, is answered as anything else.
+pub(crate) async fn ask(
+    app: &App,
+    email: &str,
+    allowed: bool,
+    command: CommandId,
+    once: impl Fn(LogId) -> Option<Idempotency>,
+) -> std::result::Result<Asked, app::Error> {
+    let email = Email::parse(email).ok();
+    let address = email.as_ref().map_or_else(|| AddressId::of(command.uuid()), |email| app.address(email));
+    let log = LogId::Address(address);
+    if let Some(email) = email.filter(|_| allowed) {
+        return app.request_link(email, command, once(log)).await;
+    }
+    // Nothing is sent, and nobody can tell: the answer is made as any other.
+    Ok(Asked { browser: app.token(Kind::Browser, log, command).text, digits: app.digits(log, command) })
+}
+
+/// The account that accepts an invitation: the one that is signed in, or the invited address's, with a new sign-in.
+pub(crate) fn acceptance(
+    app: &App,
+    viewer: &Viewer,
+    email: &Email,
+    command: CommandId,
+    through: account::Through,
+) -> (Acceptance, Option<NewSession>) {
     let address = app.address(email);
     if let Some(signed_in) = viewer.signed_in {
-        return Ok((domain::practice::Acceptance { address, person: signed_in.person, login: None }, None));
+        return (Acceptance { address, person: signed_in.person, login: None }, None);
     }
-    let person = domain::id::Id::of(domain::id::Id::uuid(command));
-    let token = app.token(app::tokens::Kind::Login, LogId::Account(person), command);
-    let login = account::NewLogin { id: token.id(), token: token.hash, through: kind.into() };
-    Ok((domain::practice::Acceptance { address, person, login: Some(login) }, Some(NewSession { person, token })))
+    let person = PersonId::of(command.uuid());
+    let token = app.token(Kind::Login, LogId::Account(person), command);
+    let login = account::NewLogin { id: token.id(), token: token.hash, through };
+    (Acceptance { address, person, login: Some(login) }, Some(NewSession { person, token }))
 }

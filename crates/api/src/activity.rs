@@ -3,7 +3,7 @@
 use app::view::Entries;
 use app::{Happened, View};
 use async_graphql::connection::{Connection, CursorType, Edge};
-use async_graphql::{Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Enum, ID, InputObject, Object, OutputType, SimpleObject};
 use domain::id::{CoacheeId, PersonId};
 
 use crate::page::{Asked, NOT_A_CURSOR};
@@ -141,6 +141,7 @@ pub struct Log(pub View);
 impl Log {
     /// The entries that the viewer may review, the newest first: owner and managers the whole practice, coaches their
     /// clients, a coachee their own.
+    #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
     async fn activity_log(&self, filter: Option<ActivityFilter>, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Seq, ActivityEntry>> {
         page(&self.0, filter, &Asked { after, before, first, last }).await
     }
@@ -149,21 +150,34 @@ impl Log {
 /// A page of the activity log, the newest first.
 pub async fn page(view: &View, filter: Option<ActivityFilter>, asked: &Asked) -> Result<Connection<Seq, ActivityEntry>> {
     let filter = filter.unwrap_or_default();
+    let wanted = Entries {
+        actor: filter.actor_id.map(|actor| actor.0),
+        coachee: filter.coachee_id.map(|coachee| coachee.0),
+        kinds: filter.kinds.as_ref().map(|kinds| stored_kinds(kinds)),
+        from_at: filter.from.as_ref().map(|from| from.0.0),
+        to_at: filter.to.as_ref().map(|to| to.0.0),
+        ..Entries::default()
+    };
+    paged(view, wanted, asked, |happened| Some(ActivityEntry::new(happened))).await
+}
+
+/// A page of the entries that are wanted, the newest first, each as `show` shows it.
+pub(crate) async fn paged<N: OutputType>(
+    view: &View,
+    wanted: Entries,
+    asked: &Asked,
+    show: impl Fn(&Happened) -> Option<N>,
+) -> Result<Connection<Seq, N>> {
     let (limit, last) = asked.size()?;
     let seq = |text: &Option<String>| text.as_ref().map(|text| Seq::decode_cursor(text)).transpose().map_err(bad);
     let (after, before) = (seq(&asked.after)?, seq(&asked.before)?);
     let wanted = Entries {
-        actor: filter.actor_id.map(|actor| actor.0),
-        coachee: filter.coachee_id.map(|coachee| coachee.0),
-        thing: None,
-        kinds: filter.kinds.as_ref().map(|kinds| stored_kinds(kinds)),
-        from_at: filter.from.as_ref().map(|from| from.0.0),
-        to_at: filter.to.as_ref().map(|to| to.0.0),
         // The list runs from the newest to the oldest: what comes after an entry lies before it in the log.
         before: after.as_ref().map(|cursor| cursor.0),
         after: before.as_ref().map(|cursor| cursor.0),
         newest_first: !last,
         limit: limit + 1,
+        ..wanted
     };
     let mut entries = view.entries(&wanted).await.map_err(error)?;
     let more = entries.len() > limit as usize;
@@ -173,7 +187,7 @@ pub async fn page(view: &View, filter: Option<ActivityFilter>, asked: &Asked) ->
     }
     let (has_previous, has_next) = if last { (more, before.is_some()) } else { (after.is_some(), more) };
     let mut connection = Connection::new(has_previous, has_next);
-    connection.edges.extend(entries.iter().map(|happened| Edge::new(Seq(happened.when.seq), ActivityEntry::new(happened))));
+    connection.edges.extend(entries.iter().filter_map(|happened| Some(Edge::new(Seq(happened.when.seq), show(happened)?))));
     Ok(connection)
 }
 

@@ -140,7 +140,16 @@ impl Coachee {
     async fn plan(&self) -> crate::plan::CoacheePlan {
         crate::plan::CoacheePlan { view: self.view.clone(), coachee: self.row.id }
     }
+    #[graphql(flatten)]
+    async fn sessions(&self) -> crate::session::FileSessions {
+        crate::session::FileSessions { view: self.view.clone(), coachee: self.row.id }
+    }
+    #[graphql(flatten)]
+    async fn authorizations(&self) -> crate::authorization::FileAuthorizations {
+        crate::authorization::FileAuthorizations { view: self.view.clone(), coachee: self.row.id }
+    }
     /// The coachee's entries of the activity log, the newest first.
+    #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
     async fn activity_log(&self, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<crate::activity::Seq, crate::activity::ActivityEntry>> {
         let filter = crate::activity::ActivityFilter { coachee_id: Some(Id(self.row.id)), ..Default::default() };
         crate::activity::page(&self.view, Some(filter), &Asked { after, before, first, last }).await
@@ -195,6 +204,7 @@ pub struct CoachCoachees(pub View);
 impl CoachCoachees {
     /// The coachees that the viewer has access to.
     #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection, a filter and an order")]
+    #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
     async fn coachees(
         &self,
         filter: Option<CoacheeFilter>,
@@ -297,6 +307,10 @@ impl CoacheePortal {
     #[graphql(flatten)]
     async fn plan(&self) -> Result<crate::plan::CoacheePlan> {
         Ok(crate::plan::CoacheePlan { view: self.0.clone(), coachee: self.oneself()? })
+    }
+    #[graphql(flatten)]
+    async fn sessions(&self) -> Result<crate::session::OwnSessions> {
+        Ok(crate::session::OwnSessions { view: self.0.clone(), coachee: self.oneself()? })
     }
     #[graphql(flatten)]
     async fn log(&self) -> crate::activity::Log {
@@ -435,7 +449,7 @@ impl CoacheeMutation {
         };
         let found = app.coachee_invitation(&input.token).await.map_err(error)?;
         let Some((invitation, row)) = found else { return Ok(AcceptancePayload::refused(invalid())) };
-        let (acceptance, session) = acceptance(ctx, &row.email, command, input.kind).await?;
+        let (acceptance, session) = acceptance(app, viewer(ctx)?, &row.email, command, input.kind.into());
         let (invitation, coachee) = (invitation.id, row.id);
         let make = |_: &New<'_>| Ok(coachee::AcceptInvitation { practice, invitation, token, coachee, acceptance });
         Ok(match send(ctx, LogId::Practice(practice), Some(command), make).await? {

@@ -5,8 +5,10 @@
 
 mod account;
 mod activity;
+mod authorization;
 mod coachee;
 pub mod cookies;
+mod dashboard;
 mod gate;
 pub mod http;
 mod limits;
@@ -14,10 +16,14 @@ mod live;
 pub mod markdown;
 mod node;
 mod page;
+mod pages;
 mod plan;
 mod practice;
 mod scalars;
+mod session;
 mod words;
+
+use std::sync::Arc;
 
 use app::App;
 use async_graphql::{MergedObject, Object, Schema};
@@ -58,7 +64,16 @@ pub struct Service {
 
 /// What can be changed.
 #[derive(MergedObject, Default)]
-pub struct Mutation(account::AccountMutation, practice::PracticeMutation, coachee::CoacheeMutation, plan::PlanMutation);
+pub struct Mutation(
+    account::AccountMutation,
+    practice::PracticeMutation,
+    coachee::CoacheeMutation,
+    plan::PlanMutation,
+    session::SessionMutation,
+    session::notes::NotesMutation,
+    session::steps::StepsMutation,
+    authorization::AuthorizationMutation,
+);
 
 /// The schema.
 pub type ApiSchema = Schema<Query, Mutation, live::LiveSubscription>;
@@ -68,16 +83,15 @@ const DEPTH_MAX: usize = 20;
 /// How much a document may cost, counting list sizes.
 const COMPLEXITY_MAX: usize = 20_000;
 
-fn schema(app: Option<App>) -> ApiSchema {
+fn schema(running: Option<(App, Arc<limits::Limits>)>) -> ApiSchema {
     let mut builder = Schema::build(Query, Mutation::default(), live::LiveSubscription)
         .register_output_type::<node::Node>()
         .limit_depth(DEPTH_MAX)
         .limit_recursive_depth(64)
         .limit_complexity(COMPLEXITY_MAX)
-        .disable_suggestions()
-        .data(limits::Limits::default());
-    if let Some(app) = app {
-        builder = builder.data(app);
+        .disable_suggestions();
+    if let Some((app, limits)) = running {
+        builder = builder.data(app).data(limits);
     }
     builder.finish()
 }
@@ -88,7 +102,9 @@ pub fn schema_sdl() -> String {
     schema(None).sdl_with_options(options)
 }
 
-/// The router of `/graphql`.
+/// The router of `/graphql` and of the pages beside it.
 pub fn router(app: App, settings: http::Settings) -> axum::Router {
-    http::router(schema(Some(app.clone())), gate::Doorkeeper(app), settings)
+    let limits = Arc::new(limits::Limits::default());
+    let pages = pages::router(app.clone(), limits.clone(), settings.clone());
+    http::router(schema(Some((app.clone(), limits))), gate::Doorkeeper(app), settings).merge(pages)
 }

@@ -1,11 +1,10 @@
 //! Subscriptions: every one can resume from a position, gets each event once, in order, and sees what its viewer may now.
 //!
 //! All follow the practice's log. `activity` gives the entries themselves; the others give the present state of what
-//! changed, coalesced while catching up. The viewer's scope is looked up anew with every item: who lost access is told
+//! changed, coalesced while catching up. The viewer's scope is looked up anew with every item: who lost the portal is told
 //! `FORBIDDEN` and the subscription ends; what was taken from their sight is `Gone`; what came into it cannot be told
 //! piece by piece, so they are asked to load again (`ResyncRequired`).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use app::follow::Follower;
@@ -13,16 +12,20 @@ use app::{App, Happened, View};
 use async_graphql::{Context, ID, SimpleObject, Subscription, Union};
 use domain::Table;
 use domain::account::Portal;
-use domain::id::{CoacheeId, Id as _, LogId, PersonId, PracticeId};
-use domain::sight::{Scope, Side};
+use domain::id::{AuthorizationId, CoacheeId, Id as _, LogId, NextStepId, PersonId, PracticeId, SessionId, Subject};
+use domain::practice;
+use domain::sight::Thing;
 use futures_util::Stream;
 use uuid::Uuid;
 
 use crate::activity::{ActivityEntry, ActivityFilter};
+use crate::authorization::Authorization;
 use crate::coachee::{Coachee, CoacheeProfile};
 use crate::plan::{Action, Goal, Milestone};
 use crate::practice::{Coach, Practice};
 use crate::scalars::{Id, Position, id};
+use crate::session::steps::NextStep;
+use crate::session::{CoacheeSession, Session};
 use crate::words::{Result, app, error, viewer};
 
 /// How many events are folded into one item while catching up.
@@ -68,6 +71,12 @@ pub enum CoachPortalChange {
     Milestone(Milestone),
     /// An action.
     Action(Action),
+    /// A session, also where only its notes changed.
+    Session(Session),
+    /// A next step.
+    NextStep(NextStep),
+    /// An authorization.
+    Authorization(Authorization),
     /// Something that is there no more.
     Gone(Gone),
     /// Load again.
@@ -85,6 +94,10 @@ pub enum CoacheePortalChange {
     Milestone(Milestone),
     /// An action.
     Action(Action),
+    /// A session.
+    Session(CoacheeSession),
+    /// A next step.
+    NextStep(NextStep),
     /// Something that is there no more.
     Gone(Gone),
     /// Load again.
@@ -100,6 +113,17 @@ pub enum PlanChange {
     Milestone(Milestone),
     /// An action.
     Action(Action),
+    /// Something that is there no more.
+    Gone(Gone),
+    /// Load again.
+    ResyncRequired(ResyncRequired),
+}
+
+/// What changed in a session.
+#[derive(Union)]
+pub(crate) enum LiveSessionChange {
+    /// The session as it is now, whether itself, its notes or its next steps changed.
+    Session(Session),
     /// Something that is there no more.
     Gone(Gone),
     /// Load again.
@@ -131,6 +155,10 @@ item! {
 item! {
     /// What changed in a coachee's plan.
     PlanItem of PlanChange
+}
+item! {
+    /// What changed in a session.
+    LiveSessionItem of LiveSessionChange
 }
 
 /// What a change can be made of.
@@ -175,9 +203,11 @@ impl Change for CoachPortalChange {
             Table::practice => Loaded::of(view.one(PracticeId::of(id)).await, |row| Self::Practice(Practice::new(view, row))),
             Table::member => Loaded::of(view.one(PersonId::of(id)).await, |row| Self::Coach(Coach::new(view, row))),
             Table::coachee => Loaded::of(view.one(CoacheeId::of(id)).await, |row| Self::Coachee(Coachee::new(view, row))),
-            Table::address | Table::account | Table::login | Table::portal | Table::coach_invitation | Table::access | Table::coachee_email
-            | Table::coachee_invitation | Table::activation | Table::authorization | Table::unit | Table::session | Table::notes
-            | Table::next_step => Ok(Loaded::Ignored),
+            Table::session => Loaded::of(view.one(SessionId::of(id)).await, |row| Self::Session(Session::new(view, row))),
+            Table::next_step => Loaded::of(view.one(NextStepId::of(id)).await, |row| Self::NextStep(NextStep::new(view, row))),
+            Table::authorization => Loaded::of(view.one(AuthorizationId::of(id)).await, |row| Self::Authorization(Authorization::new(view, row))),
+            Table::notes | Table::unit | Table::address | Table::account | Table::login | Table::portal | Table::coach_invitation
+            | Table::access | Table::coachee_email | Table::coachee_invitation | Table::activation => Ok(Loaded::Ignored),
         )
     }
     fn gone(gone: Gone) -> Self {
@@ -192,9 +222,11 @@ impl Change for CoacheePortalChange {
     async fn load(view: &View, table: Table, id: Uuid) -> Result<Loaded<Self>> {
         plan_rows!(view, table, id,
             Table::coachee => Loaded::of(view.one(CoacheeId::of(id)).await, |row| Self::Profile(CoacheeProfile::new(row))),
-            Table::practice | Table::member | Table::address | Table::account | Table::login | Table::portal | Table::coach_invitation | Table::access
-            | Table::coachee_email | Table::coachee_invitation | Table::activation | Table::authorization | Table::unit | Table::session | Table::notes
-            | Table::next_step => Ok(Loaded::Ignored),
+            Table::session => Loaded::of(view.one(SessionId::of(id)).await, |row| Self::Session(CoacheeSession::new(view, row))),
+            Table::next_step => Loaded::of(view.one(NextStepId::of(id)).await, |row| Self::NextStep(NextStep::new(view, row))),
+            Table::notes | Table::authorization | Table::unit | Table::practice | Table::member | Table::address | Table::account
+            | Table::login | Table::portal | Table::coach_invitation | Table::access | Table::coachee_email
+            | Table::coachee_invitation | Table::activation => Ok(Loaded::Ignored),
         )
     }
     fn gone(gone: Gone) -> Self {
@@ -208,9 +240,9 @@ impl Change for CoacheePortalChange {
 impl Change for PlanChange {
     async fn load(view: &View, table: Table, id: Uuid) -> Result<Loaded<Self>> {
         plan_rows!(view, table, id,
-            Table::coachee | Table::practice | Table::member | Table::address | Table::account | Table::login | Table::portal
-            | Table::coach_invitation | Table::access | Table::coachee_email | Table::coachee_invitation | Table::activation | Table::authorization | Table::unit | Table::session | Table::notes
-            | Table::next_step => Ok(Loaded::Ignored),
+            Table::session | Table::notes | Table::next_step | Table::authorization | Table::unit
+            | Table::coachee | Table::practice | Table::member | Table::address | Table::account | Table::login | Table::portal
+            | Table::coach_invitation | Table::access | Table::coachee_email | Table::coachee_invitation | Table::activation => Ok(Loaded::Ignored),
         )
     }
     fn gone(gone: Gone) -> Self {
@@ -221,6 +253,59 @@ impl Change for PlanChange {
     }
 }
 
+impl Change for LiveSessionChange {
+    async fn load(view: &View, table: Table, id: Uuid) -> Result<Loaded<Self>> {
+        match table {
+            Table::session => Loaded::of(view.one(SessionId::of(id)).await, |row| Self::Session(Session::new(view, row))),
+            Table::notes | Table::next_step | Table::authorization | Table::unit | Table::goal | Table::milestone | Table::action
+            | Table::coachee | Table::practice | Table::member | Table::address | Table::account | Table::login | Table::portal
+            | Table::coach_invitation | Table::access | Table::coachee_email | Table::coachee_invitation | Table::activation => Ok(Loaded::Ignored),
+        }
+    }
+    fn gone(gone: Gone) -> Self {
+        Self::Gone(gone)
+    }
+    fn resync(resync: ResyncRequired) -> Self {
+        Self::ResyncRequired(resync)
+    }
+}
+
+/// Which of the rows that events changed a subscription shows.
+#[derive(Debug, Clone, Copy)]
+enum Shown {
+    /// All that its changes know.
+    All,
+    /// Those about one coachee.
+    Coachee(CoacheeId),
+    /// One session; its notes and next steps are shown as the session.
+    Session(SessionId),
+}
+
+impl Shown {
+    /// Whether this client's coming into sight, or leaving it, is told.
+    fn is_about(self, client: Subject) -> bool {
+        match self {
+            Self::All | Self::Session(_) => true,
+            Self::Coachee(coachee) => client == coachee.into(),
+        }
+    }
+
+    /// The row to show where this one changed, if any. Notes are shown as their session.
+    async fn row(self, view: &View, happened: &Happened, (table, row): (Table, Uuid)) -> Result<Option<(Table, Uuid)>> {
+        let face = if table == Table::notes { Table::session } else { table };
+        let shown = match self {
+            Self::All => true,
+            Self::Coachee(coachee) => happened.when.subject == coachee.into(),
+            Self::Session(session) if table == Table::next_step => {
+                let step: Option<domain::session::NextStep> = view.one(NextStepId::of(row)).await.map_err(error)?;
+                return Ok(step.filter(|step| step.session == session).map(|_| (Table::session, session.uuid())));
+            }
+            Self::Session(session) => face == Table::session && row == session.uuid(),
+        };
+        Ok(shown.then_some((face, row)))
+    }
+}
+
 /// Whose eyes follow a practice, and how far they have seen.
 struct Watch {
     app: App,
@@ -228,7 +313,6 @@ struct Watch {
     practice: PracticeId,
     portal: Portal,
     follower: Follower,
-    scope: Arc<Scope>,
 }
 
 /// What a watch saw: events, or nothing for a while.
@@ -252,7 +336,7 @@ impl Watch {
             return Err(error(app::Error::BadRequest("this practice's log has not come to that position yet".to_owned())));
         }
         let follower = app.follow(LogId::Practice(practice), after);
-        Ok(Self { scope: view.scope.clone(), app, person, practice, portal, follower })
+        Ok(Self { app, person, practice, portal, follower })
     }
 
     /// The next events, at least one and as many as are ready up to a bound; or nothing for a while.
@@ -288,15 +372,23 @@ impl Watch {
     }
 
     /// What changed in the events' rows, as the viewer sees it now.
-    async fn changes<C: Change>(&mut self, events: &[Happened], shown: impl Fn(&Happened, Table, Uuid) -> bool) -> Result<Vec<C>> {
+    async fn changes<C: Change>(&self, events: &[Happened], shown: Shown) -> Result<Vec<C>> {
         let view = self.look().await?;
-        let mut changes = self.difference::<C>(&view);
+        let mut changes = match self.portal {
+            Portal::Coach => self.sight::<C>(&view, events, shown),
+            Portal::Coachee => Vec::new(),
+        };
         let mut done: Vec<(Table, Uuid)> = Vec::new();
         for happened in events {
             for (table, row) in app::touched(happened) {
                 let when = happened.when;
-                let visible = view.scope.sees(table.thing()).row(when.subject, when.owner, false);
-                if !visible || done.contains(&(table, row)) || !shown(happened, table, row) {
+                // The row may be the viewer's to see and what happened to it not: then they learn nothing of it.
+                let rules = [table.thing(), happened.event.sees()];
+                if !rules.into_iter().all(|rule| view.scope.sees(rule).row(when.subject, when.owner, false)) {
+                    continue;
+                }
+                let Some((table, row)) = shown.row(&view, happened, (table, row)).await? else { continue };
+                if done.contains(&(table, row)) {
                     continue;
                 }
                 done.push((table, row));
@@ -307,34 +399,38 @@ impl Watch {
                 }
             }
         }
-        self.scope = view.scope.clone();
         Ok(changes)
     }
 
-    /// What came into the viewer's sight or left it.
-    fn difference<C: Change>(&self, view: &View) -> Vec<C> {
-        let (was, is) = (clients(&self.scope.side), clients(&view.scope.side));
-        let mut changes = Vec::new();
-        if self.scope.is_manager() != view.scope.is_manager() || is.iter().any(|coachee| !was.contains(coachee)) {
-            changes.push(C::resync(ResyncRequired { at_least: Position(view.position) }));
+    /// How the events changed the viewer's sight: what came into it cannot be told piece by piece, what left it is gone.
+    /// Read from the events and not from two looks, so that who was away meanwhile is told too.
+    fn sight<C: Change>(&self, view: &View, events: &[Happened], shown: Shown) -> Vec<C> {
+        let (mut has_widened, mut lost) = (false, Vec::new());
+        for happened in events {
+            let domain::Event::Practice(event) = &happened.event else { continue };
+            let client = happened.when.subject;
+            let is_seen = view.scope.sees(Thing::Profile).row(client, None, false);
+            if let practice::Event::CoachRoleSet { person, .. } = event {
+                has_widened |= *person == self.person;
+            } else if let practice::Event::AccessGranted { coach, .. } = event {
+                has_widened |= *coach == self.person && is_seen && shown.is_about(client);
+            } else if let practice::Event::AccessRevoked { coach, .. } = event {
+                let is_lost = *coach == self.person && !is_seen && shown.is_about(client);
+                if is_lost && !lost.contains(&client) {
+                    lost.push(client);
+                }
+            }
         }
-        changes.extend(was.iter().filter(|coachee| !is.contains(coachee) && !view.scope.is_manager()).map(|coachee| C::gone(Gone { id: id(coachee) })));
-        changes
-    }
-}
-
-fn clients(side: &Side) -> Vec<CoacheeId> {
-    match side {
-        Side::Manager => Vec::new(),
-        Side::Coach(coachees) => coachees.clone(),
-        Side::Coachee(coachee, _) => vec![*coachee],
+        let widened = has_widened.then(|| C::resync(ResyncRequired { at_least: Position(view.position) }));
+        let gone = lost.into_iter().map(|client| C::gone(Gone { id: id(CoacheeId::of(client.uuid())) }));
+        widened.into_iter().chain(gone).collect()
     }
 }
 
 /// The items of a watch: until it is dropped, or the viewer may look no more.
 fn items<C: Change, I: Send + 'static>(
     mut watch: Watch,
-    shown: impl Fn(&Happened, Table, Uuid) -> bool + Send + Sync + 'static,
+    shown: Shown,
     item: impl Fn(Position, Vec<C>) -> I + Send + 'static,
 ) -> impl Stream<Item = Result<I>> {
     async_stream::stream! {
@@ -342,7 +438,7 @@ fn items<C: Change, I: Send + 'static>(
             let next = async {
                 let seen = watch.next(COALESCED_MAX).await?;
                 Ok(match seen {
-                    Seen::News(events) => Some(watch.changes::<C>(&events, &shown).await?),
+                    Seen::News(events) => Some(watch.changes::<C>(&events, shown).await?),
                     Seen::Nothing => None,
                 })
             };
@@ -400,13 +496,13 @@ impl LiveSubscription {
     /// What changes in a practice, as a coach sees it.
     async fn coach_portal_changes(&self, ctx: &Context<'_>, practice_id: Id<PracticeId>, after: Option<Position>) -> Result<impl Stream<Item = Result<CoachPortalItem>> + use<>> {
         let watch = Watch::begin(ctx, practice_id.0, Some(Portal::Coach), after).await?;
-        Ok(items(watch, |_, _, _| true, |position, changes| CoachPortalItem { position, changes }))
+        Ok(items(watch, Shown::All, |position, changes| CoachPortalItem { position, changes }))
     }
 
     /// What changes in a practice, as a coachee sees it.
     async fn coachee_portal_changes(&self, ctx: &Context<'_>, practice_id: Id<PracticeId>, after: Option<Position>) -> Result<impl Stream<Item = Result<CoacheePortalItem>> + use<>> {
         let watch = Watch::begin(ctx, practice_id.0, Some(Portal::Coachee), after).await?;
-        Ok(items(watch, |_, _, _| true, |position, changes| CoacheePortalItem { position, changes }))
+        Ok(items(watch, Shown::All, |position, changes| CoacheePortalItem { position, changes }))
     }
 
     /// What changes in one coachee's plan, for both sides.
@@ -414,7 +510,14 @@ impl LiveSubscription {
         let watch = Watch::begin(ctx, practice_id.0, None, after).await?;
         let coachee = coachee_id.0;
         watch.look().await?.one::<domain::coachee::Coachee>(coachee).await.map_err(error)?.ok_or_else(|| error(app::Error::NotFound))?;
-        Ok(items(watch, move |happened, _, _| happened.when.subject == coachee.into(), |position, changes| PlanItem { position, changes }))
+        Ok(items(watch, Shown::Coachee(coachee), |position, changes| PlanItem { position, changes }))
+    }
+
+    /// What changes in one session, its notes and its next steps; for coaches.
+    async fn live_session(&self, ctx: &Context<'_>, practice_id: Id<PracticeId>, id: Id<SessionId>, after: Option<Position>) -> Result<impl Stream<Item = Result<LiveSessionItem>> + use<>> {
+        let watch = Watch::begin(ctx, practice_id.0, Some(Portal::Coach), after).await?;
+        watch.look().await?.one::<domain::session::Session>(id.0).await.map_err(error)?.ok_or_else(|| error(app::Error::NotFound))?;
+        Ok(items(watch, Shown::Session(id.0), |position, changes| LiveSessionItem { position, changes }))
     }
 }
 

@@ -2,11 +2,14 @@
 
 use app::View;
 use async_graphql::{Context, ID, Interface};
-use domain::id::{ActionId, CoacheeId, GoalId, Id as _, MilestoneId, PersonId, PracticeId};
+use domain::id::{ActionId, AuthorizationId, CoacheeId, GoalId, Id as _, MilestoneId, NextStepId, PersonId, PracticeId, SessionId};
 
+use crate::authorization::Authorization;
 use crate::coachee::{Coachee, CoacheeProfile};
 use crate::plan::{Action, Goal, Milestone};
 use crate::practice::{Coach, Practice};
+use crate::session::steps::NextStep;
+use crate::session::{CoacheeSession, Session};
 use crate::words::{Result, app, bad, error, viewer};
 
 /// Something with an id of its own.
@@ -27,6 +30,14 @@ pub enum Node {
     Milestone(Milestone),
     /// An action.
     Action(Action),
+    /// A session.
+    Session(Session),
+    /// One of the viewer's own sessions as a coachee.
+    CoacheeSession(CoacheeSession),
+    /// A next step.
+    NextStep(NextStep),
+    /// An authorization.
+    Authorization(Authorization),
 }
 
 /// The thing of this id in the practices of the viewer.
@@ -70,6 +81,12 @@ async fn load(view: &View, prefix: &str, uuid: uuid::Uuid) -> Result<Option<Node
         GoalId::PREFIX => view.one(GoalId::of(uuid)).await.map_err(error)?.map(|row| Node::Goal(Goal::new(view, row))),
         MilestoneId::PREFIX => view.one(MilestoneId::of(uuid)).await.map_err(error)?.map(|row| Node::Milestone(Milestone::new(view, row))),
         ActionId::PREFIX => view.one(ActionId::of(uuid)).await.map_err(error)?.map(|row| Node::Action(Action::new(view, row))),
+        SessionId::PREFIX => view.one(SessionId::of(uuid)).await.map_err(error)?.map(|row| match view.oneself() {
+            Some(_) => Node::CoacheeSession(CoacheeSession::new(view, row)),
+            None => Node::Session(Session::new(view, row)),
+        }),
+        NextStepId::PREFIX => view.one(NextStepId::of(uuid)).await.map_err(error)?.map(|row| Node::NextStep(NextStep::new(view, row))),
+        AuthorizationId::PREFIX if view.oneself().is_none() => view.one(AuthorizationId::of(uuid)).await.map_err(error)?.map(|row| Node::Authorization(Authorization::new(view, row))),
         _ => None,
     })
 }

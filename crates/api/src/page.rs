@@ -41,6 +41,15 @@ impl Asked {
     }
 }
 
+/// What a connection costs for the complexity of a document: its size times what each item costs. A size that will be
+/// refused counts as the largest one.
+pub(crate) fn cost(first: Option<i32>, last: Option<i32>, item: usize) -> usize {
+    /// Beyond any bound, and still far from an overflow when fields are added up.
+    const COST_MAX: usize = 1 << 32;
+    let size = first.or(last).map_or(DEFAULT, |size| u32::try_from(size).map_or(MOST, |size| size.min(MOST)));
+    item.saturating_mul(size as usize).saturating_add(1).min(COST_MAX)
+}
+
 /// What is said of a cursor that is none.
 pub const NOT_A_CURSOR: &str = "This cursor is not one that the API gave out for this list.";
 

@@ -60,6 +60,7 @@ impl Goal {
         DateTime(self.row.created_at)
     }
     /// Its milestones, by day.
+    #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
     async fn milestones(&self, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Cursor, Milestone>> {
         let view = self.view.clone();
         let list = List::by("due").only(is("goal", self.row.id));
@@ -111,6 +112,7 @@ impl Milestone {
         self.row.actions.less(self.row.open).0
     }
     /// Its actions, by day.
+    #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
     async fn actions(&self, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Cursor, Action>> {
         let list = List::by("due").only(is("milestone", self.row.id));
         let view = self.view.clone();
@@ -189,12 +191,14 @@ pub struct CoacheePlan {
 #[Object]
 impl CoacheePlan {
     /// The goals, by day.
+    #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
     async fn goals(&self, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Cursor, Goal>> {
         let list = List::by("due").only(is("subject", self.coachee));
         let view = self.view.clone();
         list.connection(&self.view, &Asked { after, before, first, last }, move |row| Goal::new(&view, row)).await
     }
     /// The actions, by day: those without one last.
+    #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
     async fn actions(&self, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Cursor, Action>> {
         let list = List::by("due").only(is("subject", self.coachee));
         let view = self.view.clone();
@@ -235,11 +239,13 @@ pub struct CoachPlan(pub View);
 #[Object]
 impl CoachPlan {
     /// Goals, by day.
+    #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
     async fn goals(&self, filter: Option<PlanFilter>, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Cursor, Goal>> {
         let view = self.0.clone();
         filter.unwrap_or_default().list().connection(&self.0, &Asked { after, before, first, last }, move |row| Goal::new(&view, row)).await
     }
     /// Actions, by day.
+    #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
     async fn actions(&self, filter: Option<PlanFilter>, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Cursor, Action>> {
         let view = self.0.clone();
         filter.unwrap_or_default().list().connection(&self.0, &Asked { after, before, first, last }, move |row| Action::new(&view, row)).await

@@ -257,6 +257,7 @@ impl CoachPortal {
         Ok(self.0.one(self.0.scope.person).await.map_err(error)?.map(Coach))
     }
     /// The practice's coaches, by name.
+    #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
     async fn coaches(&self, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Cursor, Coach, crate::page::Total>> {
         List::by("name_key").counted(&self.0, &Asked { after, before, first, last }, Coach).await
     }
@@ -266,6 +267,7 @@ impl CoachPortal {
         List::default().all(&self.0, move |row| CoachInvitation::new(&view, row)).await
     }
     /// Who has access to whom: a manager sees all, a coach what their clients' coaches have.
+    #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
     async fn access(&self, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Cursor, Access>> {
         let view = self.0.clone();
         List::default().connection(&self.0, &Asked { after, before, first, last }, move |row| Access::new(&view, row)).await
@@ -277,6 +279,18 @@ impl CoachPortal {
     #[graphql(flatten)]
     async fn plan(&self) -> crate::plan::CoachPlan {
         crate::plan::CoachPlan(self.0.clone())
+    }
+    #[graphql(flatten)]
+    async fn sessions(&self) -> crate::session::CoachSessions {
+        crate::session::CoachSessions(self.0.clone())
+    }
+    #[graphql(flatten)]
+    async fn authorizations(&self) -> crate::authorization::CoachAuthorizations {
+        crate::authorization::CoachAuthorizations(self.0.clone())
+    }
+    /// What wants attention.
+    async fn dashboard(&self) -> crate::dashboard::Dashboard {
+        crate::dashboard::Dashboard(self.0.clone())
     }
     #[graphql(flatten)]
     async fn log(&self) -> crate::activity::Log {
@@ -491,7 +505,7 @@ impl PracticeMutation {
             return Ok(AcceptancePayload::refused(invalid()));
         };
         let Some(invitation) = app.coach_invitation(&input.token).await.map_err(error)? else { return Ok(AcceptancePayload::refused(invalid())) };
-        let (acceptance, session) = acceptance(ctx, &invitation.email, command, input.kind).await?;
+        let (acceptance, session) = acceptance(app, viewer(ctx)?, &invitation.email, command, input.kind.into());
         let make = |_: &New<'_>| Ok(practice::AcceptCoachInvitation { practice, invitation: invitation.id, token: hash, acceptance });
         Ok(match send(ctx, LogId::Practice(practice), Some(command), make).await? {
             Ok(done) => AcceptancePayload::done(practice, done.position, session.map(|session| signed_in(ctx, session, input.kind))),

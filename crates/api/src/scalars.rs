@@ -113,6 +113,14 @@ text_scalar! {
 }
 
 text_scalar! {
+    /// A currency of ISO 4217: `USD`.
+    CurrencyCode(String), "CurrencyCode", "https://www.iso.org/iso-4217-currency-codes.html";
+    parse |text| Some(text).filter(|text| text.len() == 3 && text.bytes().all(|letter| letter.is_ascii_uppercase())).cloned()
+        .ok_or_else(|| wrong("this is not a currency's three capital letters, such as USD"));
+    show |it| it.clone()
+}
+
+text_scalar! {
     /// An opaque place in a practice's log. Load, then subscribe `after` it, and nothing is missed.
     Position(u64), "Position";
     parse |text| text.strip_prefix("at").and_then(|hex| u64::from_str_radix(hex, 16).ok()).filter(|seq| i64::try_from(*seq).is_ok())

@@ -32,11 +32,13 @@ impl Viewer {
         self.signed_in.map(|signed_in| signed_in.person).ok_or_else(|| error(app::Error::Unauthenticated))
     }
 
-    fn actor(&self) -> Actor {
+    /// As whom commands are run.
+    pub fn actor(&self) -> Actor {
         self.signed_in.map_or(Actor::Visitor, |signed_in| Actor::Person(signed_in.person))
     }
 
-    fn through(&self) -> Through {
+    /// Through what commands come.
+    pub fn through(&self) -> Through {
         match self.signed_in.map(|signed_in| signed_in.through) {
             Some(domain::account::Through::Browser) => Through::Browser,
             Some(domain::account::Through::Program) => Through::Program,
@@ -158,8 +160,6 @@ pub struct New<'a> {
     log: LogId,
     /// The command's id.
     pub command: CommandId,
-    /// Who acts.
-    pub person: Option<PersonId>,
 }
 
 impl New<'_> {
@@ -170,10 +170,6 @@ impl New<'_> {
     /// The token that this command hands out.
     pub fn token(&self, kind: Kind) -> Token {
         self.app.token(kind, self.log, self.command)
-    }
-    /// Another log's token of this command.
-    pub fn token_of(&self, kind: Kind, log: LogId) -> Token {
-        self.app.token(kind, log, self.command)
     }
 }
 
@@ -265,8 +261,7 @@ pub async fn send<C: Command>(
     let (app, viewer) = (app(ctx)?, viewer(ctx)?);
     let once = Once::of(ctx, viewer)?;
     let command = command.unwrap_or_else(|| once.command(app));
-    let person = viewer.signed_in.map(|signed_in| signed_in.person);
-    let made = match make(&New { app, log, command, person }) {
+    let made = match make(&New { app, log, command }) {
         Ok(made) => made,
         Err(refused) => return Ok(Err(refused)),
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use domain::decide::{Facts, Part, Stop};
 use domain::fold::When;
-use domain::id::{Id as _, LogId};
+use domain::id::LogId;
 use domain::value::Time;
 use domain::{Event, Rows, Table};
 use store::tree::{Frontier, KEPT_LEVEL};

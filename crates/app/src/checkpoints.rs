@@ -262,7 +262,7 @@ impl App {
                 Ok(Some(anchor)) => anchors.push(anchor),
                 // Signed by a key of before: what the row says is all that is known.
                 Ok(None) => {
-                    anchors.push(Anchor { size: last.seq, root: last.root, said_by: "the database's checkpoint" })
+                    anchors.push(Anchor { size: last.seq, root: last.root, said_by: "the database's checkpoint" });
                 }
                 Err(why) => return refused(why),
             }
@@ -271,7 +271,7 @@ impl App {
             match anchor(signer, log, note, "the checkpoint kept outside") {
                 Ok(Some(anchor)) => anchors.push(anchor),
                 Ok(None) => {
-                    tracing::warn!(%log, "the checkpoint kept outside was signed by another key; it is passed over")
+                    tracing::warn!(%log, "the checkpoint kept outside was signed by another key; it is passed over");
                 }
                 Err(why) => return refused(why),
             }

@@ -14,6 +14,7 @@
 //! the commit's outcome is unknown, the log is asked which commands it holds. A failed sync ends writing for good.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -21,6 +22,7 @@ use domain::decide::{Missing, Stop};
 use domain::id::{CommandId, Id as _, LogId};
 use domain::value::Time;
 use domain::{Actor, Decide, Table};
+use futures_util::FutureExt as _;
 use store::{Batch, Wait};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -114,7 +116,13 @@ pub(crate) async fn lane(inner: Arc<Inner>, mut jobs: mpsc::Receiver<Job>) {
                 Err(mpsc::error::TryRecvError::Empty | mpsc::error::TryRecvError::Disconnected) => break,
             }
         }
-        waiting = round(&inner, &mut cache, batch).await;
+        // Decisions are caught one by one. Should anything else panic, the batch's callers are told that the server cannot
+        // say, and the lane goes on from what is stored.
+        waiting = AssertUnwindSafe(round(&inner, &mut cache, batch)).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!("a batch panicked");
+            cache = Cache::default();
+            Vec::new()
+        });
     }
 }
 

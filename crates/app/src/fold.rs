@@ -17,6 +17,9 @@ use crate::record::{self, Texts};
 use crate::tables::{self, Folded, Projection};
 use crate::{App, Error, Inner};
 
+/// How many records are read at a time where nothing is written.
+const RECORDS_AT_ONCE: u32 = 2_000;
+
 /// The keys of rows that an event's fold touches.
 pub fn notes(event: &Event, when: &When) -> Vec<Noted> {
     let mut rows = Rows::noting();
@@ -26,7 +29,11 @@ pub fn notes(event: &Event, when: &When) -> Vec<Noted> {
 
 /// An event of the log, with what a fold needs opened; `None` where its subject was forgotten.
 pub(crate) fn ready(stored: &store::Event, keys: &LogKeys) -> Result<Option<(When, Event)>, Error> {
-    let mut happened = record::decode(&stored.record)?;
+    opened(record::decode(&stored.record)?, keys)
+}
+
+/// The same of an event that was read.
+fn opened(mut happened: record::Happened, keys: &LogKeys) -> Result<Option<(When, Event)>, Error> {
     let mut texts = false;
     happened.event.secrets(&mut |secret, _| texts |= secret.plain_in_rows() && secret.sealed().is_some());
     let when = happened.when;
@@ -170,6 +177,33 @@ impl App {
             self.catch_up(log, progress).await?;
         }
         Ok(())
+    }
+
+    /// A log's rows as its events alone make them, in memory: nothing is written, and of the database only records and keys
+    /// are read. It takes one snapshot, which must be allowed to last as long.
+    pub async fn fold_in_memory(&self, log: LogId, progress: &mut dyn Progress) -> Result<Rows, Error> {
+        let (mut rows, mut keys, mut seq) = (Rows::default(), LogKeys::new(&self.inner.root, log), 0);
+        let id = log.uuid().into_bytes();
+        let mut snapshot = self.inner.store.snapshot().await?;
+        loop {
+            let records = snapshot.records(id, seq, RECORDS_AT_ONCE).await?;
+            let Some((last, _)) = records.last() else { break };
+            seq = *last;
+            let happened = records.iter().map(|(_, record)| record::decode(record)).collect::<Result<Vec<_>, _>>()?;
+            let asked = keys.missing(happened.iter().map(|it| (it.when.subject, it.when.owner)));
+            if !asked.is_empty() {
+                let found = snapshot.keys(&asked).await?;
+                keys.load(&asked, found)?;
+            }
+            for happened in happened {
+                if let Some((when, event)) = opened(happened, &keys)? {
+                    event.fold(&when, &mut rows);
+                }
+            }
+            progress.done(log, records.len() as u64);
+        }
+        snapshot.close().await?;
+        Ok(rows)
     }
 
     /// Every log, or the one named.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::id::{Id as _, LogId};
+use domain::id::LogId;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use crate::hub::News;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::id::{Id as _, LogId};
+use domain::id::LogId;
 use tokio::sync::broadcast;
 
 /// How many batches a follower may lag before it is sent back to the log.

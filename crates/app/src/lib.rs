@@ -20,6 +20,7 @@ mod rows;
 pub mod signin;
 pub mod tables;
 mod tasks;
+mod timers;
 pub mod tokens;
 pub mod verify;
 pub mod view;
@@ -136,8 +137,12 @@ impl App {
     /// # Errors
     /// What the command refuses, what its actor may not, and what the storage cannot; see [`Error`].
     pub async fn run(&self, request: Request, command: impl Decide) -> Result<Done, Error> {
+        self.run_boxed(request, Arc::new(command)).await
+    }
+
+    async fn run_boxed(&self, request: Request, command: Arc<dyn Decide>) -> Result<Done, Error> {
         let (reply, answer) = oneshot::channel();
-        let job = commit::Job::new(request, Arc::new(command), reply);
+        let job = commit::Job::new(request, command, reply);
         let lane = {
             let lanes = self.inner.lanes.read().unwrap_or_else(std::sync::PoisonError::into_inner);
             let number = lanes.len().max(1) as u128;

@@ -1,8 +1,9 @@
 //! Signing in: links, logins, and who a credential belongs to (S1.7–S1.10; promises A5, A6, A8).
 
-use domain::account::{self, Account, Address, Hashes, Login, NewLogin, PortalOf, Through as LoginThrough};
-use domain::id::{AddressId, CommandId, Id as _, LogId, LoginId, PersonId};
-use domain::text::Email;
+use domain::account::{self, Account, Address, Hashes, Login, NewLogin, Portal, PortalOf, Through as LoginThrough};
+use domain::id::{AddressId, CommandId, LogId, LoginId, PersonId};
+use domain::practice::Practice;
+use domain::text::{Email, Name};
 use domain::value::Time;
 use domain::{Actor, Refusal};
 
@@ -48,6 +49,15 @@ pub struct NewSession {
     pub person: PersonId,
     /// The token to hold.
     pub token: Token,
+}
+
+/// What an invitation tells whoever holds it, before they accept.
+#[derive(Debug, Clone)]
+pub struct Invited {
+    /// The practice's name.
+    pub practice: Name,
+    /// Which of its portals would be theirs.
+    pub portal: Portal,
 }
 
 impl App {
@@ -219,5 +229,22 @@ impl App {
         let invitation = self.inner.row::<domain::practice::CoachInvitation>(&mut snapshot, log, tokens::id(&hash)).await?;
         snapshot.close().await?;
         Ok(invitation.filter(|row| vault::same_hash(&row.token, &hash)))
+    }
+
+    /// To what this is an invitation; `None` where it is none that works now.
+    pub async fn invited(&self, token: &str) -> Result<Option<Invited>, Error> {
+        let now = self.clock().now();
+        let coachee = self.coachee_invitation(token).await?.is_some_and(|(invitation, _)| now < invitation.expires_at);
+        let coach = self.coach_invitation(token).await?.is_some_and(|invitation| now < invitation.expires_at);
+        let portal = match (coachee, coach) {
+            (true, _) => Portal::Coachee,
+            (false, true) => Portal::Coach,
+            (false, false) => return Ok(None),
+        };
+        let Some((log @ LogId::Practice(practice), _)) = tokens::parse(Kind::CoachInvitation, token) else { return Ok(None) };
+        let Some((mut snapshot, _)) = self.snapshot_of(log).await? else { return Ok(None) };
+        let row = self.inner.row::<Practice>(&mut snapshot, log, practice).await?;
+        snapshot.close().await?;
+        Ok(row.map(|row| Invited { practice: row.name, portal }))
     }
 }

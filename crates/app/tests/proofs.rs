@@ -592,3 +592,17 @@ async fn a_byte_flipped_in_the_file_is_found() {
         store.close().await;
     }
 }
+
+#[tokio::test]
+async fn what_changed_is_signed_when_the_app_stops() {
+    let stage = Stage::sqlite().await;
+    let witness = stage.folder();
+    stage.app.start_checkpoints(std::time::Duration::from_hours(1), Some(witness.clone()));
+    let (_, _, log) = stage.practice(1).await;
+    stage.app.stop().await;
+    let note = witness.newest(log).unwrap().expect("a checkpoint");
+    assert_eq!(signer().verifier().verify(&note).unwrap().size, 4);
+    let app = open(&stage.url, stage.clock.clone()).await;
+    assert_eq!(app.audit_head(log).await.unwrap().unwrap().note, note);
+    app.stop().await;
+}

@@ -92,10 +92,9 @@ async fn round(
 mod tests {
     use super::*;
 
-    /// The whole of it, small, on a real database: what is measured must work before it is fast.
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_small_run_measures_each_number() {
-        let place = Place::new(store::Database::Sqlite, None, None).unwrap();
+    /// The whole of it, small: what is measured must work before it is fast.
+    async fn small(database: store::Database) {
+        let place = Place::new(database, None, None).unwrap();
         let size = Size { practices: vec![2], rows: 300, at_a_time: vec![(1, 20), (8, 80)], rounds: 1 };
         let mut report = Report::new("commit");
         measure(&place, &size, &mut report).await.unwrap();
@@ -104,5 +103,15 @@ mod tests {
             assert!(row.per_second > 0.0 && row.limit_per_second > 0.0 && row.ratio > 0.0, "{row:?}");
             assert!(row.latency.is_some_and(|latency| latency.p99_ms >= latency.p50_ms), "{row:?}");
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_small_run_measures_each_number_on_sqlite() {
+        small(store::Database::Sqlite).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_small_run_measures_each_number_on_postgres() {
+        small(store::Database::Postgres).await;
     }
 }

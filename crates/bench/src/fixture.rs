@@ -29,6 +29,10 @@ const SESSIONS: usize = 4;
 /// their notes and units.
 pub(crate) const ROWS_A_COACHEE: usize =
     3 + GOALS * (1 + MILESTONES_A_GOAL * (1 + ACTIONS_A_MILESTONE)) + 1 + 3 * SESSIONS;
+/// Events that make one: an addition and an access, its plan, an authorization, and three for each session with its unit,
+/// and one for its notes.
+pub(crate) const EVENTS_A_COACHEE: usize =
+    2 + GOALS * (1 + MILESTONES_A_GOAL * (1 + ACTIONS_A_MILESTONE)) + 1 + 4 * SESSIONS;
 
 /// Practices and what is in them.
 #[derive(Debug)]

@@ -53,21 +53,17 @@ impl Place {
 
     /// A fresh, empty database.
     pub(crate) fn fresh(&self, hint: &str) -> Result<Options, Error> {
-        Ok(self.options(match self.database {
+        Ok(options(match self.database {
             Database::Sqlite => format!("sqlite:{}", self.directory.path().join(format!("{hint}.sqlite")).display()),
             Database::Postgres => cluster::database(self.server.as_deref(), hint)?,
         }))
-    }
-
-    fn options(&self, url: String) -> Options {
-        Options { snapshot_limit: SNAPSHOT_LIMIT, ..Options::new(url) }
     }
 
     /// A copy of a database that nobody has open. Both are on the disk when it returns.
     pub(crate) fn twin(&self, of: &Options) -> Result<Options, Error> {
         if self.database == Database::Postgres {
             cluster::settle(self.server.as_deref(), &of.url)?;
-            return Ok(self.options(cluster::copy(self.server.as_deref(), &of.url, "twin")?));
+            return Ok(options(cluster::copy(self.server.as_deref(), &of.url, "twin")?));
         }
         let (from, to) = (file(of), self.directory.path().join("twin.sqlite"));
         for ending in ["", "-wal"] {
@@ -77,22 +73,26 @@ impl Place {
                 File::open(&to)?.sync_all()?;
             }
         }
-        Ok(self.options(format!("sqlite:{}", to.display())))
+        Ok(options(format!("sqlite:{}", to.display())))
     }
 
     /// Takes a database away that nobody has open.
-    pub(crate) fn remove(&self, options: &Options) -> Result<(), Error> {
+    pub(crate) fn remove(&self, gone: &Options) -> Result<(), Error> {
         if self.database == Database::Postgres {
-            return Ok(cluster::drop_database(self.server.as_deref(), &options.url)?);
+            return Ok(cluster::drop_database(self.server.as_deref(), &gone.url)?);
         }
         for ending in ["", "-wal", "-shm"] {
-            let path = beside(&file(options), ending);
+            let path = beside(&file(gone), ending);
             if path.exists() {
                 fs::remove_file(path)?;
             }
         }
         Ok(())
     }
+}
+
+fn options(url: String) -> Options {
+    Options { snapshot_limit: SNAPSHOT_LIMIT, ..Options::new(url) }
 }
 
 fn file(options: &Options) -> PathBuf {

@@ -10,6 +10,10 @@ fn databases_are_apart_and_can_be_dropped() {
     let second = cluster::database(None, "one").expect("a database");
     assert_ne!(first, second);
     cluster::drop_database(None, &second).expect("dropped");
+    cluster::copy(None, &second, "gone").expect_err("there is nothing to copy");
+    let copy = cluster::copy(None, &first, "copy").expect("a copy");
+    assert_ne!(copy, first);
+    cluster::settle(None, &copy).expect("a database like any other");
     let url = cluster::url(None).expect("a server");
     assert!(url.starts_with("postgres://postgres@127.0.0.1:"), "{url}");
 }

@@ -72,6 +72,8 @@ events! {
         "account.login_used" as "login_use" LoginUsed sees Internal { person: PersonId, login: LoginId },
         /// A login was ended.
         "account.signed_out" as "sign_out" SignedOut sees Internal { person: PersonId, login: LoginId },
+        /// A login's time was over.
+        "account.login_expired" as "sign_in_expire" LoginExpired sees Internal { person: PersonId, login: LoginId },
         /// All logins up to now were ended.
         "account.signed_out_everywhere" as "sign_out_everywhere" SignedOutEverywhere sees Internal { person: PersonId },
         /// The person has a portal of a practice.
@@ -158,7 +160,7 @@ pub struct Login {
     /// When it ends at the latest.
     pub ends_at: Time,
 }
-row! { Login in login, seen as Internal, id id: LoginId, subject |r| r.person, columns |r| [since: Time = r.since] }
+row! { Login in login, seen as Internal, id id: LoginId, subject |r| r.person, columns |r| [since: Time = r.since, due: Time = r.ends_at] }
 
 impl Login {
     /// Whether it still holds at this time (A8).
@@ -193,7 +195,7 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                     (None, Some(email)) => Address { id: *address, email, person: None, link: None, asked: Vec::new() },
                     (None, None) => return None,
                 };
-                row.asked.retain(|asked| at.minutes_since(*asked) < LINK_WINDOW_MINUTES.unsigned_abs() as u32);
+                row.asked.retain(|asked| *asked > at.plus_minutes(-LINK_WINDOW_MINUTES));
                 row.asked.push(at);
                 row.link = Some(new);
                 Some(row)
@@ -232,7 +234,7 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
             let at = when.at;
             rows.edit(*login, move |row: &mut Login| row.used_at = at);
         }
-        Event::SignedOut { login, .. } => rows.delete::<Login>(*login),
+        Event::SignedOut { login, .. } | Event::LoginExpired { login, .. } => rows.delete::<Login>(*login),
         Event::SignedOutEverywhere { person } => {
             let seq = when.seq;
             rows.edit(*person, move |row: &mut Account| row.ended_until = seq);
@@ -259,6 +261,7 @@ pub fn entry(event: &Event) -> Entry {
         Event::SignedIn { .. } => Entry::default(),
         Event::LoginUsed { .. } => Entry::default(),
         Event::SignedOut { .. } => Entry::default(),
+        Event::LoginExpired { .. } => Entry::default(),
         Event::SignedOutEverywhere { .. } => Entry::default(),
         Event::PortalOpened { .. } => Entry::default(),
     }
@@ -436,6 +439,25 @@ impl Command for SignOut {
         let decision = facts.allow(Deed::KeepAccount, About::Log)?;
         login.ok_or(Refusal::LoginHasEnded)?;
         Ok(decision.with(Event::SignedOut { person: self.person, login: self.login }))
+    }
+}
+
+/// Ends a login whose time is over; what a timer asks for.
+#[derive(Debug)]
+pub struct ExpireLogin {
+    /// Whose.
+    pub person: PersonId,
+    /// Which.
+    pub login: LoginId,
+}
+
+impl Command for ExpireLogin {
+    shows!(Account person);
+    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
+        let login = facts.find::<Login>(self.login)?;
+        let decision = facts.allow(Deed::KeepAccount, About::Log)?;
+        let over = login.is_some_and(|login| facts.now >= login.ends_at);
+        Ok(if over { decision.with(Event::LoginExpired { person: self.person, login: self.login }) } else { decision })
     }
 }
 

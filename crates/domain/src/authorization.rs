@@ -17,7 +17,7 @@ use crate::declare::{events, row};
 use crate::entry::Entry;
 use crate::fold::When;
 use crate::id::{AuthorizationId, CoacheeId, SessionId, Subject, UnitId};
-use crate::practice::{changed, personal};
+use crate::edit::{changed, personal};
 use crate::row::SortKey;
 use crate::session::Status;
 use crate::text::{self, Change, Number, Personal, Source, Text as _, facts};

@@ -9,7 +9,8 @@ use crate::declare::{events, row};
 use crate::entry::Entry;
 use crate::fold::When;
 use crate::id::{AccessId, ClientId, CoacheeId, CompanyId, InvitationId, LogId, PersonId, PracticeId, UniqueId};
-use crate::practice::{self, Acceptance, changed, personal};
+use crate::edit::{changed, personal};
+use crate::practice::{self, Acceptance};
 use crate::row::{Column, SortKey, Type, Value};
 use crate::text::{ActiveGoal, Change, Confidential, Email, LastName, Name, Personal, Synopsis, Text as _, facts};
 use crate::value::Time;
@@ -71,6 +72,8 @@ events! {
         "coachee.invited" as "invitation_send" Invited sees File {
             coachee: CoacheeId, invitation: InvitationId, replaced: Option<InvitationId>, token: [u8; 32], expires_at: Time
         },
+        /// The newest invitation was not accepted in time; another one can be sent.
+        "coachee.invitation_expired" as "invitation_expire" InvitationExpired sees File { coachee: CoacheeId, invitation: InvitationId },
         /// The coachee accepted, and their account is activated.
         "coachee.accepted" as "invitation_accept" Accepted sees Profile { coachee: CoacheeId, invitation: InvitationId, person: PersonId },
         /// The one sentence that coach and coachee work toward.
@@ -180,7 +183,8 @@ pub struct Invitation {
     /// When it ends.
     pub expires_at: Time,
 }
-row! { Invitation in coachee_invitation, seen as Internal, id id: InvitationId, subject |r| r.coachee }
+row! { Invitation in coachee_invitation, seen as Internal, id id: InvitationId, subject |r| r.coachee,
+columns |r| [due: Time = r.expires_at] }
 
 /// That an account is a coachee of this practice.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -252,6 +256,10 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                 row.invited_at = Some(at);
             });
         }
+        Event::InvitationExpired { coachee, invitation } => {
+            rows.delete::<Invitation>(*invitation);
+            rows.edit(*coachee, |row: &mut Coachee| row.invitation = None);
+        }
         Event::Accepted { coachee, invitation, person } => {
             rows.delete::<Invitation>(*invitation);
             rows.put(Activation { id: *person, coachee: *coachee });
@@ -285,6 +293,7 @@ pub fn entry(event: &Event) -> Entry {
             .edit("lastName", last_name.as_ref())
             .edit("email", email.as_ref()),
         Event::Invited { .. } => Entry::default(),
+        Event::InvitationExpired { .. } => Entry::default(),
         Event::Accepted { .. } => Entry::default(),
         Event::ActiveGoalSet { goal, .. } => Entry::default().edit("activeGoal", Some(goal)),
         Event::SynopsisWritten { synopsis, .. } => Entry::default().edit("synopsis", Some(synopsis)),
@@ -421,6 +430,26 @@ impl Command for Invite {
                 Ok(decision.with(self.invitation.event(self.coachee, row.invitation, facts.now)))
             }
         }
+    }
+}
+
+/// Ends an invitation whose time is over; what a timer asks for.
+#[derive(Debug)]
+pub struct ExpireInvitation {
+    /// Whose.
+    pub coachee: CoacheeId,
+    /// Which.
+    pub invitation: InvitationId,
+}
+
+impl Command for ExpireInvitation {
+    shows!(Coachee coachee);
+    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
+        let row = facts.find::<Invitation>(self.invitation)?;
+        let decision = facts.allow(Deed::InviteCoachee, self.coachee)?;
+        let over = row.is_some_and(|row| facts.now >= row.expires_at);
+        let event = Event::InvitationExpired { coachee: self.coachee, invitation: self.invitation };
+        Ok(if over { decision.with(event) } else { decision })
     }
 }
 

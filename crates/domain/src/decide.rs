@@ -157,6 +157,7 @@ impl<'a> Facts<'a> {
     }
 
     /// The same facts, looking into another of the command's logs. A log that the command did not name stays shut.
+    #[must_use]
     pub fn at(&self, log: LogId) -> Facts<'a> {
         Facts { here: log, ..*self }
     }
@@ -232,9 +233,9 @@ impl<'a> Facts<'a> {
             Actor::Person(person) => person,
         };
         match self.here {
-            LogId::Account(account) if account == person => return Ok(vec![Standing::Oneself]),
-            LogId::Account(_) => return Ok(vec![Standing::Stranger]),
-            LogId::Address(_) => return Ok(vec![Standing::Visitor]),
+            LogId::Account(account) if account == person => Ok(vec![Standing::Oneself]),
+            LogId::Account(_) => Ok(vec![Standing::Stranger]),
+            LogId::Address(_) => Ok(vec![Standing::Visitor]),
             LogId::Practice(practice) => {
                 // All that is surely needed is asked for before the first answer is looked at: one round of loading.
                 let wanted = (self.find::<Practice>(practice), self.find::<Member>(person), self.find::<Activation>(person));

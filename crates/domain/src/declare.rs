@@ -22,7 +22,7 @@ macro_rules! refusals {
 /// texts are sealed to. The stored kind is written down, never derived, never reused.
 macro_rules! events {
     ($(#[$enum_doc:meta])* pub enum Event { $(
-        $(#[$doc:meta])* $kind:literal as $short:literal $name:ident sees $sees:ident {
+        $(#[doc = $doc:literal])* $kind:literal as $short:literal $name:ident sees $sees:ident {
             $(#[$thing_doc:meta])* $thing:ident: $thing_type:ty
             $(, $(#[$field_doc:meta])* $field:ident: $field_type:ty)* $(,)?
         },
@@ -30,7 +30,7 @@ macro_rules! events {
         $(#[$enum_doc])*
         #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
         pub enum Event { $(
-            $(#[$doc])*
+            $(#[doc = $doc])*
             #[serde(rename = $kind)]
             $name {
                 #[doc = "The thing that the event is about."]
@@ -41,7 +41,13 @@ macro_rules! events {
         )+ }
         impl Event {
             /// Every stored kind, its short name, and the rule by which its entries are seen.
-            pub const KINDS: &'static [$crate::entry::Kind] = &[$($crate::entry::Kind { stored: $kind, short: $short, sees: $crate::sight::Thing::$sees },)+];
+            pub const KINDS: &'static [$crate::entry::Kind] = &[$($crate::entry::Kind {
+                stored: $kind,
+                short: $short,
+                sees: $crate::sight::Thing::$sees,
+                says: concat!($($doc),*),
+                fields: &[(stringify!($thing), stringify!($thing_type)), $((stringify!($field), stringify!($field_type))),*],
+            },)+];
             /// The short name, by which people filter the activity log.
             pub const fn short(&self) -> &'static str { match self { $(Self::$name { .. } => $short,)+ } }
             /// The stored kind.

@@ -9,6 +9,32 @@ pub struct Kind {
     pub short: &'static str,
     /// The rule by which its entries are seen.
     pub sees: crate::sight::Thing,
+    /// What it says, in words.
+    pub says: &'static str,
+    /// Its fields and their types; the first is the thing that it is about.
+    pub fields: &'static [(&'static str, &'static str)],
+}
+
+/// Every kind of event as a page: `docs/EVENTS.md`.
+pub fn page() -> String {
+    use std::fmt::Write as _;
+    let mut page = String::from(
+        "# Events\n\nGenerated from the code by `throughline schema --events`; a test refuses drift. A stored kind is written down, never\nderived and never reused. The first field is the thing that the event is about. `Personal` texts are sealed in the log and\nplain in read models; `Confidential` texts are sealed in both. `Change` holds the value before and since.\n",
+    );
+    for kind in crate::Event::kinds() {
+        let fields: Vec<String> = kind.fields.iter().map(|(name, of)| format!("`{name}: {}`", of.replace('\n', " "))).collect();
+        // Writing to a string cannot fail.
+        let _ = write!(
+            page,
+            "\n## `{}`\n\n{} Its entry in the activity log is `{}`, seen as {:?}.\n\n{}\n",
+            kind.stored,
+            kind.says.trim(),
+            kind.short,
+            kind.sees,
+            fields.join(", ")
+        );
+    }
+    page
 }
 
 /// What changed. The event that it is made from has its texts opened first, for a reader who may.

@@ -13,6 +13,7 @@ pub mod account;
 pub mod authorization;
 pub mod coachee;
 pub mod decide;
+mod edit;
 pub mod entry;
 pub mod fold;
 pub mod notes;
@@ -22,6 +23,7 @@ pub mod row;
 pub mod session;
 pub mod sight;
 pub mod text;
+pub mod timer;
 pub mod value;
 
 use declare::features;

@@ -13,7 +13,7 @@ use crate::declare::{events, row};
 use crate::entry::Entry;
 use crate::fold::When;
 use crate::id::{ActionId, CoacheeId, GoalId, MilestoneId, PersonId};
-use crate::practice::changed;
+use crate::edit::{changed, changed_from, rewritten};
 use crate::text::{Change, Confidential, Description, Text as _, Title};
 use crate::value::{Count, Date, Percent, Time};
 use crate::{Rows, refusals};
@@ -349,16 +349,11 @@ impl Command for UpdateGoal {
     fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
         let row = facts.get::<Goal>(self.goal)?;
         let decision = facts.allow(Deed::ChangePlan, row.coachee)?;
-        let title = retitled(facts.read(row, &row.title)?, &row.title, self.title.as_ref());
+        let title = rewritten(facts, row, &row.title, self.title.as_ref())?;
         let due = changed(&row.due, self.due.as_ref());
         let nothing = title.is_none() && due.is_none();
         Ok(if nothing { decision } else { decision.with(Event::GoalChanged { goal: self.goal, title, due }) })
     }
-}
-
-/// What changes when a sealed text is set, if anything does: `was` is the text as it lies.
-fn retitled<T: Clone + PartialEq>(was: Option<T>, lies: &Confidential<T>, now: Option<&T>) -> Option<Change<Confidential<T>>> {
-    now.filter(|now| was.as_ref() != Some(now)).map(|now| Change { was: Some(lies.clone()), now: Confidential::new(now.clone()) })
 }
 
 /// Deletes a goal that has no milestones.
@@ -430,7 +425,7 @@ impl Command for UpdateMilestone {
     fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
         let row = facts.get::<Milestone>(self.milestone)?;
         let decision = facts.allow(Deed::ChangePlan, row.coachee)?;
-        let title = retitled(facts.read(row, &row.title)?, &row.title, self.title.as_ref());
+        let title = rewritten(facts, row, &row.title, self.title.as_ref())?;
         let due = changed(&row.due, self.due.as_ref());
         let nothing = title.is_none() && due.is_none();
         Ok(if nothing { decision } else { decision.with(Event::MilestoneChanged { milestone: self.milestone, title, due }) })
@@ -488,6 +483,10 @@ impl Command for AddAction {
         let milestone = milestone?;
         let goal = milestone.map(|milestone| milestone.goal).or(self.goal).map(|id| facts.get::<Goal>(id)).transpose()?;
         let decision = facts.allow(Deed::ChangePlan, self.coachee)?;
+        if let Some(goal) = goal {
+            // Whose plan it is must not be learnt by naming its goals.
+            facts.allow(Deed::ChangePlan, goal.coachee)?;
+        }
         let others = goal.is_some_and(|goal| goal.coachee != self.coachee);
         if others || self.goal.is_some_and(|id| goal.is_some_and(|goal| goal.id != id)) {
             return Err(Refusal::OtherCoachee.into());
@@ -542,11 +541,11 @@ impl Command for UpdateAction {
     fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
         let row = facts.get::<Action>(self.action)?;
         let decision = facts.allow(Deed::ChangePlan, row.coachee)?;
-        let title = retitled(facts.read(row, &row.title)?, &row.title, self.title.as_ref());
+        let title = rewritten(facts, row, &row.title, self.title.as_ref())?;
         let was = row.description.as_ref().map(|text| facts.read(row, text)).transpose()?.flatten();
         let now = self.description.as_ref().filter(|text| was.as_ref() != Some(*text) && (was.is_some() || !text.as_str().is_empty()));
         let description = now.map(|now| Change { was: row.description.clone(), now: Confidential::new(now.clone()) });
-        let due = crate::practice::changed_from(row.due.as_ref(), self.due.as_ref());
+        let due = changed_from(row.due.as_ref(), self.due.as_ref());
         let nothing = title.is_none() && description.is_none() && due.is_none();
         Ok(if nothing { decision } else { decision.with(Event::ActionChanged { action: self.action, title, description, due }) })
     }
@@ -579,7 +578,7 @@ impl Command for SetActionProgress {
     }
 }
 
-/// Deletes an action. Its milestone may be complete without it.
+/// Deletes an action. Its milestone may be complete without it; one that has none left is open again.
 #[derive(Debug)]
 pub struct DeleteAction {
     /// Which.
@@ -595,7 +594,11 @@ impl Command for DeleteAction {
         let decision = facts.allow(Deed::ChangePlan, action.coachee)?;
         let was_complete = action.progress == Percent::ALL;
         let deleted = Event::ActionDeleted { action: self.action, milestone: action.milestone, was_complete };
-        let remaining = milestone.filter(|milestone| !was_complete && milestone.actions.less(Count(1)) != Count::default());
-        Ok(decision.with(deleted).with_all(completed(remaining, goal)))
+        let is_last = milestone.is_some_and(|milestone| milestone.actions == Count(1));
+        Ok(match (was_complete, is_last) {
+            (true, true) => decision.with(deleted).with_all(reopened(milestone, goal)),
+            (false, false) => decision.with(deleted).with_all(completed(milestone, goal)),
+            (true, false) | (false, true) => decision.with(deleted),
+        })
     }
 }

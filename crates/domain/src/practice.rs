@@ -7,6 +7,7 @@ use crate::account::{self, NewLogin, Portal};
 use crate::coachee::Coachee;
 use crate::decide::{About, Actor, Command, Decision, Facts, Stop, shows};
 use crate::declare::{events, row};
+use crate::edit::{changed, changed_from, personal};
 use crate::entry::Entry;
 use crate::fold::When;
 use crate::id::{AccessId, AddressId, ClientId, CoacheeId, InvitationId, LogId, PersonId, PracticeId, Subject};
@@ -45,6 +46,8 @@ events! {
         "practice.coach_invited" as "coach_invite" CoachInvited sees Access {
             invitation: InvitationId, name: Personal<Name>, email: Personal<Email>, role: Role, token: [u8; 32], expires_at: Time
         },
+        /// A coach did not accept in time.
+        "practice.coach_invitation_expired" as "coach_invitation_expire" CoachInvitationExpired sees Access { invitation: InvitationId },
         /// A person became a coach of the practice, as its founder or by invitation.
         "practice.coach_joined" as "coach_join" CoachJoined sees Coach {
             person: PersonId, name: Personal<Name>, email: Personal<Email>, role: Role, invitation: Option<InvitationId>
@@ -153,7 +156,8 @@ pub struct CoachInvitation {
     /// When it ends.
     pub expires_at: Time,
 }
-row! { CoachInvitation in coach_invitation, seen as Access, id id: InvitationId, subject |r| r.practice }
+row! { CoachInvitation in coach_invitation, seen as Access, id id: InvitationId, subject |r| r.practice,
+columns |r| [due: Time = r.expires_at] }
 
 /// A coach's access to a client.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -205,6 +209,7 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                 rows.put(CoachInvitation { id: *invitation, practice: when.subject, name, email, role: *role, token: *token, expires_at: *expires_at });
             }
         }
+        Event::CoachInvitationExpired { invitation } => rows.delete::<CoachInvitation>(*invitation),
         Event::CoachJoined { person, name, email, role, invitation } => {
             if let Some(invitation) = invitation {
                 rows.delete::<CoachInvitation>(*invitation);
@@ -279,6 +284,7 @@ pub fn entry(event: &Event) -> Entry {
             .edit("expiringSoonDays", expiring_days.as_ref())
             .edit("lowSessions", low_sessions.as_ref()),
         Event::CoachInvited { name, email, role, .. } => Entry::default().set("name", name).set("email", email).set("role", role),
+        Event::CoachInvitationExpired { .. } => Entry::default(),
         Event::CoachJoined { person, name, role, .. } => {
             Entry::default().set("coach", person).set("name", name).set("role", role)
         }
@@ -378,21 +384,6 @@ impl Command for UpdatePractice {
     }
 }
 
-/// What changes when a field is set to a value, if anything does.
-pub(crate) fn changed<T: Clone + PartialEq>(was: &T, now: Option<&T>) -> Option<Change<T>> {
-    now.filter(|now| *now != was).map(|now| Change { was: Some(was.clone()), now: now.clone() })
-}
-
-/// The same for a field that may never have been set.
-pub(crate) fn changed_from<T: Clone + PartialEq>(was: Option<&T>, now: Option<&T>) -> Option<Change<T>> {
-    now.filter(|now| Some(*now) != was).map(|now| Change { was: was.cloned(), now: now.clone() })
-}
-
-/// The change with both its texts to be sealed.
-pub(crate) fn personal<T>(change: Change<T>) -> Change<Personal<T>> {
-    Change { was: change.was.map(Personal::new), now: Personal::new(change.now) }
-}
-
 /// Invites a coach to the practice (S4.1); a manager only if the owner does.
 #[derive(Debug)]
 pub struct AddCoach {
@@ -433,6 +424,23 @@ const fn deed_for(role: Role) -> Deed {
     match role {
         Role::Coach => Deed::ManageCoaches,
         Role::Manager | Role::Owner => Deed::ManageManagers,
+    }
+}
+
+/// Ends an invitation of a coach whose time is over; what a timer asks for.
+#[derive(Debug)]
+pub struct ExpireCoachInvitation {
+    /// Which.
+    pub invitation: InvitationId,
+}
+
+impl Command for ExpireCoachInvitation {
+    shows!(CoachInvitation invitation);
+    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
+        let row = facts.find::<CoachInvitation>(self.invitation)?;
+        let decision = facts.allow(Deed::ManageCoaches, About::Practice)?;
+        let over = row.is_some_and(|row| facts.now >= row.expires_at);
+        Ok(if over { decision.with(Event::CoachInvitationExpired { invitation: self.invitation }) } else { decision })
     }
 }
 

@@ -20,8 +20,9 @@ use crate::declare::{events, row};
 use crate::entry::Entry;
 use crate::fold::When;
 use crate::id::{AuthorizationId, CoacheeId, LogId, NextStepId, PersonId, SessionId};
-use crate::practice::{Practice, changed, changed_from};
-use crate::row::{Column, Row, Type, Value};
+use crate::edit::{changed, changed_from, rewritten};
+use crate::practice::Practice;
+use crate::row::{Column, Type, Value};
 use crate::text::{self, ActiveGoal, Change, Confidential, Numbered, Step, Text, Title, facts};
 use crate::value::{Date, Time};
 use crate::{Rows, refusals};
@@ -481,18 +482,6 @@ impl Command for UpdateSession {
         let event = Event::Changed { session: self.session, coachee: row.coachee, title, started_at, minutes };
         Ok(if nothing { decision } else { decision.with(event) })
     }
-}
-
-/// What changes when a sealed text of a row is set, if anything does: `was` is the text as it lies.
-fn rewritten<R: Row, T: Text + PartialEq>(
-    facts: &Facts<'_>,
-    row: &R,
-    lies: &Confidential<T>,
-    now: Option<&T>,
-) -> Result<Option<Change<Confidential<T>>>, Stop> {
-    let Some(now) = now else { return Ok(None) };
-    let same = facts.read(row, lies)?.as_ref() == Some(now);
-    Ok((!same).then(|| Change { was: Some(lies.clone()), now: Confidential::new(now.clone()) }))
 }
 
 /// Ends a session (S1.66): the unit that it holds is used, or given back where its status uses none.

@@ -125,6 +125,8 @@ fn log(text: &str) -> Result<LogId, String> {
 /// Runs the program: the whole of `main`.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // What this process makes (the database, mail, keys) is open to its owner only, wherever it lies.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Error::Output(error)),

@@ -10,24 +10,20 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use app::signin::Credentials;
-use app::tokens::Kind;
-use app::{App, Request, Through};
+use app::App;
+use app::clock::Standing;
 use axum::Router;
 use axum::extract::{Path as At, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
-use domain::Actor;
 use domain::account::Through as LoginThrough;
-use domain::id::{LogId, PersonId};
-use domain::practice::CreatePractice;
-use domain::text::{Email, Name, Text as _};
-use domain::value::Zone;
+use domain::id::{CoacheeId, PersonId, PracticeId};
 use http::header::{CACHE_CONTROL, REFERRER_POLICY, SET_COOKIE};
 use http::{HeaderValue, StatusCode};
 use vault::Entropy;
 
 use crate::error::Error;
+use crate::invented::{self, Invented};
 use crate::open::{self, Purpose, World};
 use crate::serve::{self, Served};
 use crate::settings::{Flags, Settings};
@@ -77,9 +73,10 @@ pub async fn run(flags: &Flags, world: &World, out: &mut dyn Write) -> Result<(S
             settings.listen
         )));
     }
+    writeln!(out, "Living five months of an invented practice …")?;
+    let Invented { practice, coachee, people } = fill(&settings, world).await?;
     let store = open::store(&settings, Purpose::Serve).await?;
     let app = open::app(&settings, world, store, Purpose::Serve).await?;
-    let people = fill(&app, world).await?;
 
     let mut keys = HashMap::new();
     let mut words = Vec::with_capacity(people.len());
@@ -92,48 +89,25 @@ pub async fn run(flags: &Flags, world: &World, out: &mut dyn Write) -> Result<(S
     let state = Arc::new(Doors { app: app.clone(), keys });
     let routes = Router::new().route("/demo/{key}", get(page).post(sign_in)).with_state(state);
     let served = serve::start(app, &settings, world, routes).await?;
-    print(out, &served, passing.is_some(), &words)?;
+    print(out, &served, &words)?;
+    tell_what_to_try(out, practice, coachee, passing.is_some())?;
     Ok((served, passing))
 }
 
-/// Fills an empty database with invented people and what they do, through [`App::run`] only.
+/// Fills an empty database with invented people and what they did, through [`App::run`] only: lived through by a clock
+/// that is set to the past and moved on.
 ///
 /// # Errors
 /// A command that is refused: then the demo and the rules do not fit together.
-pub async fn fill(app: &App, _world: &World) -> Result<Vec<Person>, Error> {
-    let owner = account(app, "maren.holt@demo.example").await?;
-    let practice = app.mint();
-    let found = CreatePractice {
-        practice,
-        name: parse("Holt Coaching")?,
-        zone: Zone::parse("Europe/Berlin").map_err(app::Error::from)?,
-        founder: owner,
-        display_name: parse("Maren Holt")?,
-    };
-    let request = Request {
-        log: LogId::Practice(practice),
-        actor: Actor::Person(owner),
-        through: Through::Program,
-        now: app.clock().now(),
-        command: app.command(),
-        idempotency: None,
-    };
-    app.run(request, found).await?;
-    Ok(vec![Person { name: "Maren Holt".to_owned(), role: "owner".to_owned(), id: owner }])
-}
-
-fn parse(name: &str) -> Result<Name, Error> {
-    Ok(Name::parse(name).map_err(app::Error::from)?)
-}
-
-/// The account of an address, opened as people open theirs: by a sign-in link.
-async fn account(app: &App, email: &str) -> Result<PersonId, Error> {
-    let email = Email::parse(email).map_err(app::Error::from)?;
-    let (address, command) = (LogId::Address(app.address(&email)), app.command());
-    let asked = app.request_link(email, command, None).await?;
-    let token = app.token(Kind::SignInLink, address, command).text;
-    let brought = Credentials { token, browser: Some(asked.browser), digits: None };
-    Ok(app.sign_in(&brought, LoginThrough::Program, app.command(), |_| None).await?.person)
+pub async fn fill(settings: &Settings, world: &World) -> Result<Invented, Error> {
+    let now = world.clock.now();
+    let clock = Arc::new(Standing::at(now));
+    let past = World { clock: clock.clone(), entropy: world.entropy.clone() };
+    let store = open::store(settings, Purpose::Serve).await?;
+    let app = open::app(settings, &past, store, Purpose::Serve).await?;
+    let people = invented::live(&app, &clock, now).await;
+    app.stop().await;
+    people
 }
 
 /// An empty folder: the one named, or one that passes.
@@ -158,14 +132,30 @@ fn secret(entropy: &dyn Entropy) -> String {
     format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
-fn print(out: &mut dyn Write, served: &Served, passes: bool, words: &[(Person, String, String)]) -> Result<(), Error> {
+fn print(out: &mut dyn Write, served: &Served, words: &[(Person, String, String)]) -> Result<(), Error> {
     let base = format!("http://{}", served.address());
-    writeln!(out, "The demo is at {base}/ and its API at {base}/graphql. Everybody in it is invented.")?;
+    writeln!(out, "The explorer is at {base}/ and the API at {base}/graphql. Everybody here is invented.")?;
     for (person, key, bearer) in words {
         writeln!(out, "\n{}, {}\n  sign in: {base}/demo/{key}\n  token:   {bearer}", person.name, person.role)?;
     }
+    Ok(())
+}
+
+fn tell_what_to_try(out: &mut dyn Write, practice: PracticeId, coachee: CoacheeId, passes: bool) -> Result<(), Error> {
+    writeln!(
+        out,
+        r#"
+To try: sign in as Maren, open the explorer, and subscribe in one window
+
+subscription {{ coachPortalChanges(practiceId: "{practice}") {{ position changes {{ __typename ... on Goal {{ title dueOn }} }} }} }}
+
+while you change something in another:
+
+mutation {{ addGoal(input: {{ practiceId: "{practice}", coacheeId: "{coachee}", title: "Speak first", dueOn: "2027-06-30" }}) {{ goal {{ id title }} position errors {{ code message }} }} }}
+"#
+    )?;
     let end = if passes { "Ctrl-C ends it, and nothing is left." } else { "Ctrl-C ends it; its data stays." };
-    writeln!(out, "\n{end}")?;
+    writeln!(out, "{end}")?;
     Ok(out.flush()?)
 }
 

@@ -67,7 +67,7 @@ pub async fn run(settings: Result<Settings, Wrong>, world: &World, out: &mut dyn
     };
     for source in &settings.sources {
         let shown = if source.shown.is_empty() { "none" } else { &source.shown };
-        report.ok("setting", format_args!("{} = {shown}, from {}", source.name, source.origin))?;
+        writeln!(report.out, "setting  {} = {shown}, from {}", source.name, source.origin)?;
     }
     report.check("public address", public_address(&settings))?;
     report.check("data folder", folder(&settings.data_dir))?;
@@ -85,14 +85,13 @@ pub async fn run(settings: Result<Settings, Wrong>, world: &World, out: &mut dyn
         Ok(Some(store)) => {
             let checked = database(&mut report, &store, root.as_ref(), world.clock.now().0).await;
             store.close().await;
-            if let Err(Error::Store(error)) = checked {
-                report.problem("database", error)?;
-            } else {
-                checked?;
+            match checked {
+                Err(Error::Store(error)) => report.problem("database", error)?,
+                checked => checked?,
             }
         }
         Ok(None) => {
-            report.ok("database", "there is none yet; `throughline serve` or `throughline migrate` makes it")?
+            report.ok("database", "there is none yet; `throughline serve` or `throughline migrate` makes it")?;
         }
         Err(error) => report.problem("database", error)?,
     }
@@ -120,7 +119,7 @@ fn mode(path: &Path) -> Option<u32> {
 fn folder(path: &Path) -> Result<String, String> {
     match mode(path) {
         None => Ok(format!("{} is not there yet; it is made at the first start", path.display())),
-        Some(mode) if mode & 0o077 == 0 => Ok(format!("{}, open to its owner only", path.display())),
+        Some(mode) if mode.trailing_zeros() >= 6 => Ok(format!("{}, open to its owner only", path.display())),
         Some(mode) => Err(format!("{} is open to others (mode {mode:03o}): run `chmod 700` on it", path.display())),
     }
 }

@@ -69,7 +69,14 @@ fn told(error: &app::Error) -> String {
     match error {
         app::Error::Internal(what) => format!("something is wrong inside: {what}"),
         app::Error::Unavailable => "the database cannot do this now; see the log, then try again".to_owned(),
-        other => other.to_string(),
+        app::Error::Refused(_)
+        | app::Error::Forbidden
+        | app::Error::NotFound
+        | app::Error::Unauthenticated
+        | app::Error::ConflictingKey
+        | app::Error::StorageFull
+        | app::Error::Again
+        | app::Error::BadRequest(_) => error.to_string(),
     }
 }
 

@@ -61,11 +61,13 @@ pub async fn log(
     is_there(store, only).await?;
     if let Some(log) = only {
         let mut position = entries(store, log, after, out).await?;
-        while follow {
+        if !follow {
+            return Ok(());
+        }
+        loop {
             tokio::time::sleep(LOOK).await;
             position = entries(store, log, position, out).await?;
         }
-        return Ok(());
     }
     let mut last = None;
     loop {

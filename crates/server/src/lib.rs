@@ -11,6 +11,7 @@ pub mod doctor;
 mod error;
 mod front;
 pub mod inspect;
+mod invented;
 pub mod logs;
 mod metrics;
 pub mod open;

@@ -18,7 +18,7 @@ type Answered = (&'static str, String, u16);
 
 /// The numbers of this process.
 #[derive(Debug, Default)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     running: AtomicU64,
     answered: Mutex<BTreeMap<Answered, u64>>,
     lasted: Mutex<BTreeMap<String, Lasted>>,
@@ -34,7 +34,7 @@ struct Lasted {
 
 /// A request that runs; it counts as running until this is dropped.
 #[derive(Debug)]
-pub struct Running<'m>(&'m Metrics);
+pub(crate) struct Running<'m>(&'m Metrics);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
@@ -44,13 +44,13 @@ impl Drop for Running<'_> {
 
 impl Metrics {
     /// A request begins.
-    pub fn begin(&self) -> Running<'_> {
+    pub(crate) fn begin(&self) -> Running<'_> {
         self.running.fetch_add(1, Ordering::Relaxed);
         Running(self)
     }
 
     /// A request of this route was answered. For a socket or an event stream that is when it was opened.
-    pub fn answered(&self, method: &Method, route: &str, status: u16, took: Duration) {
+    pub(crate) fn answered(&self, method: &Method, route: &str, status: u16, took: Duration) {
         let key = (label(method), route.to_owned(), status);
         *self.answered.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default() += 1;
         let mut lasted = self.lasted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,7 +63,7 @@ impl Metrics {
     }
 
     /// The text that Prometheus reads (its exposition format 0.0.4). `accepts_writes` is the app's answer.
-    pub fn text(&self, accepts_writes: bool) -> String {
+    pub(crate) fn text(&self, accepts_writes: bool) -> String {
         let mut out = String::with_capacity(4_096);
         head(&mut out, "throughline_build_info", "gauge", "The version of the program.");
         line(&mut out, "throughline_build_info", &format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1);
@@ -98,7 +98,7 @@ impl Metrics {
 }
 
 /// A method as a label: what is not of HTTP is one label, however it is called.
-pub fn label(method: &Method) -> &'static str {
+pub(crate) fn label(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
         "HEAD" => "HEAD",

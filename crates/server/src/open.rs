@@ -21,7 +21,7 @@ use crate::settings::Settings;
 /// Where the database keeps the check value of its root key.
 pub(crate) const ROOT_KEY_CHECK: &str = "root key check";
 /// How long a command that reads whole logs may keep its snapshot open.
-const LONG_SNAPSHOT: Duration = Duration::from_secs(24 * 60 * 60);
+const LONG_SNAPSHOT: Duration = Duration::from_hours(24);
 
 /// Where time and randomness come from.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ const EVERY: Duration = Duration::from_millis(100);
 
 /// The line.
 #[derive(Debug)]
-pub struct Line {
+pub(crate) struct Line {
     events: u64,
     shown: Option<Instant>,
     is_terminal: bool,
@@ -19,17 +19,17 @@ pub struct Line {
 
 impl Line {
     /// No line yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { events: 0, shown: None, is_terminal: stderr().is_terminal() }
     }
 
     /// Events so far.
-    pub fn events(&self) -> u64 {
+    pub(crate) fn events(&self) -> u64 {
         self.events
     }
 
     /// Takes the line away.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         if self.shown.is_some() {
             // A line that cannot be shown is no reason to stop.
             let _ = write!(stderr(), "\r\x1b[K");

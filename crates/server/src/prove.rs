@@ -48,16 +48,16 @@ pub async fn verify(
     key: Option<&str>,
     out: &mut dyn Write,
 ) -> Result<bool, Error> {
-    let verifier = verifier(settings, key)?;
+    let key = verifier(settings, key)?;
     let trusted = notes(&settings.checkpoint_dir)?;
-    if verifier.is_none() && !trusted.is_empty() {
+    if key.is_none() && !trusted.is_empty() {
         return Err(Error::Usage(format!(
             "there are checkpoints in {}, and no key to check them with: name it with --key, or the signing key's file with `signing_key_file`",
             settings.checkpoint_dir.display()
         )));
     }
     let mut line = Line::new();
-    let done = verify_log(store, only, verifier.as_ref(), &trusted, &mut line).await;
+    let done = verify_log(store, only, key.as_ref(), &trusted, &mut line).await;
     line.clear();
     let verified = done?;
     if let Some(finding) = verified.finding {

@@ -28,7 +28,7 @@ use crate::open::{self, Purpose, World};
 use crate::settings::{Origin, Settings};
 
 /// How often what was kept for repeats is looked through for what is too old.
-const EXPIRY: Duration = Duration::from_secs(60 * 60);
+const EXPIRY: Duration = Duration::from_hours(1);
 /// How often mail that is due is looked for.
 const MAIL: Duration = Duration::from_secs(1);
 /// How often a long catching up says how far it is.
@@ -102,8 +102,8 @@ pub async fn start(app: App, settings: &Settings, world: &World, further: Router
         nonce,
         requests: AtomicU64::new(0),
     });
-    let routes = graphql(&app, &settings, nonce).merge(further);
-    let router = front::router(front.clone(), routes);
+    let api = graphql(&app, &settings, nonce);
+    let router = front::router(front.clone(), api.merge(further));
     let ended =
         listen_until(&app, Patient::new(listener, settings.write_seconds), router, stopping, settings.stop_seconds);
     Ok(Served { address, app, front, stop, ended })
@@ -167,13 +167,11 @@ fn start_loops(app: &App, settings: &Settings) -> Result<(), Error> {
 /// Sends mail: to a mail server, or into a folder while none is set.
 fn start_mail(app: &App, settings: &Settings) -> Result<(), Error> {
     let mail = MailSettings::parse(&settings.mail_from, &settings.public_url)?;
-    let post = match &settings.smtp_url {
-        Some(url) => Post::smtp(url)?,
-        None => {
-            open::folder(&settings.mail_dir)?;
-            Post::folder(&settings.mail_dir)
-                .map_err(|source| Error::Folder { path: settings.mail_dir.clone(), source })?
-        }
+    let post = if let Some(url) = &settings.smtp_url {
+        Post::smtp(url)?
+    } else {
+        open::folder(&settings.mail_dir)?;
+        Post::folder(&settings.mail_dir).map_err(|source| Error::Folder { path: settings.mail_dir.clone(), source })?
     };
     app.start_mail(MAIL, post, mail);
     Ok(())

@@ -435,7 +435,7 @@ impl Found {
 
 /// Which known name is meant, most likely.
 fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> String {
-    let meant = known.min_by_key(|known| strsim::damerau_levenshtein(known, &name.to_owned()));
+    let meant = known.min_by_key(|known| strsim::damerau_levenshtein(known, name));
     meant.map_or_else(String::new, |meant| format!("did you mean {meant}?"))
 }
 

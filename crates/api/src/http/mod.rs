@@ -33,7 +33,7 @@ use axum::routing::get;
 mod answer;
 mod asked;
 pub mod guard;
-mod origin;
+pub(crate) mod origin;
 pub mod patience;
 mod post;
 mod run;

@@ -21,16 +21,7 @@ const MAX_AGENT_BYTES: usize = 256;
 
 /// Reads the credentials, and refuses a cross-site request that would use the browser's.
 pub(super) fn credentials(parts: &Parts, settings: &Settings) -> Result<Credentials, Fault> {
-    let headers = &parts.headers;
-    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
-    let by_cookie = |name| if bearer.is_none() { cookie(headers, name) } else { None };
-    let credentials = Credentials {
-        session_cookie: by_cookie(&settings.session_cookie),
-        browser_cookie: by_cookie(&settings.browser_cookie),
-        peer: peer(parts),
-        agent: agent(headers),
-        bearer,
-    };
+    let credentials = shown(parts, settings);
     let is_ambient = credentials.session_cookie.is_some() || credentials.browser_cookie.is_some();
     if is_ambient && !is_same_site(parts, settings) {
         let message = "Requests from other sites cannot use this browser's cookies.";
@@ -39,13 +30,29 @@ pub(super) fn credentials(parts: &Parts, settings: &Settings) -> Result<Credenti
     Ok(credentials)
 }
 
+/// Reads the credentials, whoever made the browser send them: for answers that other sites cannot read and requests that
+/// change nothing.
+pub(crate) fn shown(parts: &Parts, settings: &Settings) -> Credentials {
+    let headers = &parts.headers;
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
+    let by_cookie = |name| if bearer.is_none() { cookie(headers, name) } else { None };
+    Credentials {
+        session_cookie: by_cookie(&settings.session_cookie),
+        browser_cookie: by_cookie(&settings.browser_cookie),
+        peer: peer(parts),
+        agent: agent(headers),
+        bearer,
+    }
+}
+
 /// The token of an `Authorization` value of the scheme `Bearer`. Other schemes are not ours and say nothing.
 pub(super) fn bearer(authorization: &str) -> Option<String> {
     let (scheme, token) = authorization.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
 }
 
-fn is_same_site(parts: &Parts, settings: &Settings) -> bool {
+/// Whether the browser says that our own pages, or the person, made it send this; or nobody says anything.
+pub(crate) fn is_same_site(parts: &Parts, settings: &Settings) -> bool {
     let mut sites = parts.headers.get_all(SEC_FETCH_SITE).iter();
     let mut origins = parts.headers.get_all(ORIGIN).iter();
     let site_is_ours = sites.all(|site| site == "same-origin" || site == "none");

@@ -68,7 +68,7 @@ const load = (tag, attributes, integrity) =>
   });
 
 const showGraphiql = async () => {
-  const { style, scripts } = JSON.parse(at("published").textContent);
+  const { style, scripts } = JSON.parse(document.body.dataset.published);
   await load("link", { rel: "stylesheet", href: style.url }, style.integrity);
   for (const { url, integrity } of scripts) await load("script", { src: url }, integrity);
   const isLive = ({ operationName }, document) =>
@@ -88,7 +88,9 @@ const showPlain = () => {
   at("plain").hidden = false;
   at("why").textContent = "GraphiQL could not be loaded from its published address. This plain page does without it.";
   let running = null;
-  const say = (result) => (at("answer").textContent += `${JSON.stringify(result, null, 2)}\n`);
+  // The newest of it: a subscription can go on for days.
+  const show = (text) => (at("answer").textContent = `${at("answer").textContent}${text}\n`.slice(-200000));
+  const say = (result) => show(JSON.stringify(result, null, 2));
   const ask = async (isLive) => {
     await running?.return();
     at("answer").textContent = "";
@@ -102,7 +104,7 @@ const showPlain = () => {
       if (running === mine) at("stop").disabled = true;
     } catch (error) {
       at("stop").disabled = true;
-      at("answer").textContent += `${error}\n`;
+      show(error);
     }
   };
   at("run").onclick = () => ask(false);

@@ -66,7 +66,6 @@ pub(super) async fn open() -> Response {
         source(STYLE),
         PUBLISHED.style.url
     );
-    // Addresses and hashes of this file: there is no `<` in them that could end the element.
     let published = serde_json::to_string(&PUBLISHED).unwrap_or_default();
     let values = [("style", Html::own(STYLE)), ("script", Html::own(SCRIPT)), ("published", Html::text(&published))];
     let page = Html::fill(TEMPLATE, &values).into_string();

@@ -5,12 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Refusal, Session, rewritten};
+use super::{Event, Refusal, Session};
 use crate::access::Deed;
 use crate::decide::{Command, Decision, Facts, Stop, shows};
 use crate::declare::row;
 use crate::id::{CoacheeId, NextStepId, SessionId};
-use crate::practice::changed;
+use crate::edit::{changed, rewritten};
 use crate::text::{Confidential, Step};
 use crate::value::Time;
 

@@ -1,0 +1,30 @@
+//! Timers: rows with a due time, folded from events like any other. What is due becomes a command, whose id derives from
+//! the row, so that it happens once, however many nodes see it.
+
+use uuid::Uuid;
+
+use crate::Table;
+use crate::account::{ExpireLogin, Login};
+use crate::coachee::{ExpireInvitation, Invitation};
+use crate::decide::Decide;
+use crate::id::{Id as _, InvitationId};
+use crate::practice::ExpireCoachInvitation;
+use crate::row::Row as _;
+
+/// The tables whose rows have a column `due`.
+pub const TIMED: &[Table] = &[Table::login, Table::coachee_invitation, Table::coach_invitation];
+
+/// What a row that is due asks for; nothing for tables that have no timers.
+pub fn due(table: Table, id: Uuid, document: &[u8]) -> Result<Option<Box<dyn Decide>>, postcard::Error> {
+    Ok(if table == Table::login {
+        let login = Login::from_document(document)?;
+        Some(Box::new(ExpireLogin { person: login.person, login: login.id }))
+    } else if table == Table::coachee_invitation {
+        let invitation = Invitation::from_document(document)?;
+        Some(Box::new(ExpireInvitation { coachee: invitation.coachee, invitation: invitation.id }))
+    } else if table == Table::coach_invitation {
+        Some(Box::new(ExpireCoachInvitation { invitation: InvitationId::of(id) }))
+    } else {
+        None
+    })
+}

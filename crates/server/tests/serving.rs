@@ -1,0 +1,312 @@
+//! A server in this process, from opening to stopping, and the operator's commands over what it left; on both databases
+//! where they could differ.
+#![cfg(test)]
+
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use app::signin::Credentials;
+use app::tokens::Kind;
+use app::{App, Request, Through};
+use domain::Actor;
+use domain::account::Through as LoginThrough;
+use domain::id::{Id as _, LogId, PracticeId};
+use domain::practice::{CreatePractice, Practice};
+use domain::text::{Email, Name, Text as _};
+use domain::value::Zone;
+use server::open::{self, Purpose};
+use server::settings::Flags;
+use server::{Error, Served, Settings, World, demo, doctor, inspect, prove, serve};
+
+fn settings(data: &Path) -> Settings {
+    let flags =
+        Flags { data: Some(data.display().to_string()), listen: Some("127.0.0.1:0".to_owned()), ..Flags::default() };
+    Settings::load(&flags, Vec::<(OsString, OsString)>::new()).unwrap()
+}
+
+/// The same over a fresh PostgreSQL database.
+fn on_postgres(data: &Path) -> Settings {
+    #[expect(clippy::disallowed_methods, reason = "a test may be told of a server that runs")]
+    let given = std::env::var(cluster::VARIABLE).ok();
+    let database_url = cluster::database(given.as_deref(), "server").unwrap();
+    Settings { database_url, ..settings(data) }
+}
+
+async fn get(served: &Served, path: &str) -> reqwest::Response {
+    reqwest::get(format!("http://{}{path}", served.address())).await.unwrap()
+}
+
+/// Somebody signs in and founds a practice.
+async fn found(app: &App) -> LogId {
+    let email = Email::parse("maren.holt@canary.example").unwrap();
+    let (address, command) = (LogId::Address(app.address(&email)), app.command());
+    let asked = app.request_link(email, command, None).await.unwrap();
+    let token = app.token(Kind::SignInLink, address, command).text;
+    let brought = Credentials { token, browser: Some(asked.browser), digits: None };
+    let founder = app.sign_in(&brought, LoginThrough::Program, app.command(), |_| None).await.unwrap().person;
+    let (practice, name) = (app.mint(), |name| Name::parse(name).unwrap());
+    let (zone, log) = (Zone::utc(), LogId::Practice(practice));
+    let create =
+        CreatePractice { practice, name: name("Holt Coaching"), zone, founder, display_name: name("Maren Holt") };
+    let (now, command) = (app.clock().now(), app.command());
+    let request =
+        Request { log, actor: Actor::Person(founder), through: Through::Program, now, command, idempotency: None };
+    app.run(request, create).await.unwrap();
+    log
+}
+
+/// A server over these settings has run, and somebody has founded a practice.
+async fn filled(settings: &Settings) -> LogId {
+    let served = serve::open(settings, &World::machine()).await.unwrap();
+    let practice = found(served.app()).await;
+    served.stop().await;
+    practice
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_ready_answers_and_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = serve::open(&settings(folder.path()), &World::machine()).await.unwrap();
+    assert_eq!(get(&served, "/healthz").await.status(), 200);
+    assert_eq!(get(&served, "/readyz").await.status(), 200);
+    let asked = reqwest::Client::new().post(format!("http://{}/graphql", served.address()));
+    let answer = asked
+        .header("content-type", "application/json")
+        .body(r#"{"query":"{ service { version } }"}"#)
+        .send()
+        .await
+        .unwrap();
+    assert!(answer.headers().contains_key("x-request-id"));
+    assert!(answer.text().await.unwrap().contains(env!("CARGO_PKG_VERSION")));
+
+    let address = served.address();
+    served.stop().await;
+    assert!(reqwest::get(format!("http://{address}/healthz")).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_name_routes_and_never_addresses() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = serve::open(&settings(folder.path()), &World::machine()).await.unwrap();
+    assert_eq!(get(&served, "/somewhere/canary-7f3a").await.status(), 404);
+    get(&served, "/healthz?canary-7f3a").await;
+    let numbers = get(&served, "/metrics").await.text().await.unwrap();
+    assert!(
+        numbers.contains("throughline_http_requests_total{method=\"GET\",route=\"/healthz\",status=\"200\"} 1\n"),
+        "{numbers}"
+    );
+    assert!(
+        numbers.contains("throughline_http_requests_total{method=\"GET\",route=\"other\",status=\"404\"} 1\n"),
+        "{numbers}"
+    );
+    assert!(numbers.contains("throughline_accepts_writes 1\n") && !numbers.contains("canary"), "{numbers}");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_at_the_first_start_is_open_to_its_owner_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder.path().join("new/data"));
+    serve::open(&settings, &World::machine()).await.unwrap().stop().await;
+    for path in [
+        &settings.data_dir,
+        &settings.root_key_file,
+        &settings.signing_key_file,
+        &settings.mail_dir,
+        &settings.checkpoint_dir,
+    ] {
+        let mode = std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_is_not_opened_without_its_root_key_or_with_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path());
+    filled(&settings).await;
+    let key = std::fs::read(&settings.root_key_file).unwrap();
+    std::fs::remove_file(&settings.root_key_file).unwrap();
+    let refused = serve::open(&settings, &World::machine()).await.unwrap_err();
+    assert!(matches!(&refused, Error::RootKeyIsMissing(path) if *path == settings.root_key_file), "{refused}");
+    assert!(!settings.root_key_file.exists(), "no new key was made");
+
+    let other = Settings { root_key: Some("ab".repeat(32)), ..settings.clone() };
+    let refused = serve::open(&other, &World::machine()).await.unwrap_err();
+    assert!(matches!(refused, Error::WrongRootKey), "{refused}");
+
+    let right = Settings { root_key: Some(String::from_utf8(key).unwrap().trim().to_owned()), ..settings };
+    serve::open(&right, &World::machine()).await.unwrap().stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_taken_is_said_so() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let served = serve::open(&settings(one.path()), &World::machine()).await.unwrap();
+    let taken = Settings { listen: served.address(), ..settings(other.path()) };
+    let refused = serve::open(&taken, &World::machine()).await.unwrap_err();
+    assert!(
+        matches!(refused, Error::Listen { .. }) && refused.to_string().contains(&served.address().to_string()),
+        "{refused}"
+    );
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_and_rows_are_printed_without_anybodys_texts() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path());
+    let practice = filled(&settings).await;
+    let store = open::store(&settings, Purpose::Inspect).await.unwrap();
+    let mut all = Vec::new();
+    inspect::log(&store, None, 0, false, &mut all).await.unwrap();
+    let all = String::from_utf8(all).unwrap();
+    for log in ["\"practice.created\"", "\"account.opened\"", "\"account.link_requested\""] {
+        assert!(all.contains(log), "{log} is missing in\n{all}");
+    }
+    let mut one = Vec::new();
+    inspect::log(&store, Some(practice), 1, false, &mut one).await.unwrap();
+    let one = String::from_utf8(one).unwrap();
+    assert!(one.starts_with(&format!("{{\"log\":\"{practice}\",\"seq\":2,")), "it begins after the position: {one}");
+
+    let mut rows = Vec::new();
+    inspect::rows(&store, "practice", practice, &mut rows).await.unwrap();
+    let rows = String::from_utf8(rows).unwrap();
+    assert!(rows.starts_with(&format!("{practice} Practice")), "{rows}");
+    for text in ["Maren", "Holt", "canary"] {
+        assert!(!all.contains(text) && !rows.contains(text), "{text} is in\n{all}\n{rows}");
+    }
+
+    let unknown = inspect::rows(&store, "gaol", practice, &mut Vec::new()).await.unwrap_err();
+    assert!(unknown.to_string().contains("goal"), "{unknown}");
+    let nowhere = LogId::Practice(PracticeId::of(uuid::Uuid::nil()));
+    assert!(inspect::log(&store, Some(nowhere), 0, false, &mut Vec::new()).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_row_is_found_and_mended() {
+    let folder = tempfile::tempdir().unwrap();
+    a_wrong_row(settings(folder.path())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_row_is_found_and_mended_on_postgres() {
+    let folder = tempfile::tempdir().unwrap();
+    a_wrong_row(on_postgres(folder.path())).await;
+}
+
+async fn a_wrong_row(settings: Settings) {
+    let practice = filled(&settings).await;
+    let app = open::app(
+        &settings,
+        &World::machine(),
+        open::store(&settings, Purpose::Inspect).await.unwrap(),
+        Purpose::Inspect,
+    )
+    .await
+    .unwrap();
+    assert!(prove::check(&app, None, &mut Vec::new()).await.unwrap());
+    assert!(prove::verify(&settings, app.store(), None, None, &mut Vec::new()).await.unwrap());
+
+    let table = app.tables().physical(<Practice as domain::row::Row>::TABLE).unwrap();
+    let id = practice.uuid().into_bytes();
+    let mut batch = app.store().batch().await.unwrap();
+    batch.delete(table, &[(id, id)]).await.unwrap();
+    batch.commit().await.unwrap();
+    let mut said = Vec::new();
+    assert!(!prove::check(&app, Some(practice), &mut said).await.unwrap());
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains(&practice.to_string()) && said.contains("practice"), "{said}");
+    assert!(prove::rebuild(&app, Some(practice), &mut Vec::new()).await.unwrap());
+    assert!(prove::check(&app, None, &mut Vec::new()).await.unwrap());
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_inspected_where_there_is_no_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder.path().join("nowhere"));
+    let refused = open::store(&settings, Purpose::Inspect).await.unwrap_err();
+    assert!(refused.to_string().contains("nowhere") && !settings.data_dir.exists(), "{refused}");
+}
+
+/// What the doctor says, and whether all is in order.
+async fn look(settings: &Settings) -> (bool, String) {
+    let mut said = Vec::new();
+    let is_well = doctor::run(Ok(settings.clone()), &World::machine(), &mut said).await.unwrap();
+    (is_well, String::from_utf8(said).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder.path().join("new"));
+    let (_, said) = look(&settings).await;
+    assert!(said.contains("there is none yet") && !settings.data_dir.exists(), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_knows_a_database_that_is_in_order() {
+    let folders = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for (settings, name) in [(settings(folders.0.path()), "SQLite 3."), (on_postgres(folders.1.path()), "PostgreSQL 1")]
+    {
+        filled(&settings).await;
+        let (_, said) = look(&settings).await;
+        for what in [&format!("database: {name}"), "times", "read models: 0 of 3", "root key", "root key and database"]
+        {
+            assert!(said.contains(&format!("ok       {what}")), "{what} is missing in\n{said}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_names_what_is_to_mend() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path());
+    filled(&settings).await;
+    std::fs::set_permissions(&settings.root_key_file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let http = Settings { public_url: "http://coaching.example.org".to_owned(), ..settings.clone() };
+    let (is_well, said) = look(&http).await;
+    assert!(!is_well && said.contains("PROBLEM  root key: ") && said.contains("chmod 600"), "{said}");
+    assert!(said.contains("PROBLEM  public address: "), "{said}");
+
+    let other = Settings { root_key: Some("ab".repeat(32)), ..settings };
+    let (is_well, said) = look(&other).await;
+    assert!(!is_well && said.contains("PROBLEM  root key and database: "), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_lets_people_in_by_a_button_and_programs_by_a_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("demo");
+    let flags =
+        Flags { data: Some(data.display().to_string()), listen: Some("127.0.0.1:0".to_owned()), ..Flags::default() };
+    let mut said = Vec::new();
+    let (served, passing) = demo::run(&flags, &World::machine(), &mut said).await.unwrap();
+    assert!(passing.is_none(), "what was named stays");
+    let said = String::from_utf8(said).unwrap();
+    let door = said.lines().find_map(|line| line.trim().strip_prefix("sign in: ")).unwrap();
+    let token = said.lines().find_map(|line| line.trim().strip_prefix("token:")).unwrap().trim();
+
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let looked = client.get(door).send().await.unwrap();
+    assert!(looked.status() == 200 && !looked.headers().contains_key("set-cookie"), "looking signs nobody in");
+    let pressed = client.post(door).send().await.unwrap();
+    assert_eq!(pressed.status(), 303);
+    assert!(pressed.headers()["set-cookie"].to_str().unwrap().starts_with("__Host-"));
+    let stranger = client.post(format!("http://{}/demo/{:032x}", served.address(), 0)).send().await.unwrap();
+    assert_eq!(stranger.status(), 404);
+
+    let asked = client.post(format!("http://{}/graphql", served.address())).header("content-type", "application/json");
+    let answer = asked.bearer_auth(token).body(r#"{"query":"{ viewer { __typename } }"}"#).send().await.unwrap();
+    let answer = answer.text().await.unwrap();
+    assert!(answer.contains("__typename"), "{answer}");
+    served.stop().await;
+
+    let again = demo::run(&flags, &World::machine(), &mut Vec::new()).await.unwrap_err();
+    assert!(again.to_string().contains("is not empty"), "{again}");
+    let open = Flags { data: None, listen: Some("0.0.0.0:0".to_owned()), ..Flags::default() };
+    let refused = demo::run(&open, &World::machine(), &mut Vec::new()).await.unwrap_err();
+    assert!(refused.to_string().contains("this machine only"), "{refused}");
+}
