@@ -71,7 +71,8 @@ pub fn postgres(hint: &str) -> String {
 
 /// Runs a story on one database.
 pub fn run<F: Future<Output = ()>>(database: Database, story: impl FnOnce(Product) -> F) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let product = Product::start(database).await;
         story(product).await;
@@ -145,7 +146,9 @@ impl Product {
         let store = store::Store::open(&store::Options::new(&place.url)).await.expect("the store opens");
         let (root, _) = vault::RootKey::load_or_create(root, &*entropy).expect("a root key");
         let signer = store::checkpoint::Signer::parse("throughline-test", &[7; 32]).expect("a signer");
-        App::open(Settings { store, root, signer: Some(signer), clock, entropy, cache_bytes: 64 << 20, lanes: 4 }).await.expect("the app opens")
+        App::open(Settings { store, root, signer: Some(signer), clock, entropy, cache_bytes: 64 << 20, lanes: 4 })
+            .await
+            .expect("the app opens")
     }
 
     /// Another app over the same database and keys: another node.
@@ -177,7 +180,8 @@ impl Product {
     pub async fn mail(&self, to: &str) -> Vec<String> {
         let folder: PathBuf = self.folder.path().join("mail");
         std::fs::create_dir_all(&folder).expect("a mail folder");
-        let settings = MailSettings::parse("Throughline <mail@throughline.example>", &self.url("")).expect("mail settings");
+        let settings =
+            MailSettings::parse("Throughline <mail@throughline.example>", &self.url("")).expect("mail settings");
         self.app.deliver(&Post::Folder(folder.clone()), &settings).await.expect("mail is delivered");
         let mut mails: Vec<(std::time::SystemTime, String)> = std::fs::read_dir(&folder)
             .expect("mails")
@@ -185,9 +189,14 @@ impl Product {
             .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "eml"))
             .map(|entry| {
                 let text = std::fs::read_to_string(entry.path()).expect("a mail");
-                (entry.metadata().and_then(|meta| meta.modified()).expect("its time"), text.replace("=\r\n", "").replace("=3D", "="))
+                (
+                    entry.metadata().and_then(|meta| meta.modified()).expect("its time"),
+                    text.replace("=\r\n", "").replace("=3D", "="),
+                )
             })
-            .filter(|(_, text)| text.to_lowercase().contains(&format!("to: {to}")) || text.to_lowercase().contains(&format!("<{to}>")))
+            .filter(|(_, text)| {
+                text.to_lowercase().contains(&format!("to: {to}")) || text.to_lowercase().contains(&format!("<{to}>"))
+            })
             .collect();
         mails.sort();
         mails.into_iter().map(|(_, text)| text).collect()
@@ -196,27 +205,49 @@ impl Product {
     /// The token of the newest link in the mails to this address, after this path.
     pub async fn token(&self, to: &str, path: &str) -> String {
         let mails = self.mail(to).await;
-        let mail = mails.iter().rev().find(|mail| mail.contains(path)).unwrap_or_else(|| panic!("no mail to {to} has a link to {path}"));
+        let mail = mails
+            .iter()
+            .rev()
+            .find(|mail| mail.contains(path))
+            .unwrap_or_else(|| panic!("no mail to {to} has a link to {path}"));
         let start = mail.find(path).expect("the link") + path.len();
-        mail[start..].chars().take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect::<String>().trim_end_matches('.').to_owned()
+        mail[start..]
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
+            .collect::<String>()
+            .trim_end_matches('.')
+            .to_owned()
     }
 
     /// Somebody who is not signed in, with a browser of their own.
     pub fn stranger(&self) -> Person {
-        Person { address: self.address, client: reqwest::Client::new(), token: None, email: String::new(), id: String::new(), cookie: None }
+        Person {
+            address: self.address,
+            client: reqwest::Client::new(),
+            token: None,
+            email: String::new(),
+            id: String::new(),
+            cookie: None,
+        }
     }
 
     /// Somebody who signed in by the link that came by mail.
     pub async fn person(&self, email: &str) -> Person {
         let mut person = self.stranger();
         email.clone_into(&mut person.email);
-        let answer = person.whole("mutation($e: EmailAddress!) { requestSignInLink(input: { email: $e }) { code } }", json!({ "e": email })).await;
+        let answer = person
+            .whole(
+                "mutation($e: EmailAddress!) { requestSignInLink(input: { email: $e }) { code } }",
+                json!({ "e": email }),
+            )
+            .await;
         person.cookie = answer.cookies.first().cloned();
         let token = self.token(email, "/login?token=").await;
         let answer = person
             .ask("mutation($t: String!) { signIn(input: { token: $t, kind: PROGRAM }) { personId token errors { code } } }", json!({ "t": token }))
             .await;
-        person.token = Some(answer["signIn"]["token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned());
+        person.token =
+            Some(answer["signIn"]["token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned());
         answer["signIn"]["personId"].as_str().expect("an id").clone_into(&mut person.id);
         person.cookie = None;
         person
@@ -231,7 +262,10 @@ impl Product {
                 json!({ "n": name }),
             )
             .await;
-        let practice = answer["createPractice"]["practice"]["id"].as_str().unwrap_or_else(|| panic!("no practice: {answer}")).to_owned();
+        let practice = answer["createPractice"]["practice"]["id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no practice: {answer}"))
+            .to_owned();
         (owner, practice)
     }
 
@@ -246,7 +280,10 @@ impl Product {
         .await;
         let token = self.token(&email, "/invitations/").await;
         let answer = coach
-            .ask("mutation($t: String!) { acceptCoachInvitation(input: { token: $t }) { practiceId errors { code } } }", json!({ "t": token }))
+            .ask(
+                "mutation($t: String!) { acceptCoachInvitation(input: { token: $t }) { practiceId errors { code } } }",
+                json!({ "t": token }),
+            )
             .await;
         assert_eq!(answer["acceptCoachInvitation"]["practiceId"], json!(practice), "{answer}");
         coach
@@ -284,7 +321,8 @@ impl Product {
             )
             .await;
         let signed_in = &answer["acceptInvitation"]["signedIn"];
-        person.token = Some(signed_in["token"].as_str().unwrap_or_else(|| panic!("not signed in: {answer}")).to_owned());
+        person.token =
+            Some(signed_in["token"].as_str().unwrap_or_else(|| panic!("not signed in: {answer}")).to_owned());
         signed_in["personId"].as_str().expect("an id").clone_into(&mut person.id);
         person
     }
@@ -293,7 +331,8 @@ impl Product {
     pub async fn prove(&self) {
         let checked = self.app.check(None, &mut ()).await.expect("the check runs");
         assert!(checked.difference.is_none(), "{:?}", checked.difference);
-        let verified = app::verify::verify(self.app.store(), None, None, &[], &mut ()).await.expect("the verification runs");
+        let verified =
+            app::verify::verify(self.app.store(), None, None, &[], &mut ()).await.expect("the verification runs");
         assert!(verified.finding.is_none(), "{:?}", verified.finding);
     }
 }
@@ -341,7 +380,10 @@ impl Person {
     /// Asks, and gives the code of the first error; data without one fails the story.
     pub async fn fails(&self, query: &str, variables: Value) -> String {
         let answer = self.whole(query, variables).await;
-        answer.body["errors"][0]["extensions"]["code"].as_str().unwrap_or_else(|| panic!("no error: {query}\n{}", answer.body)).to_owned()
+        answer.body["errors"][0]["extensions"]["code"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no error: {query}\n{}", answer.body))
+            .to_owned()
     }
 
     /// Asks, and gives the code of the first refusal of the first field; a change that is made fails the story.
@@ -362,7 +404,11 @@ impl Person {
     }
 
     async fn send(&self, body: Value, key: Option<&str>) -> Answer {
-        let mut request = self.client.post(format!("http://{}/graphql", self.address)).header("accept", "application/graphql-response+json").json(&body);
+        let mut request = self
+            .client
+            .post(format!("http://{}/graphql", self.address))
+            .header("accept", "application/graphql-response+json")
+            .json(&body);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -374,7 +420,12 @@ impl Person {
         }
         let response = request.send().await.expect("an answer");
         let status = response.status().as_u16();
-        let cookies = response.headers().get_all("set-cookie").iter().filter_map(|value| value.to_str().ok()?.split(';').next().map(str::to_owned)).collect();
+        let cookies = response
+            .headers()
+            .get_all("set-cookie")
+            .iter()
+            .filter_map(|value| value.to_str().ok()?.split(';').next().map(str::to_owned))
+            .collect();
         let body = response.json().await.expect("a JSON body");
         Answer { status, body, cookies }
     }
@@ -384,12 +435,16 @@ impl Person {
         let mut request = format!("ws://{}/graphql", self.address).into_client_request().expect("a request");
         request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().expect("a header"));
         let (mut socket, _) = tokio_tungstenite::connect_async(request).await.expect("a socket");
-        let payload = self.token.as_ref().map_or_else(|| json!({}), |token| json!({ "authorization": format!("Bearer {token}") }));
+        let payload = self
+            .token
+            .as_ref()
+            .map_or_else(|| json!({}), |token| json!({ "authorization": format!("Bearer {token}") }));
         let init = json!({ "type": "connection_init", "payload": payload });
         socket.send(Message::text(init.to_string())).await.expect("a message is sent");
         let mut listening = Listening { socket, closed: None };
         assert_eq!(listening.message().await.expect("an answer")["type"], "connection_ack");
-        let subscribe = json!({ "type": "subscribe", "id": "1", "payload": { "query": query, "variables": variables } });
+        let subscribe =
+            json!({ "type": "subscribe", "id": "1", "payload": { "query": query, "variables": variables } });
         listening.socket.send(Message::text(subscribe.to_string())).await.expect("a message is sent");
         listening
     }

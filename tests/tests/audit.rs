@@ -44,7 +44,8 @@ async fn done(by: &Person, mutation: &str, input: Value) {
 
 /// Gives a coach access to a coachee.
 pub async fn grant(by: &Person, practice: &str, coach: &Person, coachee: &str) {
-    done(by, GRANT, json!({ "practiceId": practice, "coachId": coach.id, "coacheeId": coachee, "level": "USER" })).await;
+    done(by, GRANT, json!({ "practiceId": practice, "coachId": coach.id, "coacheeId": coachee, "level": "USER" }))
+        .await;
 }
 
 /// A practice in which something happened to two coachees: Ada owns it, Bob coaches Robin only, Cleo coaches nobody.

@@ -3,22 +3,24 @@
 use serde_json::{Value, json};
 use tests::{Person, both};
 
-const ADD_GOAL: &str = "mutation($i: AddGoalInput!) { addGoal(input: $i) { goal { id } position errors { code path } } }";
-const UPDATE_GOAL: &str = "mutation($i: UpdateGoalInput!) { updateGoal(input: $i) { goal { title dueOn } errors { code path } } }";
-const DELETE_GOAL: &str = "mutation($i: DeleteGoalInput!) { deleteGoal(input: $i) { deletedId position errors { code } } }";
+const ADD_GOAL: &str =
+    "mutation($i: AddGoalInput!) { addGoal(input: $i) { goal { id } position errors { code path } } }";
+const UPDATE_GOAL: &str =
+    "mutation($i: UpdateGoalInput!) { updateGoal(input: $i) { goal { title dueOn } errors { code path } } }";
+const DELETE_GOAL: &str =
+    "mutation($i: DeleteGoalInput!) { deleteGoal(input: $i) { deletedId position errors { code } } }";
 const ADD_MILESTONE: &str =
     "mutation($i: AddMilestoneInput!) { addMilestone(input: $i) { milestone { id } errors { code path } } }";
 const UPDATE_MILESTONE: &str =
     "mutation($i: UpdateMilestoneInput!) { updateMilestone(input: $i) { milestone { title dueOn } errors { code } } }";
 const DELETE_MILESTONE: &str =
     "mutation($i: DeleteMilestoneInput!) { deleteMilestone(input: $i) { deletedId position errors { code } } }";
-const ADD_ACTION: &str = "mutation($i: AddActionInput!) { addAction(input: $i) { action { id } errors { code path } } }";
-const UPDATE_ACTION: &str =
-    "mutation($i: UpdateActionInput!) { updateAction(input: $i) { action { title description dueOn } errors { code } } }";
+const ADD_ACTION: &str =
+    "mutation($i: AddActionInput!) { addAction(input: $i) { action { id } errors { code path } } }";
+const UPDATE_ACTION: &str = "mutation($i: UpdateActionInput!) { updateAction(input: $i) { action { title description dueOn } errors { code } } }";
 const DELETE_ACTION: &str =
     "mutation($i: DeleteActionInput!) { deleteAction(input: $i) { deletedId position errors { code } } }";
-const SET_PROGRESS: &str =
-    "mutation($i: SetActionProgressInput!) { setActionProgress(input: $i) { action { progress complete } errors { code path } } }";
+const SET_PROGRESS: &str = "mutation($i: SetActionProgressInput!) { setActionProgress(input: $i) { action { progress complete } errors { code path } } }";
 
 /// What both portals show of a plan.
 const PLAN: &str = "
@@ -56,7 +58,8 @@ pub async fn progress(by: &Person, practice: &str, action: &str, percent: i32) {
 
 /// Where a practice's log stands, as its coach portal says.
 pub async fn position(coach: &Person, practice: &str) -> Value {
-    let answer = coach.ask("query($p: ID!) { viewer { coachPortal(practiceId: $p) { position } } }", json!({ "p": practice }));
+    let answer =
+        coach.ask("query($p: ID!) { viewer { coachPortal(practiceId: $p) { position } } }", json!({ "p": practice }));
     answer.await["viewer"]["coachPortal"]["position"].clone()
 }
 

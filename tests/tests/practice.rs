@@ -6,24 +6,31 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tests::{Listening, Person, Product, both};
 
-const GRANT: &str = "mutation($i: AccessInput!) { grantAccess(input: $i) { access { coachId clientId level } errors { code } } }";
+const GRANT: &str =
+    "mutation($i: AccessInput!) { grantAccess(input: $i) { access { coachId clientId level } errors { code } } }";
 const CHANGE: &str = "mutation($i: AccessInput!) { changeAccess(input: $i) { access { level } errors { code } } }";
 const REVOKE: &str = "mutation($i: RevokeAccessInput!) { revokeAccess(input: $i) { errors { code } } }";
 const REMOVE: &str = "mutation($i: RemoveCoachInput!) { removeCoach(input: $i) { deletedId errors { code } } }";
-const SET_ROLE: &str = "mutation($i: SetCoachRoleInput!) { setCoachRole(input: $i) { coach { role } errors { code } } }";
+const SET_ROLE: &str =
+    "mutation($i: SetCoachRoleInput!) { setCoachRole(input: $i) { coach { role } errors { code } } }";
 const SETTINGS: &str = "mutation($i: UpdateCoachSettingsInput!) {
     updateCoachSettings(input: $i) { coach { displayName title timeZone phone videoLink bookingLink } errors { code path } }
 }";
-const UPDATE: &str = "mutation($i: UpdatePracticeInput!) { updatePractice(input: $i) { practice { name } errors { code } } }";
+const UPDATE: &str =
+    "mutation($i: UpdatePracticeInput!) { updatePractice(input: $i) { practice { name } errors { code } } }";
 const ADD: &str = "mutation($i: AddCoacheeInput!) { addCoachee(input: $i) { coachee { id } errors { code } } }";
 const INVITE: &str = "mutation($i: CoacheeInput!) { sendInvitation(input: $i) { coachee { status } errors { code } } }";
-const RESEND: &str = "mutation($i: CoacheeInput!) { resendInvitation(input: $i) { coachee { status } errors { code } } }";
-const AIM: &str = "mutation($i: SetActiveGoalInput!) { setActiveGoal(input: $i) { coachee { activeGoal } errors { code } } }";
-const SYNOPSIS: &str = "mutation($i: WriteSynopsisInput!) { writeSynopsis(input: $i) { coachee { synopsis } errors { code } } }";
+const RESEND: &str =
+    "mutation($i: CoacheeInput!) { resendInvitation(input: $i) { coachee { status } errors { code } } }";
+const AIM: &str =
+    "mutation($i: SetActiveGoalInput!) { setActiveGoal(input: $i) { coachee { activeGoal } errors { code } } }";
+const SYNOPSIS: &str =
+    "mutation($i: WriteSynopsisInput!) { writeSynopsis(input: $i) { coachee { synopsis } errors { code } } }";
 const COACHEE: &str = "query($p: ID!, $c: ID!) { viewer { coachPortal(practiceId: $p) {
     coachee(id: $c) { id firstName synopsis activeGoal goals { nodes { title } } }
 } } }";
-const COACHEES: &str = "query($p: ID!) { viewer { coachPortal(practiceId: $p) { coachees { totalCount nodes { id } } } } }";
+const COACHEES: &str =
+    "query($p: ID!) { viewer { coachPortal(practiceId: $p) { coachees { totalCount nodes { id } } } } }";
 const CHANGES: &str = "subscription($p: ID!, $a: Position) { coachPortalChanges(practiceId: $p, after: $a) {
     position changes { __typename ... on Coachee { id activeGoal } ... on Gone { id } ... on Goal { title } }
 } }";

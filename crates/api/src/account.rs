@@ -141,16 +141,28 @@ impl ViewerObject {
     }
 
     /// A practice through its coach portal. `atLeast` is a position that the answer must include.
-    async fn coach_portal(&self, ctx: &Context<'_>, practice_id: Id<PracticeId>, at_least: Option<Position>) -> Result<CoachPortal> {
+    async fn coach_portal(
+        &self,
+        ctx: &Context<'_>,
+        practice_id: Id<PracticeId>,
+        at_least: Option<Position>,
+    ) -> Result<CoachPortal> {
         let at_least = at_least.map(|position| position.0);
-        let view = app(ctx)?.view(viewer(ctx)?.person()?, practice_id.0, Portal::Coach, at_least).await.map_err(error)?;
+        let view =
+            app(ctx)?.view(viewer(ctx)?.person()?, practice_id.0, Portal::Coach, at_least).await.map_err(error)?;
         Ok(CoachPortal(view))
     }
 
     /// A practice through its coachee portal. `atLeast` is a position that the answer must include.
-    async fn coachee_portal(&self, ctx: &Context<'_>, practice_id: Id<PracticeId>, at_least: Option<Position>) -> Result<crate::coachee::CoacheePortal> {
+    async fn coachee_portal(
+        &self,
+        ctx: &Context<'_>,
+        practice_id: Id<PracticeId>,
+        at_least: Option<Position>,
+    ) -> Result<crate::coachee::CoacheePortal> {
         let at_least = at_least.map(|position| position.0);
-        let view = app(ctx)?.view(viewer(ctx)?.person()?, practice_id.0, Portal::Coachee, at_least).await.map_err(error)?;
+        let view =
+            app(ctx)?.view(viewer(ctx)?.person()?, practice_id.0, Portal::Coachee, at_least).await.map_err(error)?;
         Ok(crate::coachee::CoacheePortal(view))
     }
 }
@@ -218,13 +230,21 @@ pub struct AccountMutation;
 impl AccountMutation {
     /// Sends a one-time sign-in link by mail. The answer is the same whether the address is known or not, and a limit
     /// that is reached is not told.
-    async fn request_sign_in_link(&self, ctx: &Context<'_>, input: RequestSignInLinkInput) -> Result<RequestSignInLinkPayload> {
+    async fn request_sign_in_link(
+        &self,
+        ctx: &Context<'_>,
+        input: RequestSignInLinkInput,
+    ) -> Result<RequestSignInLinkPayload> {
         let (app, viewer) = (app(ctx)?, viewer(ctx)?);
         let once = Once::of(ctx, viewer)?;
         let command = once.command(app);
-        let answer = |code: String| RequestSignInLinkPayload { code, minutes: i32::try_from(account::LINK_MINUTES).unwrap_or(i32::MAX) };
+        let answer = |code: String| RequestSignInLinkPayload {
+            code,
+            minutes: i32::try_from(account::LINK_MINUTES).unwrap_or(i32::MAX),
+        };
         let allowed = ctx.data::<Arc<Limits>>()?.may_ask(viewer.peer, app.clock().now());
-        let asked = ask(app, &input.email.0, allowed, command, |log| once.idempotency(app, log)).await.map_err(error)?;
+        let asked =
+            ask(app, &input.email.0, allowed, command, |log| once.idempotency(app, log)).await.map_err(error)?;
         cookies::set_browser(ctx, &asked.browser);
         Ok(answer(asked.digits))
     }
@@ -236,7 +256,9 @@ impl AccountMutation {
         let brought = Credentials { token: input.token, browser: viewer.browser.clone(), digits: input.code };
         match app.sign_in(&brought, input.kind.into(), once.command(app), |log| once.idempotency(app, log)).await {
             Ok(session) => Ok(signed_in(ctx, session, input.kind)),
-            Err(app::Error::Refused(refusal)) => Ok(SignInPayload { person_id: None, token: None, errors: vec![refusal.into()] }),
+            Err(app::Error::Refused(refusal)) => {
+                Ok(SignInPayload { person_id: None, token: None, errors: vec![refusal.into()] })
+            }
             Err(other) => Err(error(other)),
         }
     }

@@ -70,7 +70,12 @@ impl ActivityEntry {
         let when = happened.when;
         let about_coachee = matches!(
             happened.event.sees(),
-            domain::sight::Thing::Profile | domain::sight::Thing::File | domain::sight::Thing::Plan | domain::sight::Thing::Session | domain::sight::Thing::Notes | domain::sight::Thing::Access
+            domain::sight::Thing::Profile
+                | domain::sight::Thing::File
+                | domain::sight::Thing::Plan
+                | domain::sight::Thing::Session
+                | domain::sight::Thing::Notes
+                | domain::sight::Thing::Access
         ) && when.subject != when.log.into();
         Self {
             position: Position(when.seq),
@@ -83,7 +88,11 @@ impl ActivityEntry {
             on_behalf_of_id: happened.behalf.map(id),
             system: happened.system.clone(),
             through: happened.through.into(),
-            changes: entry.changes.into_iter().map(|edit| ActivityChange { field: edit.field.to_owned(), was: edit.was, now: edit.now }).collect(),
+            changes: entry
+                .changes
+                .into_iter()
+                .map(|edit| ActivityChange { field: edit.field.to_owned(), was: edit.was, now: edit.now })
+                .collect(),
         }
     }
 }
@@ -109,7 +118,9 @@ impl ActivityFilter {
         let when = happened.when;
         self.actor_id.is_none_or(|actor| when.actor == Some(actor.0))
             && self.coachee_id.is_none_or(|coachee| when.subject == coachee.0.into())
-            && self.kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|kind| kind == happened.event.kind() || kind == happened.event.short()))
+            && self.kinds.as_ref().is_none_or(|kinds| {
+                kinds.iter().any(|kind| kind == happened.event.kind() || kind == happened.event.short())
+            })
             && self.from.as_ref().is_none_or(|from| when.at >= from.0)
             && self.to.as_ref().is_none_or(|to| when.at < to.0)
     }
@@ -121,7 +132,10 @@ pub struct Seq(u64);
 impl CursorType for Seq {
     type Error = &'static str;
     fn decode_cursor(text: &str) -> std::result::Result<Self, &'static str> {
-        let seq = text.strip_prefix('e').and_then(|seq| u64::from_str_radix(seq, 36).ok()).filter(|seq| i64::try_from(*seq).is_ok());
+        let seq = text
+            .strip_prefix('e')
+            .and_then(|seq| u64::from_str_radix(seq, 36).ok())
+            .filter(|seq| i64::try_from(*seq).is_ok());
         seq.map(Self).ok_or(NOT_A_CURSOR)
     }
     fn encode_cursor(&self) -> String {
@@ -142,13 +156,24 @@ impl Log {
     /// The entries that the viewer may review, the newest first: owner and managers the whole practice, coaches their
     /// clients, a coachee their own.
     #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
-    async fn activity_log(&self, filter: Option<ActivityFilter>, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Seq, ActivityEntry>> {
+    async fn activity_log(
+        &self,
+        filter: Option<ActivityFilter>,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<Seq, ActivityEntry>> {
         page(&self.0, filter, &Asked { after, before, first, last }).await
     }
 }
 
 /// A page of the activity log, the newest first.
-pub async fn page(view: &View, filter: Option<ActivityFilter>, asked: &Asked) -> Result<Connection<Seq, ActivityEntry>> {
+pub async fn page(
+    view: &View,
+    filter: Option<ActivityFilter>,
+    asked: &Asked,
+) -> Result<Connection<Seq, ActivityEntry>> {
     let filter = filter.unwrap_or_default();
     let wanted = Entries {
         actor: filter.actor_id.map(|actor| actor.0),
@@ -187,12 +212,15 @@ pub(crate) async fn paged<N: OutputType>(
     }
     let (has_previous, has_next) = if last { (more, before.is_some()) } else { (after.is_some(), more) };
     let mut connection = Connection::new(has_previous, has_next);
-    connection.edges.extend(entries.iter().filter_map(|happened| Some(Edge::new(Seq(happened.when.seq), show(happened)?))));
+    connection
+        .edges
+        .extend(entries.iter().filter_map(|happened| Some(Edge::new(Seq(happened.when.seq), show(happened)?))));
     Ok(connection)
 }
 
 /// The stored kinds that these words name: stored kinds themselves, or short names.
 fn stored_kinds(words: &[String]) -> Vec<String> {
-    let named = domain::Event::kinds().filter(|kind| words.iter().any(|word| word == kind.stored || word == kind.short));
+    let named =
+        domain::Event::kinds().filter(|kind| words.iter().any(|word| word == kind.stored || word == kind.short));
     named.map(|kind| kind.stored.to_owned()).collect()
 }

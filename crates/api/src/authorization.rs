@@ -1,7 +1,7 @@
 //! Authorizations: an employee assistance program approved so many sessions at a rate (S1.63–S1.67).
 //!
-//! For coaches only: no coachee's type leads here, and their sight has no authorizations, so that no rate can reach them.
-//! What is "active", "expiring soon" or "running low" is judged by the practice's day and settings; lists ask the
+//! For coaches only: no coachee's type leads here, and their sight has no authorizations, so that no rate can reach
+//! them. What is "active", "expiring soon" or "running low" is judged by the practice's day and settings; lists ask the
 //! database the same questions that `domain::authorization` answers of one row.
 
 use std::sync::Arc;

@@ -150,7 +150,13 @@ impl Coachee {
     }
     /// The coachee's entries of the activity log, the newest first.
     #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
-    async fn activity_log(&self, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<crate::activity::Seq, crate::activity::ActivityEntry>> {
+    async fn activity_log(
+        &self,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<crate::activity::Seq, crate::activity::ActivityEntry>> {
         let filter = crate::activity::ActivityFilter { coachee_id: Some(Id(self.row.id)), ..Default::default() };
         crate::activity::page(&self.view, Some(filter), &Asked { after, before, first, last }).await
     }
@@ -453,7 +459,11 @@ impl CoacheeMutation {
         let (invitation, coachee) = (invitation.id, row.id);
         let make = |_: &New<'_>| Ok(coachee::AcceptInvitation { practice, invitation, token, coachee, acceptance });
         Ok(match send(ctx, LogId::Practice(practice), Some(command), make).await? {
-            Ok(done) => AcceptancePayload::done(practice, done.position, session.map(|session| signed_in(ctx, session, input.kind))),
+            Ok(done) => AcceptancePayload::done(
+                practice,
+                done.position,
+                session.map(|session| signed_in(ctx, session, input.kind)),
+            ),
             Err(refused) => AcceptancePayload::refused(refused),
         })
     }
@@ -478,7 +488,11 @@ impl CoacheeMutation {
 async fn invite(ctx: &Context<'_>, input: CoacheeInput, sending: Sending) -> Result<CoacheePayload> {
     run(ctx, input.practice_id.0, |new| {
         let token = new.token(Kind::CoacheeInvitation);
-        Ok(coachee::Invite { coachee: input.coachee_id.0, invitation: NewInvitation { id: token.id(), token: token.hash }, sending })
+        Ok(coachee::Invite {
+            coachee: input.coachee_id.0,
+            invitation: NewInvitation { id: token.id(), token: token.hash },
+            sending,
+        })
     })
     .await
 }

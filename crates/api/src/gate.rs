@@ -24,7 +24,9 @@ impl Gate for Doorkeeper {
             Ok(signed_in) => Ok(Viewer { signed_in: Some(signed_in), browser, peer }),
             // A cookie that has ended is no reason to be locked out of signing in; a program must be told.
             Err(app::Error::Unauthenticated) if bearer.is_none() => Ok(Viewer { signed_in: None, browser, peer }),
-            Err(app::Error::Unauthenticated) => Err(Refused::new("UNAUTHENTICATED", "This sign-in has ended or is not known. Sign in again.")),
+            Err(app::Error::Unauthenticated) => {
+                Err(Refused::new("UNAUTHENTICATED", "This sign-in has ended or is not known. Sign in again."))
+            }
             Err(other) => {
                 tracing::error!(error = ?other, "a credential could not be looked up");
                 Err(Refused::new("UNAVAILABLE", "The server cannot tell who you are right now. Try again."))
@@ -39,6 +41,14 @@ impl Gate for Doorkeeper {
                 Some(signed_in) => app.login_ended(signed_in).await,
                 None => std::future::pending().await,
             }
+        }
+    }
+
+    fn stopping(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let mut stopping = self.0.tasks().stopping();
+        async move {
+            // Where the app is gone it has stopped too.
+            let _ = stopping.wait_for(|stop| *stop).await;
         }
     }
 

@@ -45,7 +45,11 @@ impl Query {
     }
 
     /// The things of these ids, each if the viewer sees it; at most a hundred.
-    async fn nodes(&self, ctx: &async_graphql::Context<'_>, ids: Vec<async_graphql::ID>) -> words::Result<Vec<Option<node::Node>>> {
+    async fn nodes(
+        &self,
+        ctx: &async_graphql::Context<'_>,
+        ids: Vec<async_graphql::ID>,
+    ) -> words::Result<Vec<Option<node::Node>>> {
         node::find_all(ctx, &ids).await
     }
 
@@ -98,7 +102,11 @@ fn schema(running: Option<(App, Arc<limits::Limits>)>) -> ApiSchema {
 
 /// The schema in GraphQL's own language, as `schema.graphql` holds it.
 pub fn schema_sdl() -> String {
-    let options = async_graphql::SDLExportOptions::new().sorted_fields().sorted_enum_items().sorted_arguments().include_specified_by();
+    let options = async_graphql::SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_enum_items()
+        .sorted_arguments()
+        .include_specified_by();
     schema(None).sdl_with_options(options)
 }
 

@@ -256,10 +256,28 @@ impl Change for PlanChange {
 impl Change for LiveSessionChange {
     async fn load(view: &View, table: Table, id: Uuid) -> Result<Loaded<Self>> {
         match table {
-            Table::session => Loaded::of(view.one(SessionId::of(id)).await, |row| Self::Session(Session::new(view, row))),
-            Table::notes | Table::next_step | Table::authorization | Table::unit | Table::goal | Table::milestone | Table::action
-            | Table::coachee | Table::practice | Table::member | Table::address | Table::account | Table::login | Table::portal
-            | Table::coach_invitation | Table::access | Table::coachee_email | Table::coachee_invitation | Table::activation => Ok(Loaded::Ignored),
+            Table::session => {
+                Loaded::of(view.one(SessionId::of(id)).await, |row| Self::Session(Session::new(view, row)))
+            }
+            Table::notes
+            | Table::next_step
+            | Table::authorization
+            | Table::unit
+            | Table::goal
+            | Table::milestone
+            | Table::action
+            | Table::coachee
+            | Table::practice
+            | Table::member
+            | Table::address
+            | Table::account
+            | Table::login
+            | Table::portal
+            | Table::coach_invitation
+            | Table::access
+            | Table::coachee_email
+            | Table::coachee_invitation
+            | Table::activation => Ok(Loaded::Ignored),
         }
     }
     fn gone(gone: Gone) -> Self {
@@ -322,18 +340,27 @@ enum Seen {
 }
 
 impl Watch {
-    async fn begin(ctx: &Context<'_>, practice: PracticeId, portal: Option<Portal>, after: Option<Position>) -> Result<Self> {
+    async fn begin(
+        ctx: &Context<'_>,
+        practice: PracticeId,
+        portal: Option<Portal>,
+        after: Option<Position>,
+    ) -> Result<Self> {
         let (app, person) = (app(ctx)?.clone(), viewer(ctx)?.person()?);
         let (view, portal) = match portal {
             Some(portal) => (app.view(person, practice, portal, None).await.map_err(error)?, portal),
             None => match app.view(person, practice, Portal::Coach, None).await {
-                Err(app::Error::NotFound) => (app.view(person, practice, Portal::Coachee, None).await.map_err(error)?, Portal::Coachee),
+                Err(app::Error::NotFound) => {
+                    (app.view(person, practice, Portal::Coachee, None).await.map_err(error)?, Portal::Coachee)
+                }
                 other => (other.map_err(error)?, Portal::Coach),
             },
         };
         let after = after.map_or(view.position, |position| position.0);
         if after > view.position {
-            return Err(error(app::Error::BadRequest("this practice's log has not come to that position yet".to_owned())));
+            return Err(error(app::Error::BadRequest(
+                "this practice's log has not come to that position yet".to_owned(),
+            )));
         }
         let follower = app.follow(LogId::Practice(practice), after);
         Ok(Self { app, person, practice, portal, follower })
@@ -462,7 +489,13 @@ pub struct LiveSubscription;
 #[Subscription]
 impl LiveSubscription {
     /// Entries of the activity log that the viewer may review, each once, in order, from any position.
-    async fn activity(&self, ctx: &Context<'_>, practice_id: Id<PracticeId>, filter: Option<ActivityFilter>, after: Option<Position>) -> Result<impl Stream<Item = Result<ActivityItem>> + use<>> {
+    async fn activity(
+        &self,
+        ctx: &Context<'_>,
+        practice_id: Id<PracticeId>,
+        filter: Option<ActivityFilter>,
+        after: Option<Position>,
+    ) -> Result<impl Stream<Item = Result<ActivityItem>> + use<>> {
         let mut watch = Watch::begin(ctx, practice_id.0, None, after).await?;
         let filter = filter.unwrap_or_default();
         Ok(async_stream::stream! {
@@ -494,30 +527,63 @@ impl LiveSubscription {
     }
 
     /// What changes in a practice, as a coach sees it.
-    async fn coach_portal_changes(&self, ctx: &Context<'_>, practice_id: Id<PracticeId>, after: Option<Position>) -> Result<impl Stream<Item = Result<CoachPortalItem>> + use<>> {
+    async fn coach_portal_changes(
+        &self,
+        ctx: &Context<'_>,
+        practice_id: Id<PracticeId>,
+        after: Option<Position>,
+    ) -> Result<impl Stream<Item = Result<CoachPortalItem>> + use<>> {
         let watch = Watch::begin(ctx, practice_id.0, Some(Portal::Coach), after).await?;
         Ok(items(watch, Shown::All, |position, changes| CoachPortalItem { position, changes }))
     }
 
     /// What changes in a practice, as a coachee sees it.
-    async fn coachee_portal_changes(&self, ctx: &Context<'_>, practice_id: Id<PracticeId>, after: Option<Position>) -> Result<impl Stream<Item = Result<CoacheePortalItem>> + use<>> {
+    async fn coachee_portal_changes(
+        &self,
+        ctx: &Context<'_>,
+        practice_id: Id<PracticeId>,
+        after: Option<Position>,
+    ) -> Result<impl Stream<Item = Result<CoacheePortalItem>> + use<>> {
         let watch = Watch::begin(ctx, practice_id.0, Some(Portal::Coachee), after).await?;
         Ok(items(watch, Shown::All, |position, changes| CoacheePortalItem { position, changes }))
     }
 
     /// What changes in one coachee's plan, for both sides.
-    async fn plan(&self, ctx: &Context<'_>, practice_id: Id<PracticeId>, coachee_id: Id<CoacheeId>, after: Option<Position>) -> Result<impl Stream<Item = Result<PlanItem>> + use<>> {
+    async fn plan(
+        &self,
+        ctx: &Context<'_>,
+        practice_id: Id<PracticeId>,
+        coachee_id: Id<CoacheeId>,
+        after: Option<Position>,
+    ) -> Result<impl Stream<Item = Result<PlanItem>> + use<>> {
         let watch = Watch::begin(ctx, practice_id.0, None, after).await?;
         let coachee = coachee_id.0;
-        watch.look().await?.one::<domain::coachee::Coachee>(coachee).await.map_err(error)?.ok_or_else(|| error(app::Error::NotFound))?;
+        watch
+            .look()
+            .await?
+            .one::<domain::coachee::Coachee>(coachee)
+            .await
+            .map_err(error)?
+            .ok_or_else(|| error(app::Error::NotFound))?;
         Ok(items(watch, Shown::Coachee(coachee), |position, changes| PlanItem { position, changes }))
     }
 
     /// What changes in one session, its notes and its next steps; for coaches.
-    async fn live_session(&self, ctx: &Context<'_>, practice_id: Id<PracticeId>, id: Id<SessionId>, after: Option<Position>) -> Result<impl Stream<Item = Result<LiveSessionItem>> + use<>> {
+    async fn live_session(
+        &self,
+        ctx: &Context<'_>,
+        practice_id: Id<PracticeId>,
+        id: Id<SessionId>,
+        after: Option<Position>,
+    ) -> Result<impl Stream<Item = Result<LiveSessionItem>> + use<>> {
         let watch = Watch::begin(ctx, practice_id.0, Some(Portal::Coach), after).await?;
-        watch.look().await?.one::<domain::session::Session>(id.0).await.map_err(error)?.ok_or_else(|| error(app::Error::NotFound))?;
+        watch
+            .look()
+            .await?
+            .one::<domain::session::Session>(id.0)
+            .await
+            .map_err(error)?
+            .ok_or_else(|| error(app::Error::NotFound))?;
         Ok(items(watch, Shown::Session(id.0), |position, changes| LiveSessionItem { position, changes }))
     }
 }
-

@@ -2,7 +2,9 @@
 
 use app::View;
 use async_graphql::{Context, ID, Interface};
-use domain::id::{ActionId, AuthorizationId, CoacheeId, GoalId, Id as _, MilestoneId, NextStepId, PersonId, PracticeId, SessionId};
+use domain::id::{
+    ActionId, AuthorizationId, CoacheeId, GoalId, Id as _, MilestoneId, NextStepId, PersonId, PracticeId, SessionId,
+};
 
 use crate::authorization::Authorization;
 use crate::coachee::{Coachee, CoacheeProfile};
@@ -43,7 +45,9 @@ pub enum Node {
 /// The thing of this id in the practices of the viewer.
 pub async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
     let (app, person) = (app(ctx)?, viewer(ctx)?.person()?);
-    let Some((prefix, uuid)) = domain::id::parse(id) else { return Err(bad("This is not an id that the API gave out.")) };
+    let Some((prefix, uuid)) = domain::id::parse(id) else {
+        return Err(bad("This is not an id that the API gave out."));
+    };
     let (_, portals, _) = app.account(person).await.map_err(error)?;
     for portal in portals {
         let view = match app.view(person, portal.practice, portal.portal, None).await {
@@ -72,21 +76,35 @@ pub async fn find_all(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>
 
 async fn load(view: &View, prefix: &str, uuid: uuid::Uuid) -> Result<Option<Node>> {
     Ok(match prefix {
-        PracticeId::PREFIX if view.oneself().is_none() => view.one(PracticeId::of(uuid)).await.map_err(error)?.map(|row| Node::Practice(Practice::new(view, row))),
-        PersonId::PREFIX if view.oneself().is_none() => view.one(PersonId::of(uuid)).await.map_err(error)?.map(|row| Node::Coach(Coach::new(view, row))),
+        PracticeId::PREFIX if view.oneself().is_none() => {
+            view.one(PracticeId::of(uuid)).await.map_err(error)?.map(|row| Node::Practice(Practice::new(view, row)))
+        }
+        PersonId::PREFIX if view.oneself().is_none() => {
+            view.one(PersonId::of(uuid)).await.map_err(error)?.map(|row| Node::Coach(Coach::new(view, row)))
+        }
         CoacheeId::PREFIX => view.one(CoacheeId::of(uuid)).await.map_err(error)?.map(|row| match view.oneself() {
             Some(_) => Node::CoacheeProfile(CoacheeProfile::new(row)),
             None => Node::Coachee(Coachee::new(view, row)),
         }),
         GoalId::PREFIX => view.one(GoalId::of(uuid)).await.map_err(error)?.map(|row| Node::Goal(Goal::new(view, row))),
-        MilestoneId::PREFIX => view.one(MilestoneId::of(uuid)).await.map_err(error)?.map(|row| Node::Milestone(Milestone::new(view, row))),
-        ActionId::PREFIX => view.one(ActionId::of(uuid)).await.map_err(error)?.map(|row| Node::Action(Action::new(view, row))),
+        MilestoneId::PREFIX => {
+            view.one(MilestoneId::of(uuid)).await.map_err(error)?.map(|row| Node::Milestone(Milestone::new(view, row)))
+        }
+        ActionId::PREFIX => {
+            view.one(ActionId::of(uuid)).await.map_err(error)?.map(|row| Node::Action(Action::new(view, row)))
+        }
         SessionId::PREFIX => view.one(SessionId::of(uuid)).await.map_err(error)?.map(|row| match view.oneself() {
             Some(_) => Node::CoacheeSession(CoacheeSession::new(view, row)),
             None => Node::Session(Session::new(view, row)),
         }),
-        NextStepId::PREFIX => view.one(NextStepId::of(uuid)).await.map_err(error)?.map(|row| Node::NextStep(NextStep::new(view, row))),
-        AuthorizationId::PREFIX if view.oneself().is_none() => view.one(AuthorizationId::of(uuid)).await.map_err(error)?.map(|row| Node::Authorization(Authorization::new(view, row))),
+        NextStepId::PREFIX => {
+            view.one(NextStepId::of(uuid)).await.map_err(error)?.map(|row| Node::NextStep(NextStep::new(view, row)))
+        }
+        AuthorizationId::PREFIX if view.oneself().is_none() => view
+            .one(AuthorizationId::of(uuid))
+            .await
+            .map_err(error)?
+            .map(|row| Node::Authorization(Authorization::new(view, row))),
         _ => None,
     })
 }

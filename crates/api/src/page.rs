@@ -37,7 +37,8 @@ impl Asked {
             (None, None) => return Ok((DEFAULT, false)),
         };
         let size = u32::try_from(number).ok().filter(|size| *size <= MOST);
-        size.map(|size| (size, last)).ok_or_else(|| bad(format!("A page has 0 to {MOST} items; {number} were asked for.")))
+        size.map(|size| (size, last))
+            .ok_or_else(|| bad(format!("A page has 0 to {MOST} items; {number} were asked for.")))
     }
 }
 
@@ -120,7 +121,8 @@ impl List {
     async fn page<R: Row>(&self, view: &View, asked: &Asked) -> Result<Page<R>> {
         let (limit, last) = asked.size()?;
         let cursor = |text: &Option<String>| -> Result<Option<Vec<Value>>> {
-            let place = text.as_ref().map(|text| Cursor::decode_cursor(text)).transpose().map_err(bad)?.map(|cursor| cursor.0);
+            let place =
+                text.as_ref().map(|text| Cursor::decode_cursor(text)).transpose().map_err(bad)?.map(|cursor| cursor.0);
             if place.as_ref().is_some_and(|place| place.len() != self.order.len() + 1) {
                 return Err(bad("This cursor belongs to a list in another order."));
             }
@@ -132,7 +134,12 @@ impl List {
     }
 
     /// The page as a connection.
-    pub async fn connection<R: Row, N: OutputType>(&self, view: &View, asked: &Asked, make: impl Fn(R) -> N) -> Result<Connection<Cursor, N>> {
+    pub async fn connection<R: Row, N: OutputType>(
+        &self,
+        view: &View,
+        asked: &Asked,
+        make: impl Fn(R) -> N,
+    ) -> Result<Connection<Cursor, N>> {
         let page = self.page::<R>(view, asked).await?;
         let mut connection = Connection::with_additional_fields(page.has_previous, page.has_next, EmptyFields);
         connection.edges.extend(page.rows.into_iter().map(|(row, place)| Edge::new(Cursor(place), make(row))));
@@ -140,10 +147,16 @@ impl List {
     }
 
     /// The page as a connection that knows how many there are in all.
-    pub async fn counted<R: Row, N: OutputType>(&self, view: &View, asked: &Asked, make: impl Fn(R) -> N) -> Result<Connection<Cursor, N, Total>> {
+    pub async fn counted<R: Row, N: OutputType>(
+        &self,
+        view: &View,
+        asked: &Asked,
+        make: impl Fn(R) -> N,
+    ) -> Result<Connection<Cursor, N, Total>> {
         let total_count = view.count::<R>(self.filters.clone()).await.map_err(error)?;
         let page = self.page::<R>(view, asked).await?;
-        let mut connection = Connection::with_additional_fields(page.has_previous, page.has_next, Total { total_count });
+        let mut connection =
+            Connection::with_additional_fields(page.has_previous, page.has_next, Total { total_count });
         connection.edges.extend(page.rows.into_iter().map(|(row, place)| Edge::new(Cursor(place), make(row))));
         Ok(connection)
     }

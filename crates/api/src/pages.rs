@@ -79,7 +79,8 @@ pub(crate) fn router(app: App, limits: Arc<Limits>, settings: Settings) -> Route
 async fn guard(State(room): Pages, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let mut response = if parts.method == Method::POST && !origin::is_same_site(&parts, &room.settings) {
-        let message = "This form was sent by another site, so nothing was done. Open the page here and send it from there.";
+        let message =
+            "This form was sent by another site, so nothing was done. Open the page here and send it from there.";
         note(StatusCode::FORBIDDEN, "That came from another site", message)
     } else {
         let answer = next.run(Request::from_parts(parts, body));
@@ -167,9 +168,12 @@ async fn open_invitation(State(room): Pages, Path(token): Path<String>, parts: P
             Ok((row, _, _)) => format!("You are signed in as {}; it will be this account's.", row.email.as_str()),
             Err(error) => return failed(error),
         },
-        None => "Accepting opens an account for the address to which the invitation was sent, and signs you in.".to_owned(),
+        None => {
+            "Accepting opens an account for the address to which the invitation was sent, and signs you in.".to_owned()
+        }
     };
-    let values = [("practice", Html::text(invited.practice.as_str())), ("place", place), ("account", Html::text(&account))];
+    let values =
+        [("practice", Html::text(invited.practice.as_str())), ("place", place), ("account", Html::text(&account))];
     page(StatusCode::OK, "You are invited", Html::fill(include_str!("pages/invitation.html"), &values))
 }
 

@@ -61,7 +61,13 @@ impl Goal {
     }
     /// Its milestones, by day.
     #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
-    async fn milestones(&self, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Cursor, Milestone>> {
+    async fn milestones(
+        &self,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<Cursor, Milestone>> {
         let view = self.view.clone();
         let list = List::by("due").only(is("goal", self.row.id));
         list.connection(&self.view, &Asked { after, before, first, last }, move |row| Milestone::new(&view, row)).await
@@ -113,7 +119,13 @@ impl Milestone {
     }
     /// Its actions, by day.
     #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
-    async fn actions(&self, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Cursor, Action>> {
+    async fn actions(
+        &self,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<Cursor, Action>> {
         let list = List::by("due").only(is("milestone", self.row.id));
         let view = self.view.clone();
         list.connection(&self.view, &Asked { after, before, first, last }, move |row| Action::new(&view, row)).await
@@ -192,14 +204,26 @@ pub struct CoacheePlan {
 impl CoacheePlan {
     /// The goals, by day.
     #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
-    async fn goals(&self, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Cursor, Goal>> {
+    async fn goals(
+        &self,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<Cursor, Goal>> {
         let list = List::by("due").only(is("subject", self.coachee));
         let view = self.view.clone();
         list.connection(&self.view, &Asked { after, before, first, last }, move |row| Goal::new(&view, row)).await
     }
     /// The actions, by day: those without one last.
     #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
-    async fn actions(&self, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Cursor, Action>> {
+    async fn actions(
+        &self,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<Cursor, Action>> {
         let list = List::by("due").only(is("subject", self.coachee));
         let view = self.view.clone();
         list.connection(&self.view, &Asked { after, before, first, last }, move |row| Action::new(&view, row)).await
@@ -240,15 +264,37 @@ pub struct CoachPlan(pub View);
 impl CoachPlan {
     /// Goals, by day.
     #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
-    async fn goals(&self, filter: Option<PlanFilter>, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Cursor, Goal>> {
+    async fn goals(
+        &self,
+        filter: Option<PlanFilter>,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<Cursor, Goal>> {
         let view = self.0.clone();
-        filter.unwrap_or_default().list().connection(&self.0, &Asked { after, before, first, last }, move |row| Goal::new(&view, row)).await
+        filter
+            .unwrap_or_default()
+            .list()
+            .connection(&self.0, &Asked { after, before, first, last }, move |row| Goal::new(&view, row))
+            .await
     }
     /// Actions, by day.
     #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
-    async fn actions(&self, filter: Option<PlanFilter>, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Cursor, Action>> {
+    async fn actions(
+        &self,
+        filter: Option<PlanFilter>,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<Cursor, Action>> {
         let view = self.0.clone();
-        filter.unwrap_or_default().list().connection(&self.0, &Asked { after, before, first, last }, move |row| Action::new(&view, row)).await
+        filter
+            .unwrap_or_default()
+            .list()
+            .connection(&self.0, &Asked { after, before, first, last }, move |row| Action::new(&view, row))
+            .await
     }
     /// One goal.
     async fn goal(&self, id: Id<GoalId>) -> Result<Option<Goal>> {
@@ -396,7 +442,12 @@ impl PlanMutation {
     /// Sets a goal.
     async fn add_goal(&self, ctx: &Context<'_>, input: AddGoalInput) -> Result<GoalPayload> {
         run(ctx, input.practice_id.0, |new| {
-            Ok(plan::AddGoal { goal: new.id(), coachee: input.coachee_id.0, title: text("title", &input.title)?, due: input.due_on.0 })
+            Ok(plan::AddGoal {
+                goal: new.id(),
+                coachee: input.coachee_id.0,
+                title: text("title", &input.title)?,
+                due: input.due_on.0,
+            })
         })
         .await
     }
@@ -470,7 +521,8 @@ impl PlanMutation {
     /// Sets how far an action is. Its milestone and goal follow.
     async fn set_action_progress(&self, ctx: &Context<'_>, input: SetActionProgressInput) -> Result<ActionPayload> {
         run(ctx, input.practice_id.0, |_| {
-            let progress = Percent::parse(i64::from(input.progress)).map_err(|refusal| UserError::at("progress", refusal))?;
+            let progress =
+                Percent::parse(i64::from(input.progress)).map_err(|refusal| UserError::at("progress", refusal))?;
             Ok(plan::SetActionProgress { action: input.action_id.0, progress })
         })
         .await

@@ -171,7 +171,9 @@ pub struct CoachCard {
 impl CoachCard {
     /// From its row.
     pub fn new(row: &practice::Member) -> Self {
-        let link = |link: &Option<domain::text::Link>| link.as_ref().map(|link| Url(link.as_str().to_owned())).filter(|url| !url.0.is_empty());
+        let link = |link: &Option<domain::text::Link>| {
+            link.as_ref().map(|link| Url(link.as_str().to_owned())).filter(|url| !url.0.is_empty())
+        };
         Self {
             id: id(row.id),
             display_name: row.name.as_str().to_owned(),
@@ -228,7 +230,13 @@ impl Access {
     /// From its row.
     pub fn new(_: &View, row: practice::Access) -> Self {
         let client_id = id(CoacheeId::of(row.client.uuid()));
-        Self { id: id(row.id), coach_id: id(row.coach), client_id, level: row.level.into(), granted_at: DateTime(row.granted_at) }
+        Self {
+            id: id(row.id),
+            coach_id: id(row.coach),
+            client_id,
+            level: row.level.into(),
+            granted_at: DateTime(row.granted_at),
+        }
     }
 }
 
@@ -258,7 +266,13 @@ impl CoachPortal {
     }
     /// The practice's coaches, by name.
     #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
-    async fn coaches(&self, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Cursor, Coach, crate::page::Total>> {
+    async fn coaches(
+        &self,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<Cursor, Coach, crate::page::Total>> {
         List::by("name_key").counted(&self.0, &Asked { after, before, first, last }, Coach).await
     }
     /// Invitations of coaches that were not accepted yet; managers only.
@@ -268,9 +282,17 @@ impl CoachPortal {
     }
     /// Who has access to whom: a manager sees all, a coach what their clients' coaches have.
     #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
-    async fn access(&self, after: Option<String>, before: Option<String>, first: Option<i32>, last: Option<i32>) -> Result<Connection<Cursor, Access>> {
+    async fn access(
+        &self,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<Cursor, Access>> {
         let view = self.0.clone();
-        List::default().connection(&self.0, &Asked { after, before, first, last }, move |row| Access::new(&view, row)).await
+        List::default()
+            .connection(&self.0, &Asked { after, before, first, last }, move |row| Access::new(&view, row))
+            .await
     }
     #[graphql(flatten)]
     async fn coachees(&self) -> crate::coachee::CoachCoachees {
@@ -456,7 +478,8 @@ impl PracticeMutation {
         };
         match send(ctx, LogId::Practice(practice), Some(command), make).await? {
             Ok(done) => {
-                let view = app(ctx)?.view(founder, practice, Portal::Coach, Some(done.position)).await.map_err(error)?;
+                let view =
+                    app(ctx)?.view(founder, practice, Portal::Coach, Some(done.position)).await.map_err(error)?;
                 let row = view.practice().await.map_err(error)?;
                 Ok(crate::words::Payload::done(Position(done.position), &view, Some(row)))
             }
@@ -496,7 +519,11 @@ impl PracticeMutation {
     }
 
     /// Accepts an invitation to be a coach. Where the invited address has an account, its person must be signed in.
-    async fn accept_coach_invitation(&self, ctx: &Context<'_>, input: AcceptCoachInvitationInput) -> Result<AcceptancePayload> {
+    async fn accept_coach_invitation(
+        &self,
+        ctx: &Context<'_>,
+        input: AcceptCoachInvitationInput,
+    ) -> Result<AcceptancePayload> {
         let app = app(ctx)?;
         let invalid = || UserError::from(domain::Refusal::from(practice::Refusal::InvitationIsNotValid));
         let once = Once::of(ctx, viewer(ctx)?)?;
@@ -504,11 +531,19 @@ impl PracticeMutation {
         let Some((LogId::Practice(practice), hash)) = app::tokens::parse(Kind::CoachInvitation, &input.token) else {
             return Ok(AcceptancePayload::refused(invalid()));
         };
-        let Some(invitation) = app.coach_invitation(&input.token).await.map_err(error)? else { return Ok(AcceptancePayload::refused(invalid())) };
+        let Some(invitation) = app.coach_invitation(&input.token).await.map_err(error)? else {
+            return Ok(AcceptancePayload::refused(invalid()));
+        };
         let (acceptance, session) = acceptance(app, viewer(ctx)?, &invitation.email, command, input.kind.into());
-        let make = |_: &New<'_>| Ok(practice::AcceptCoachInvitation { practice, invitation: invitation.id, token: hash, acceptance });
+        let make = |_: &New<'_>| {
+            Ok(practice::AcceptCoachInvitation { practice, invitation: invitation.id, token: hash, acceptance })
+        };
         Ok(match send(ctx, LogId::Practice(practice), Some(command), make).await? {
-            Ok(done) => AcceptancePayload::done(practice, done.position, session.map(|session| signed_in(ctx, session, input.kind))),
+            Ok(done) => AcceptancePayload::done(
+                practice,
+                done.position,
+                session.map(|session| signed_in(ctx, session, input.kind)),
+            ),
             Err(refused) => AcceptancePayload::refused(refused),
         })
     }
@@ -532,7 +567,10 @@ impl PracticeMutation {
 
     /// Makes a coach a manager, or a manager a coach; the owner only.
     async fn set_coach_role(&self, ctx: &Context<'_>, input: SetCoachRoleInput) -> Result<CoachPayload> {
-        run(ctx, input.practice_id.0, |_| Ok(practice::SetCoachRole { coach: input.coach_id.0, role: input.role.into() })).await
+        run(ctx, input.practice_id.0, |_| {
+            Ok(practice::SetCoachRole { coach: input.coach_id.0, role: input.role.into() })
+        })
+        .await
     }
 
     /// Removes a coach; managers only, a manager by the owner only. What they wrote stays the practice's.
@@ -558,8 +596,15 @@ impl PracticeMutation {
     }
 }
 
-async fn set_access(ctx: &Context<'_>, practice: PracticeId, coach: PersonId, coachee: CoacheeId, step: AccessStep) -> Result<AccessPayload> {
+async fn set_access(
+    ctx: &Context<'_>,
+    practice: PracticeId,
+    coach: PersonId,
+    coachee: CoacheeId,
+    step: AccessStep,
+) -> Result<AccessPayload> {
     let seen = view(ctx, practice, None).await?.one::<domain::coachee::Coachee>(coachee).await.map_err(error)?;
     let client = seen.map_or_else(|| coachee.into(), |coachee| coachee.client());
-    run(ctx, practice, |_| Ok(practice::SetAccess { coach, coachee, access: AccessId::between(coach, client), step })).await
+    run(ctx, practice, |_| Ok(practice::SetAccess { coach, coachee, access: AccessId::between(coach, client), step }))
+        .await
 }

@@ -21,7 +21,9 @@ impl<I: domain::id::Id + FromStr<Err = domain::id::NotAnId> + std::fmt::Display>
     }
     fn parse(value: Option<Value>) -> InputValueResult<Self> {
         match value {
-            Some(Value::String(text)) => text.parse().map(Self).map_err(|error| InputValueError::custom(error.to_string())),
+            Some(Value::String(text)) => {
+                text.parse().map(Self).map_err(|error| InputValueError::custom(error.to_string()))
+            }
             other => Err(InputValueError::expected_type(other.unwrap_or_default())),
         }
     }

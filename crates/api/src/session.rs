@@ -1,7 +1,7 @@
 //! Sessions: the coach's side, the little that a coachee sees of one, their lists, and how a session comes about.
 //!
-//! A coachee's type has no field for notes, goals as they stood, or the authorization. [`notes`] has the notes, [`steps`]
-//! the next steps, [`past`] what a session shows of the ones before it.
+//! A coachee's type has no field for notes, goals as they stood, or the authorization. [`notes`] has the notes,
+//! [`steps`] the next steps, [`past`] what a session shows of the ones before it.
 
 pub(crate) mod notes;
 pub(crate) mod past;
@@ -264,7 +264,8 @@ impl CoachSessions {
         let row = self.0.one(id.0).await.map_err(error)?.ok_or_else(|| error(app::Error::NotFound))?;
         Ok(Some(Session::new(&self.0, row)))
     }
-    /// One session while it goes on; nothing once it has ended. Load it, then subscribe to `liveSession` after `position`.
+    /// One session while it goes on; nothing once it has ended. Load it, then subscribe to `liveSession` after
+    /// `position`.
     async fn live_session(&self, id: Id<SessionId>) -> Result<Option<Session>> {
         let row: session::Session =
             self.0.one(id.0).await.map_err(error)?.ok_or_else(|| error(app::Error::NotFound))?;

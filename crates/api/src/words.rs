@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use app::tokens::{Kind, Token};
 use app::{App, Done, Idempotency, Request, Through, View};
-use async_graphql::registry::{MetaEnumValue, MetaType, Registry};
-use async_graphql::{Context, ContextSelectionSet, ErrorExtensions as _, OutputType, Positioned, ServerResult, SimpleObject, Value};
 use async_graphql::parser::types::Field;
+use async_graphql::registry::{MetaEnumValue, MetaType, Registry};
+use async_graphql::{
+    Context, ContextSelectionSet, ErrorExtensions as _, OutputType, Positioned, ServerResult, SimpleObject, Value,
+};
 use domain::account::Portal;
 use domain::id::{CommandId, Id as _, LogId, PersonId, PracticeId};
 use domain::text::Text;
@@ -93,8 +95,13 @@ impl OutputType for RefusalCode {
     fn create_type_info(registry: &mut Registry) -> String {
         registry.create_output_type::<Self, _>(async_graphql::registry::MetaTypeId::Enum, |_| MetaType::Enum {
             name: "RefusalCode".to_owned(),
-            description: Some("Why a change was refused. Each value's description says it in words; the list grows.".to_owned()),
-            enum_values: Refusal::all().into_iter().map(|refusal| (refusal.code().to_owned(), refusal_value(refusal))).collect(),
+            description: Some(
+                "Why a change was refused. Each value's description says it in words; the list grows.".to_owned(),
+            ),
+            enum_values: Refusal::all()
+                .into_iter()
+                .map(|refusal| (refusal.code().to_owned(), refusal_value(refusal)))
+                .collect(),
             visible: None,
             inaccessible: false,
             tags: Vec::new(),
@@ -266,7 +273,8 @@ pub async fn send<C: Command>(
         Err(refused) => return Ok(Err(refused)),
     };
     let idempotency = once.idempotency(app, log);
-    let request = Request { log, actor: viewer.actor(), through: viewer.through(), now: app.clock().now(), command, idempotency };
+    let request =
+        Request { log, actor: viewer.actor(), through: viewer.through(), now: app.clock().now(), command, idempotency };
     match app.run(request, made).await {
         Ok(done) => Ok(Ok(done)),
         Err(app::Error::Refused(refusal)) => Ok(Err(refusal.into())),
@@ -306,7 +314,10 @@ impl Once {
     /// For the committer.
     pub fn idempotency(&self, app: &App, log: LogId) -> Option<Idempotency> {
         let scope = self.scope.as_ref()?;
-        Some(Idempotency { key: app.fingerprint(log, "idempotency key", scope.as_bytes()), request: app.fingerprint(log, "request", self.input.as_bytes()) })
+        Some(Idempotency {
+            key: app.fingerprint(log, "idempotency key", scope.as_bytes()),
+            request: app.fingerprint(log, "request", self.input.as_bytes()),
+        })
     }
 }
 

@@ -41,11 +41,18 @@ pub(crate) struct Log {
 impl Log {
     fn new(inner: &Inner, id: LogId, head: Option<store::Head>) -> Result<Self, store::Error> {
         let frontier = match &head {
-            Some(head) => Frontier::decode(&head.frontier).map_err(|error| store::Error::Malformed(error.to_string()))?,
+            Some(head) => {
+                Frontier::decode(&head.frontier).map_err(|error| store::Error::Malformed(error.to_string()))?
+            }
             None => Frontier::new(),
         };
         let new = head.is_none();
-        let fresh = || store::Head { log: id.uuid().into_bytes(), kind: id.kind().to_owned(), generation: record::GENERATION, ..store::Head::default() };
+        let fresh = || store::Head {
+            log: id.uuid().into_bytes(),
+            kind: id.kind().to_owned(),
+            generation: record::GENERATION,
+            ..store::Head::default()
+        };
         Ok(Self {
             id,
             head: head.unwrap_or_else(fresh),
@@ -78,10 +85,17 @@ pub(crate) struct Working<'i> {
 
 impl<'i> Working<'i> {
     /// Locks the logs' heads, and folds what this version of the program has not folded yet.
-    pub async fn begin(inner: &'i Inner, cache: &mut Cache, batch: &mut Batch, wanted: &BTreeSet<LogId>, wait: Wait) -> Result<Self, store::Error> {
+    pub async fn begin(
+        inner: &'i Inner,
+        cache: &mut Cache,
+        batch: &mut Batch,
+        wanted: &BTreeSet<LogId>,
+        wait: Wait,
+    ) -> Result<Self, store::Error> {
         let ids: Vec<store::Id> = wanted.iter().map(|log| log.uuid().into_bytes()).collect();
         let locked = batch.lock(&ids, wait).await?;
-        let mut heads: HashMap<store::Id, store::Head> = locked.heads.into_iter().map(|head| (head.log, head)).collect();
+        let mut heads: HashMap<store::Id, store::Head> =
+            locked.heads.into_iter().map(|head| (head.log, head)).collect();
         let mut logs = BTreeMap::new();
         for log in wanted {
             let id = log.uuid().into_bytes();
@@ -124,7 +138,11 @@ impl<'i> Working<'i> {
     }
 
     /// Decides every job; the answers, and from which job on the transaction was full.
-    pub async fn decide_all(&mut self, batch: &mut Batch, jobs: &[Job]) -> Result<(Vec<Result<Done, Error>>, Option<usize>), store::Error> {
+    pub async fn decide_all(
+        &mut self,
+        batch: &mut Batch,
+        jobs: &[Job],
+    ) -> Result<(Vec<Result<Done, Error>>, Option<usize>), store::Error> {
         self.look_up_commands(batch, jobs).await?;
         self.rehearse(batch, jobs).await?;
         let mut answers = Vec::with_capacity(jobs.len());
@@ -138,10 +156,13 @@ impl<'i> Working<'i> {
     }
 
     async fn look_up_commands(&mut self, batch: &mut Batch, jobs: &[Job]) -> Result<(), store::Error> {
-        let keys: Vec<(store::Id, [u8; 32])> =
-            jobs.iter().filter_map(|job| Some((job.request.log.uuid().into_bytes(), job.request.idempotency?.key))).collect();
+        let keys: Vec<(store::Id, [u8; 32])> = jobs
+            .iter()
+            .filter_map(|job| Some((job.request.log.uuid().into_bytes(), job.request.idempotency?.key)))
+            .collect();
         if !keys.is_empty() {
-            self.known = batch.commands(&keys).await?.into_iter().map(|command| ((command.log, command.key), command)).collect();
+            self.known =
+                batch.commands(&keys).await?.into_iter().map(|command| ((command.log, command.key), command)).collect();
         }
         Ok(())
     }
@@ -170,11 +191,18 @@ impl<'i> Working<'i> {
 
     /// One decision under the rows as they are; what it asked for in vain is noted.
     fn try_decide(&self, job: &Job, wanted: &mut Wanted) -> Result<Vec<Part>, Stop> {
-        let logs: Vec<(LogId, &Rows)> = job.logs.iter().filter_map(|log| self.logs.get(log).map(|known| (*log, &known.rows))).collect();
+        let logs: Vec<(LogId, &Rows)> =
+            job.logs.iter().filter_map(|log| self.logs.get(log).map(|known| (*log, &known.rows))).collect();
         let opening = Opening(job.logs.iter().filter_map(|log| self.logs.get(log).map(|known| &known.keys)).collect());
         let missing = RefCell::new(Vec::new());
-        let now = job.logs.iter().filter_map(|log| self.logs.get(log)).map(|log| Time(log.head.at)).fold(job.request.now, Time::max);
-        let facts = Facts::new((job.request.actor, now, job.request.command), job.request.log, &logs, &opening, &missing);
+        let now = job
+            .logs
+            .iter()
+            .filter_map(|log| self.logs.get(log))
+            .map(|log| Time(log.head.at))
+            .fold(job.request.now, Time::max);
+        let facts =
+            Facts::new((job.request.actor, now, job.request.command), job.request.log, &logs, &opening, &missing);
         let decided = catch_unwind(AssertUnwindSafe(|| job.decide.decide(&facts))).unwrap_or_else(|_| {
             tracing::error!(command = %job.request.command, "a decision panicked");
             Err(Stop::Broken)
@@ -192,7 +220,8 @@ impl<'i> Working<'i> {
             if log.keys.get((part.subject, part.owner)).is_none() {
                 wanted.key(part.log, (part.subject, part.owner));
             }
-            let when = When { log: part.log, seq: 0, at: Time(0), subject: part.subject, owner: part.owner, actor: None };
+            let when =
+                When { log: part.log, seq: 0, at: Time(0), subject: part.subject, owner: part.owner, actor: None };
             for noted in fold::notes(&part.event, &when) {
                 if noted.load && !log.rows.knows(noted.table, noted.id) {
                     wanted.row(part.log, noted.table, noted.id);
@@ -243,12 +272,19 @@ impl<'i> Working<'i> {
         let mut sealed = Vec::with_capacity(parts.len());
         let mut next: BTreeMap<LogId, u64> = BTreeMap::new();
         for mut part in parts {
-            let log = self.logs.get_mut(&part.log).ok_or_else(|| Error::internal("a decision about a log that is not locked"))?;
+            let log = self
+                .logs
+                .get_mut(&part.log)
+                .ok_or_else(|| Error::internal("a decision about a log that is not locked"))?;
             let whose = (part.subject, part.owner);
             if log.keys.get(whose).is_none_or(|keys| keys.is_empty()) {
                 self.keys.push(log.keys.mint(whose, job.request.now.0, &*self.inner.entropy)?);
             }
-            let key = log.keys.get(whose).and_then(|keys| keys.first()).ok_or_else(|| Error::internal("a key was not made"))?;
+            let key = log
+                .keys
+                .get(whose)
+                .and_then(|keys| keys.first())
+                .ok_or_else(|| Error::internal("a key was not made"))?;
             record::seal(&mut part.event, part.log, key, &*self.inner.entropy)?;
             let seq = next.entry(part.log).or_insert(log.head.seq);
             *seq += 1;
@@ -256,7 +292,10 @@ impl<'i> Working<'i> {
             let actor = job.request.actor.person();
             let when = When { log: part.log, seq: *seq, at, subject: part.subject, owner: part.owner, actor };
             let (through, command) = (job.request.through, job.request.command);
-            let stored = record::encode(&Envelope { when, actor: job.request.actor, behalf: None, through, command }, &part.event)?;
+            let stored = record::encode(
+                &Envelope { when, actor: job.request.actor, behalf: None, through, command },
+                &part.event,
+            )?;
             sealed.push((when, part.event, stored));
         }
         for (when, event, stored) in sealed {
@@ -283,7 +322,12 @@ impl<'i> Working<'i> {
     fn append(&mut self, when: &When, event: &Event, stored: store::Event) {
         let Some(log) = self.logs.get_mut(&when.log) else { return };
         if let Some(hash) = log.frontier.push(stored.leaf) {
-            self.nodes.push(store::Node { log: stored.log, level: KEPT_LEVEL, position: (when.seq - 1) >> KEPT_LEVEL, hash });
+            self.nodes.push(store::Node {
+                log: stored.log,
+                level: KEPT_LEVEL,
+                position: (when.seq - 1) >> KEPT_LEVEL,
+                hash,
+            });
         }
         log.head.seq = when.seq;
         log.head.at = when.at.0;
@@ -313,13 +357,19 @@ impl<'i> Working<'i> {
             });
             taken.map_err(|error| store::Error::Malformed(error.to_string()))?;
             work.push(store::Work { log: id, reactor: crate::checkpoints::REACTOR.to_owned(), at: log.head.at });
-            if log.new { new.push(log.head.clone()) } else { changed.push(log.head.clone()) }
+            if log.new {
+                new.push(log.head.clone())
+            } else {
+                changed.push(log.head.clone())
+            }
             (log.new, log.changed) = (false, false);
         }
         if new.is_empty() && changed.is_empty() && self.commands.is_empty() {
             return Ok(false);
         }
-        let physical = |table: Table| self.inner.tables.physical(table).map_err(|error| store::Error::Senseless(error.to_string()));
+        let physical = |table: Table| {
+            self.inner.tables.physical(table).map_err(|error| store::Error::Senseless(error.to_string()))
+        };
         batch.set_heads(&new, &changed).await?;
         batch.append(&self.events).await?;
         batch.put_keys(&self.keys).await?;

@@ -186,7 +186,8 @@ async fn attempt(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: Wa
             return failed(inner, error, jobs);
         }
     };
-    let (jobs, again): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.logs.iter().all(|log| working.has(*log)));
+    let (jobs, again): (Vec<Job>, Vec<Job>) =
+        jobs.into_iter().partition(|job| job.logs.iter().all(|log| working.has(*log)));
     let outcome = working.decide_all(&mut batch, &jobs).await;
     let (answers, full_at) = match outcome {
         Ok(decided) => decided,
@@ -307,7 +308,9 @@ pub(crate) struct Cache {
 impl Cache {
     /// The log as it was left, if it was left with this head.
     pub fn take(&mut self, log: LogId, head: &store::Head) -> Option<crate::batch::Log> {
-        self.logs.remove(&log).filter(|kept| kept.head.seq == head.seq && kept.head.frontier == head.frontier && kept.head.folded == head.folded)
+        self.logs.remove(&log).filter(|kept| {
+            kept.head.seq == head.seq && kept.head.frontier == head.frontier && kept.head.folded == head.folded
+        })
     }
 
     /// Keeps logs for the next batch; those unused for longest go first.
@@ -386,17 +389,27 @@ pub(crate) fn stopped(stop: Stop) -> Error {
 }
 
 /// Loads what is wanted, in bulk.
-pub(crate) async fn load(inner: &Inner, batch: &mut Batch, logs: &mut BTreeMap<LogId, crate::batch::Log>, wanted: Wanted) -> Result<(), store::Error> {
+pub(crate) async fn load(
+    inner: &Inner,
+    batch: &mut Batch,
+    logs: &mut BTreeMap<LogId, crate::batch::Log>,
+    wanted: Wanted,
+) -> Result<(), store::Error> {
     let senseless = |error: Error| store::Error::Malformed(format!("{error:?}"));
     for (table, keys) in wanted.rows {
         let physical = inner.tables.physical(table).map_err(senseless)?;
-        let asked: Vec<(store::Id, store::Id)> = keys.iter().map(|(log, id)| (log.uuid().into_bytes(), id.into_bytes())).collect();
+        let asked: Vec<(store::Id, store::Id)> =
+            keys.iter().map(|(log, id)| (log.uuid().into_bytes(), id.into_bytes())).collect();
         let found = batch.load(physical, &asked).await?;
-        let found: HashMap<(store::Id, store::Id), Vec<u8>> = found.into_iter().map(|(log, id, document)| ((log, id), document)).collect();
+        let found: HashMap<(store::Id, store::Id), Vec<u8>> =
+            found.into_iter().map(|(log, id, document)| ((log, id), document)).collect();
         for (log, id) in keys {
             let document = found.get(&(log.uuid().into_bytes(), id.into_bytes()));
             let Some(known) = logs.get_mut(&log) else { continue };
-            known.rows.load(table, id, document.map(Vec::as_slice)).map_err(|error| store::Error::Malformed(error.to_string()))?;
+            known
+                .rows
+                .load(table, id, document.map(Vec::as_slice))
+                .map_err(|error| store::Error::Malformed(error.to_string()))?;
         }
     }
     for (log, whose) in wanted.keys {

@@ -50,17 +50,32 @@ fn opened(mut happened: record::Happened, keys: &LogKeys) -> Result<Option<(When
 /// The keys that these events' texts need.
 pub(crate) fn whose(events: &[store::Event]) -> BTreeSet<crate::keys::Whose> {
     let person = |owner: store::Id| domain::id::PersonId::of(uuid::Uuid::from_bytes(owner));
-    events.iter().map(|event| (domain::id::Subject::of(uuid::Uuid::from_bytes(event.subject)), event.owner.map(person))).collect()
+    events
+        .iter()
+        .map(|event| (domain::id::Subject::of(uuid::Uuid::from_bytes(event.subject)), event.owner.map(person)))
+        .collect()
 }
 
 /// Folds the tail of a log into those projections that have not come so far, under the head's lock, in chunks.
-pub(crate) async fn catch_up(inner: &Inner, batch: &mut Batch, log: LogId, seq: u64, folded: &mut Folded) -> Result<(), store::Error> {
+pub(crate) async fn catch_up(
+    inner: &Inner,
+    batch: &mut Batch,
+    log: LogId,
+    seq: u64,
+    folded: &mut Folded,
+) -> Result<(), store::Error> {
     loop {
         let behind = folded.behind(&inner.tables, seq);
         let Some(from) = behind.iter().map(|projection| folded.of(projection.fingerprint)).min() else { return Ok(()) };
         // Those that are furthest behind first, up to where the next ones begin.
-        let group: Vec<&Projection> = behind.iter().copied().filter(|projection| folded.of(projection.fingerprint) == from).collect();
-        let until = behind.iter().map(|projection| folded.of(projection.fingerprint)).filter(|at| *at > from).min().unwrap_or(seq);
+        let group: Vec<&Projection> =
+            behind.iter().copied().filter(|projection| folded.of(projection.fingerprint) == from).collect();
+        let until = behind
+            .iter()
+            .map(|projection| folded.of(projection.fingerprint))
+            .filter(|at| *at > from)
+            .min()
+            .unwrap_or(seq);
         let limit = u32::try_from((until - from).min(EVENTS_MAX as u64)).unwrap_or(u32::MAX);
         let events = batch.events(log.uuid().into_bytes(), from, limit).await?;
         let Some(last) = events.last().map(|event| event.seq) else {
@@ -73,7 +88,13 @@ pub(crate) async fn catch_up(inner: &Inner, batch: &mut Batch, log: LogId, seq: 
     }
 }
 
-async fn fold_chunk(inner: &Inner, batch: &mut Batch, log: LogId, events: &[store::Event], group: &[&Projection]) -> Result<(), store::Error> {
+async fn fold_chunk(
+    inner: &Inner,
+    batch: &mut Batch,
+    log: LogId,
+    events: &[store::Event],
+    group: &[&Projection],
+) -> Result<(), store::Error> {
     let malformed = |error: Error| store::Error::Malformed(format!("{error:?}"));
     let mine: BTreeSet<Table> = group.iter().flat_map(|projection| projection.tables.iter().copied()).collect();
     let mut keys = LogKeys::new(&inner.root, log);
@@ -92,8 +113,10 @@ async fn fold_chunk(inner: &Inner, batch: &mut Batch, log: LogId, events: &[stor
     let mut rows = Rows::default();
     for (table, wanted) in wanted.rows {
         let physical = inner.tables.physical(table).map_err(malformed)?;
-        let asked: Vec<(store::Id, store::Id)> = wanted.iter().map(|(log, id)| (log.uuid().into_bytes(), id.into_bytes())).collect();
-        let mut found: BTreeMap<store::Id, Vec<u8>> = batch.load(physical, &asked).await?.into_iter().map(|(_, id, document)| (id, document)).collect();
+        let asked: Vec<(store::Id, store::Id)> =
+            wanted.iter().map(|(log, id)| (log.uuid().into_bytes(), id.into_bytes())).collect();
+        let mut found: BTreeMap<store::Id, Vec<u8>> =
+            batch.load(physical, &asked).await?.into_iter().map(|(_, id, document)| (id, document)).collect();
         for (_, id) in wanted {
             let document = found.remove(&id.into_bytes());
             rows.load(table, id, document.as_deref()).map_err(|error| store::Error::Malformed(error.to_string()))?;
@@ -106,7 +129,13 @@ async fn fold_chunk(inner: &Inner, batch: &mut Batch, log: LogId, events: &[stor
 }
 
 /// Writes what changed in the tables named.
-async fn write(inner: &Inner, batch: &mut Batch, log: LogId, rows: &mut Rows, mine: &BTreeSet<Table>) -> Result<(), store::Error> {
+async fn write(
+    inner: &Inner,
+    batch: &mut Batch,
+    log: LogId,
+    rows: &mut Rows,
+    mine: &BTreeSet<Table>,
+) -> Result<(), store::Error> {
     let id = log.uuid().into_bytes();
     let mut upserts: BTreeMap<Table, Vec<store::Row>> = BTreeMap::new();
     let mut deletes: BTreeMap<Table, Vec<(store::Id, store::Id)>> = BTreeMap::new();
@@ -115,7 +144,8 @@ async fn write(inner: &Inner, batch: &mut Batch, log: LogId, rows: &mut Rows, mi
         None => deletes.entry(table).or_default().push((id, key.into_bytes())),
     });
     taken.map_err(|error| store::Error::Malformed(error.to_string()))?;
-    let physical = |table: Table| inner.tables.physical(table).map_err(|error| store::Error::Senseless(error.to_string()));
+    let physical =
+        |table: Table| inner.tables.physical(table).map_err(|error| store::Error::Senseless(error.to_string()));
     for (table, rows) in upserts.into_iter().filter(|(table, _)| mine.contains(table)) {
         batch.upsert(physical(table)?, &rows).await?;
     }

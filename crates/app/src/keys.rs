@@ -45,17 +45,27 @@ impl LogKeys {
         missing.sort_unstable();
         missing.dedup();
         let log = self.log.uuid().into_bytes();
-        missing.into_iter().map(|(subject, owner)| (log, subject.uuid().into_bytes(), owner.map(|owner| owner.uuid().into_bytes()))).collect()
+        missing
+            .into_iter()
+            .map(|(subject, owner)| (log, subject.uuid().into_bytes(), owner.map(|owner| owner.uuid().into_bytes())))
+            .collect()
     }
 
     /// Keeps what the store answered to [`LogKeys::missing`]: what it does not hold is known to be absent.
-    pub fn load(&mut self, asked: &[(store::Id, store::Id, Option<store::Id>)], mut found: Vec<store::Key>) -> Result<(), Error> {
+    pub fn load(
+        &mut self,
+        asked: &[(store::Id, store::Id, Option<store::Id>)],
+        mut found: Vec<store::Key>,
+    ) -> Result<(), Error> {
         found.sort_by_key(|key| std::cmp::Reverse(key.generation));
         for (_, subject, owner) in asked {
             let mut keys = Vec::with_capacity(1);
             for key in found.iter().filter(|key| key.subject == *subject && key.owner == *owner) {
                 let place = KeyPlace { subject: key.subject, owner: key.owner, generation: key.generation };
-                keys.push(self.key.unwrap(&place, &WrappedKey { wrapped: key.wrapped.clone(), commitment: key.commitment })?);
+                keys.push(
+                    self.key
+                        .unwrap(&place, &WrappedKey { wrapped: key.wrapped.clone(), commitment: key.commitment })?,
+                );
             }
             let owner = owner.map(|owner| PersonId::of(uuid::Uuid::from_bytes(owner)));
             self.loaded.insert((Subject::of(uuid::Uuid::from_bytes(*subject)), owner), keys.into());
@@ -67,7 +77,8 @@ impl LogKeys {
     pub fn mint(&mut self, whose: Whose, at: i64, entropy: &dyn Entropy) -> Result<store::Key, Error> {
         let (subject, owner) = (whose.0.uuid().into_bytes(), whose.1.map(|owner| owner.uuid().into_bytes()));
         let generation = 1;
-        let (key, WrappedKey { wrapped, commitment }) = self.key.mint(&KeyPlace { subject, owner, generation }, entropy)?;
+        let (key, WrappedKey { wrapped, commitment }) =
+            self.key.mint(&KeyPlace { subject, owner, generation }, entropy)?;
         self.loaded.insert(whose, Arc::new([key]));
         Ok(store::Key { log: self.log.uuid().into_bytes(), subject, owner, generation, wrapped, commitment, at })
     }
@@ -88,7 +99,12 @@ impl Opener for Opening<'_> {
         if keys.is_empty() {
             return Opened::Forgotten;
         }
-        let at = vault::Place { log: place.log.uuid().into_bytes(), thing: place.thing.into_bytes(), text: place.kind, ordinal: place.number };
+        let at = vault::Place {
+            log: place.log.uuid().into_bytes(),
+            thing: place.thing.into_bytes(),
+            text: place.kind,
+            ordinal: place.number,
+        };
         open(keys, &at, sealed).map_or(Opened::Broken, Opened::Text)
     }
 }

@@ -62,7 +62,10 @@ pub struct Settings {
 
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settings").field("cache_bytes", &self.cache_bytes).field("lanes", &self.lanes).finish_non_exhaustive()
+        f.debug_struct("Settings")
+            .field("cache_bytes", &self.cache_bytes)
+            .field("lanes", &self.lanes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -89,6 +92,7 @@ pub(crate) struct Inner {
     pub hub: hub::Hub,
     pub tasks: Tasks,
     pub stopped_writing: AtomicBool,
+    pub sign_up_closed: AtomicBool,
     lanes: std::sync::RwLock<Vec<mpsc::Sender<commit::Job>>>,
 }
 
@@ -118,6 +122,7 @@ impl App {
             hub: hub::Hub::default(),
             tasks: Tasks::default(),
             stopped_writing: AtomicBool::new(false),
+            sign_up_closed: AtomicBool::new(false),
             lanes: std::sync::RwLock::default(),
         });
         let mut senders = Vec::with_capacity(lanes);

@@ -138,9 +138,11 @@ fn bytes(person: PersonId) -> store::Id {
 
 /// What a record says, with its texts sealed.
 pub fn decode(record: &[u8]) -> Result<Happened, Error> {
-    let record: Record<'_> = serde_json::from_slice(record).map_err(|error| Error::internal(format!("a record cannot be read: {error}")))?;
+    let record: Record<'_> =
+        serde_json::from_slice(record).map_err(|error| Error::internal(format!("a record cannot be read: {error}")))?;
     let mut body = serde_json::Deserializer::from_str(record.event.get());
-    let event = Event::decode(record.kind, &mut body).map_err(|error| Error::internal(format!("an event of the kind {} cannot be read: {error}", record.kind)))?;
+    let event = Event::decode(record.kind, &mut body)
+        .map_err(|error| Error::internal(format!("an event of the kind {} cannot be read: {error}", record.kind)))?;
     let when = When {
         log: record.log,
         seq: record.seq,
@@ -181,7 +183,8 @@ pub fn seal(event: &mut Event, log: LogId, key: &DataKey, entropy: &dyn Entropy)
     let (_, thing) = event.thing();
     let mut failed = None;
     event.secrets(&mut |secret, number| {
-        let place = Place { log: log.uuid().into_bytes(), thing: thing.into_bytes(), text: secret.kind(), ordinal: number };
+        let place =
+            Place { log: log.uuid().into_bytes(), thing: thing.into_bytes(), text: secret.kind(), ordinal: number };
         let Some(text) = secret.unsealed() else { return };
         match key.seal(&place, text.as_bytes(), entropy) {
             Ok(sealed) => secret.seal(sealed),
@@ -209,7 +212,8 @@ pub fn open(event: &mut Event, log: LogId, keys: &[DataKey], which: Texts) -> Re
             return;
         }
         let Some(sealed) = secret.sealed() else { return };
-        let place = Place { log: log.uuid().into_bytes(), thing: thing.into_bytes(), text: secret.kind(), ordinal: number };
+        let place =
+            Place { log: log.uuid().into_bytes(), thing: thing.into_bytes(), text: secret.kind(), ordinal: number };
         match crate::keys::open(keys, &place, sealed) {
             Some(text) => secret.open(&text),
             None => failed = true,

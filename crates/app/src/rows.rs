@@ -15,7 +15,13 @@ impl Inner {
     }
 
     /// Rows of a table whose column has this value, at most so many.
-    pub async fn rows<R: Row>(&self, snapshot: &mut store::Snapshot, log: LogId, filters: Vec<store::Filter>, limit: u32) -> Result<Vec<R>, Error> {
+    pub async fn rows<R: Row>(
+        &self,
+        snapshot: &mut store::Snapshot,
+        log: LogId,
+        filters: Vec<store::Filter>,
+        limit: u32,
+    ) -> Result<Vec<R>, Error> {
         let table = self.tables.physical(R::TABLE)?;
         let select = store::Select { filters, ..store::Select::new(table, log.uuid().into_bytes(), limit) };
         let found = snapshot.documents(&select).await?;

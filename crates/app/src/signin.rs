@@ -1,5 +1,7 @@
 //! Signing in: links, logins, and who a credential belongs to (S1.7–S1.10; promises A5, A6, A8).
 
+use std::sync::atomic::Ordering;
+
 use domain::account::{self, Account, Address, Hashes, Login, NewLogin, Portal, PortalOf, Through as LoginThrough};
 use domain::id::{AddressId, CommandId, LogId, LoginId, PersonId};
 use domain::practice::Practice;
@@ -62,7 +64,12 @@ pub struct Invited {
 
 impl App {
     /// Asks for a sign-in link. The answer is the same for every address (A6).
-    pub async fn request_link(&self, email: Email, command: CommandId, idempotency: Option<crate::Idempotency>) -> Result<Asked, Error> {
+    pub async fn request_link(
+        &self,
+        email: Email,
+        command: CommandId,
+        idempotency: Option<crate::Idempotency>,
+    ) -> Result<Asked, Error> {
         let address = self.address(&email);
         let log = LogId::Address(address);
         let browser = self.token(Kind::Browser, log, command);
@@ -73,7 +80,14 @@ impl App {
             code: tokens::hash(Kind::Code, &digits),
         };
         let link = self.mint();
-        let request = Request { log, actor: Actor::Visitor, through: Through::Link, now: self.clock().now(), command, idempotency };
+        let request = Request {
+            log,
+            actor: Actor::Visitor,
+            through: Through::Link,
+            now: self.clock().now(),
+            command,
+            idempotency,
+        };
         self.run(request, account::RequestLink { address, email, link, hashes }).await?;
         Ok(Asked { browser: browser.text, digits })
     }
@@ -90,7 +104,9 @@ impl App {
         once: impl Fn(LogId) -> Option<crate::Idempotency>,
     ) -> Result<NewSession, Error> {
         let invalid = || Error::from(Refusal::from(account::Refusal::LinkIsNotValid));
-        let Some((LogId::Address(address), token)) = tokens::parse(Kind::SignInLink, &brought.token) else { return Err(invalid()) };
+        let Some((LogId::Address(address), token)) = tokens::parse(Kind::SignInLink, &brought.token) else {
+            return Err(invalid());
+        };
         let browser = brought.browser.as_ref().map(|browser| tokens::hash(Kind::Browser, browser));
         let code = brought.digits.as_ref().map(|digits| tokens::hash(Kind::Code, digits.trim()));
         for _ in 0..4 {
@@ -105,14 +121,28 @@ impl App {
                 command,
                 idempotency: once(LogId::Address(address)),
             };
-            match self.run(request, account::SignIn { address, token, browser, code, person, login }).await {
+            match self
+                .run(request, account::SignIn { address, token, browser, code, person, sign_up: self.sign_up(), login })
+                .await
+            {
                 Err(Error::Again) => {}
                 Err(error) => return Err(error),
-                Ok(_) if self.login(LogId::Account(person), new.id()).await?.is_some() => return Ok(NewSession { person, token: new }),
+                Ok(_) if self.login(LogId::Account(person), new.id()).await?.is_some() => {
+                    return Ok(NewSession { person, token: new });
+                }
                 Ok(_) => return Err(Refusal::from(account::Refusal::CodeIsNeeded).into()),
             }
         }
         Err(Error::Unavailable)
+    }
+
+    /// Closes sign-up: from now on accounts are opened by invitation only.
+    pub fn close_sign_up(&self) {
+        self.inner.sign_up_closed.store(true, Ordering::Release);
+    }
+
+    fn sign_up(&self) -> account::SignUp {
+        if self.inner.sign_up_closed.load(Ordering::Acquire) { account::SignUp::Closed } else { account::SignUp::Open }
     }
 
     /// Makes a login for a program.
@@ -120,7 +150,8 @@ impl App {
         let (log, command) = (LogId::Account(person), self.command());
         let token = self.token(Kind::Login, log, command);
         let login = NewLogin { id: token.id(), token: token.hash, through };
-        let request = Request { log, actor: Actor::System("demo"), through: Through::System, now, command, idempotency: None };
+        let request =
+            Request { log, actor: Actor::System("demo"), through: Through::System, now, command, idempotency: None };
         self.run(request, account::MakeLogin { person, login }).await?;
         Ok(token)
     }
@@ -142,7 +173,9 @@ impl App {
 
     /// Who holds this login's token, if it still holds. Its use is noted now and then.
     pub async fn identify(&self, token: &str) -> Result<SignedIn, Error> {
-        let Some((log @ LogId::Account(person), hash)) = tokens::parse(Kind::Login, token) else { return Err(Error::Unauthenticated) };
+        let Some((log @ LogId::Account(person), hash)) = tokens::parse(Kind::Login, token) else {
+            return Err(Error::Unauthenticated);
+        };
         let Some((mut snapshot, _)) = self.snapshot_of(log).await? else { return Err(Error::Unauthenticated) };
         let login = self.inner.row::<Login>(&mut snapshot, log, tokens::id(&hash)).await?;
         let account = self.inner.row::<Account>(&mut snapshot, log, person).await?;
@@ -153,7 +186,14 @@ impl App {
             return Err(Error::Unauthenticated);
         }
         if now >= login.used_at.plus_minutes(account::USE_NOTED_MINUTES) {
-            let request = Request { log, actor: Actor::Person(person), through: Through::System, now, command: self.command(), idempotency: None };
+            let request = Request {
+                log,
+                actor: Actor::Person(person),
+                through: Through::System,
+                now,
+                command: self.command(),
+                idempotency: None,
+            };
             self.run(request, account::NoteUse { person, login: login.id }).await?;
         }
         Ok(SignedIn { person, login: login.id, through: login.through })
@@ -212,7 +252,10 @@ impl App {
     }
 
     /// The coachee whose invitation a token is, and their email address; `None` where it is none that works.
-    pub async fn coachee_invitation(&self, token: &str) -> Result<Option<(domain::coachee::Invitation, domain::coachee::Coachee)>, Error> {
+    pub async fn coachee_invitation(
+        &self,
+        token: &str,
+    ) -> Result<Option<(domain::coachee::Invitation, domain::coachee::Coachee)>, Error> {
         let Some((log, hash)) = tokens::parse(Kind::CoacheeInvitation, token) else { return Ok(None) };
         let Some((mut snapshot, _)) = self.snapshot_of(log).await? else { return Ok(None) };
         let invitation = self.inner.row::<domain::coachee::Invitation>(&mut snapshot, log, tokens::id(&hash)).await?;
@@ -226,7 +269,8 @@ impl App {
     pub async fn coach_invitation(&self, token: &str) -> Result<Option<domain::practice::CoachInvitation>, Error> {
         let Some((log, hash)) = tokens::parse(Kind::CoachInvitation, token) else { return Ok(None) };
         let Some((mut snapshot, _)) = self.snapshot_of(log).await? else { return Ok(None) };
-        let invitation = self.inner.row::<domain::practice::CoachInvitation>(&mut snapshot, log, tokens::id(&hash)).await?;
+        let invitation =
+            self.inner.row::<domain::practice::CoachInvitation>(&mut snapshot, log, tokens::id(&hash)).await?;
         snapshot.close().await?;
         Ok(invitation.filter(|row| vault::same_hash(&row.token, &hash)))
     }
@@ -241,7 +285,9 @@ impl App {
             (false, true) => Portal::Coach,
             (false, false) => return Ok(None),
         };
-        let Some((log @ LogId::Practice(practice), _)) = tokens::parse(Kind::CoachInvitation, token) else { return Ok(None) };
+        let Some((log @ LogId::Practice(practice), _)) = tokens::parse(Kind::CoachInvitation, token) else {
+            return Ok(None);
+        };
         let Some((mut snapshot, _)) = self.snapshot_of(log).await? else { return Ok(None) };
         let row = self.inner.row::<Practice>(&mut snapshot, log, practice).await?;
         snapshot.close().await?;

@@ -51,8 +51,16 @@ impl Tables {
         let mut tables = BTreeMap::new();
         let mut projections = Vec::new();
         for (name, version) in domain::PROJECTIONS {
-            let (_, sql) = SQL.iter().find(|(sql, _)| sql == name).ok_or_else(|| Error::internal(format!("projection {name} has no .sql")))?;
-            let hash = Sha256::new().chain_update(name).chain_update([0]).chain_update(version.to_be_bytes()).chain_update(sql).finalize();
+            let (_, sql) = SQL
+                .iter()
+                .find(|(sql, _)| sql == name)
+                .ok_or_else(|| Error::internal(format!("projection {name} has no .sql")))?;
+            let hash = Sha256::new()
+                .chain_update(name)
+                .chain_update([0])
+                .chain_update(version.to_be_bytes())
+                .chain_update(sql)
+                .finalize();
             let mut fingerprint = Fingerprint::default();
             fingerprint.copy_from_slice(&hash[..4]);
             let suffix = u32::from_be_bytes(fingerprint);
@@ -71,7 +79,9 @@ impl Tables {
 
     /// Where this table's rows lie.
     pub fn physical(&self, table: Table) -> Result<&store::Table, Error> {
-        self.tables.get(&table).ok_or_else(|| Error::internal(format!("table {} belongs to no projection", table.name())))
+        self.tables
+            .get(&table)
+            .ok_or_else(|| Error::internal(format!("table {} belongs to no projection", table.name())))
     }
 
     /// Every projection.
@@ -96,7 +106,14 @@ pub struct Folded(BTreeMap<Fingerprint, u64>);
 impl Folded {
     /// From the head row.
     pub fn decode(bytes: &[u8]) -> Self {
-        Self(bytes.chunks_exact(12).filter_map(|chunk| Some((chunk[..4].try_into().ok()?, u64::from_be_bytes(chunk[4..].try_into().ok()?)))).collect())
+        Self(
+            bytes
+                .chunks_exact(12)
+                .filter_map(|chunk| {
+                    Some((chunk[..4].try_into().ok()?, u64::from_be_bytes(chunk[4..].try_into().ok()?)))
+                })
+                .collect(),
+        )
     }
     /// For the head row.
     pub fn encode(&self) -> Vec<u8> {

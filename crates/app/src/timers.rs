@@ -21,10 +21,24 @@ impl App {
         for table in timer::TIMED {
             let mut snapshot = self.inner.store.snapshot().await?;
             let due = snapshot.due(self.inner.tables.physical(*table)?, "due", now.0, ROUND).await?;
-            let heads = snapshot.heads_of(&due.iter().map(|(log, _, _)| *log).collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>()).await?;
+            let heads = snapshot
+                .heads_of(
+                    &due.iter()
+                        .map(|(log, _, _)| *log)
+                        .collect::<std::collections::BTreeSet<_>>()
+                        .into_iter()
+                        .collect::<Vec<_>>(),
+                )
+                .await?;
             snapshot.close().await?;
             for (log, id, document) in due {
-                let Some(log) = heads.iter().find(|head| head.log == log).and_then(|head| LogId::of(&head.kind, Uuid::from_bytes(log))) else { continue };
+                let Some(log) = heads
+                    .iter()
+                    .find(|head| head.log == log)
+                    .and_then(|head| LogId::of(&head.kind, Uuid::from_bytes(log)))
+                else {
+                    continue;
+                };
                 let id = Uuid::from_bytes(id);
                 let Some(command) = timer::due(*table, id, &document).map_err(Error::internal)? else { continue };
                 let request = Request {

@@ -79,7 +79,8 @@ impl App {
 
     /// The six digits that this command shows.
     pub fn digits(&self, log: LogId, command: CommandId) -> String {
-        let secret = self.inner.root.log(log.uuid().into_bytes()).secret(Kind::Code.name(), command.uuid().into_bytes());
+        let secret =
+            self.inner.root.log(log.uuid().into_bytes()).secret(Kind::Code.name(), command.uuid().into_bytes());
         let number = secret.expose().iter().take(8).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
         format!("{:06}", number % 1_000_000)
     }

@@ -99,7 +99,13 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] where they have no such portal of it.
-    pub async fn view(&self, person: PersonId, practice: PracticeId, portal: Portal, at_least: Option<u64>) -> Result<View, Error> {
+    pub async fn view(
+        &self,
+        person: PersonId,
+        practice: PracticeId,
+        portal: Portal,
+        at_least: Option<u64>,
+    ) -> Result<View, Error> {
         let log = LogId::Practice(practice);
         let (mut snapshot, head) = self.snapshot_of(log).await?.ok_or(Error::NotFound)?;
         let Some(side) = side(&self.inner, &mut snapshot, practice, person, portal).await? else {
@@ -112,12 +118,23 @@ impl App {
         }
         let scope = Arc::new(Scope { person, practice, side });
         let keys = LogKeys::new(&self.inner.root, log);
-        Ok(View { app: self.clone(), scope, position: head.seq, reading: Arc::new(Mutex::new(Reading { snapshot, keys })) })
+        Ok(View {
+            app: self.clone(),
+            scope,
+            position: head.seq,
+            reading: Arc::new(Mutex::new(Reading { snapshot, keys })),
+        })
     }
 }
 
 /// As what somebody looks at a practice.
-async fn side(inner: &Inner, snapshot: &mut store::Snapshot, practice: PracticeId, person: PersonId, portal: Portal) -> Result<Option<Side>, Error> {
+async fn side(
+    inner: &Inner,
+    snapshot: &mut store::Snapshot,
+    practice: PracticeId,
+    person: PersonId,
+    portal: Portal,
+) -> Result<Option<Side>, Error> {
     let log = LogId::Practice(practice);
     match portal {
         Portal::Coach => {
@@ -134,7 +151,8 @@ async fn side(inner: &Inner, snapshot: &mut store::Snapshot, practice: PracticeI
             let Some(activation) = inner.row::<Activation>(snapshot, log, person).await? else { return Ok(None) };
             let Some(coachee) = inner.row::<Coachee>(snapshot, log, activation.coachee).await? else { return Ok(None) };
             let client = store::Value::from(coachee.client().uuid().into_bytes());
-            let accesses = inner.rows::<Access>(snapshot, log, vec![Filter::Eq("client".to_owned(), client)], SCOPE_MAX).await?;
+            let accesses =
+                inner.rows::<Access>(snapshot, log, vec![Filter::Eq("client".to_owned(), client)], SCOPE_MAX).await?;
             Ok(Some(Side::Coachee(coachee.id, accesses.iter().map(|access| access.coach).collect())))
         }
     }
@@ -204,15 +222,30 @@ impl View {
         };
         let mut reading = self.reading.lock().await;
         let found = reading.snapshot.documents(&select).await?;
-        let mut rows = found.iter().map(|(_, document)| R::from_document(document)).collect::<Result<Vec<R>, _>>().map_err(Error::internal)?;
+        let mut rows = found
+            .iter()
+            .map(|(_, document)| R::from_document(document))
+            .collect::<Result<Vec<R>, _>>()
+            .map_err(Error::internal)?;
         let more = rows.len() > wanted.limit as usize;
         if more && wanted.last {
             rows.remove(0);
         }
         rows.truncate(wanted.limit as usize);
         self.open_all(&mut reading, &mut rows).await?;
-        let (has_previous, has_next) = if wanted.last { (more, wanted.before.is_some()) } else { (wanted.after.is_some(), more) };
-        Ok(Page { rows: rows.into_iter().map(|row| { let place = place(&row, &wanted.order); (row, place) }).collect(), has_previous, has_next })
+        let (has_previous, has_next) =
+            if wanted.last { (more, wanted.before.is_some()) } else { (wanted.after.is_some(), more) };
+        Ok(Page {
+            rows: rows
+                .into_iter()
+                .map(|row| {
+                    let place = place(&row, &wanted.order);
+                    (row, place)
+                })
+                .collect(),
+            has_previous,
+            has_next,
+        })
     }
 
     /// How many rows of a kind the viewer sees.
@@ -224,7 +257,12 @@ impl View {
     }
 
     /// Opens one text of a row that the viewer sees; for texts that are too long to be opened with every row.
-    pub async fn read<R: Row, T: Text>(&self, row: &R, number: u32, text: &Confidential<T>) -> Result<Option<String>, Error> {
+    pub async fn read<R: Row, T: Text>(
+        &self,
+        row: &R,
+        number: u32,
+        text: &Confidential<T>,
+    ) -> Result<Option<String>, Error> {
         let Some(sealed) = text.sealed() else { return Ok(text.text().map(|text| text.as_str().to_owned())) };
         if !self.scope.sees(R::THING).row(row.subject(), row.owner(), row.shared()) {
             return Err(Error::NotFound);
@@ -233,8 +271,15 @@ impl View {
         let whose = (row.subject(), row.owner());
         load_keys(&mut reading, [whose]).await?;
         let Some(keys) = reading.keys.get(whose).filter(|keys| !keys.is_empty()) else { return Ok(None) };
-        let place = vault::Place { log: self.log().uuid().into_bytes(), thing: row.id().uuid().into_bytes(), text: T::KIND, ordinal: number };
-        open(keys, &place, sealed).map(Some).ok_or_else(|| Error::internal(format!("a text of {:?} does not open", row.id())))
+        let place = vault::Place {
+            log: self.log().uuid().into_bytes(),
+            thing: row.id().uuid().into_bytes(),
+            text: T::KIND,
+            ordinal: number,
+        };
+        open(keys, &place, sealed)
+            .map(Some)
+            .ok_or_else(|| Error::internal(format!("a text of {:?} does not open", row.id())))
     }
 
     /// Opens the declared texts of rows that the viewer sees.
@@ -252,7 +297,9 @@ impl View {
         load_keys(reading, rows.iter().map(|row| (row.subject(), row.owner()))).await?;
         let log = self.log().uuid().into_bytes();
         for row in rows {
-            let Some(keys) = reading.keys.get((row.subject(), row.owner())).filter(|keys| !keys.is_empty()) else { continue };
+            let Some(keys) = reading.keys.get((row.subject(), row.owner())).filter(|keys| !keys.is_empty()) else {
+                continue;
+            };
             let (thing, mut failed) = (row.id().uuid().into_bytes(), false);
             row.secrets(&mut |secret, number| {
                 let Some(sealed) = secret.sealed() else { return };

@@ -106,50 +106,94 @@ pub fn may(who: Standing, deed: Deed) -> Answer {
     };
     match who {
         Standing::System | Standing::Owner => match deed {
-            SignIn | KeepAccount | FoundPractice => if who == Standing::System { Yes } else { Unseen },
-            AcceptInvitation | ChangePractice | ManageCoaches | ManageManagers | ChangeCoachSettings | AddCoachee | ChangeCoachee
-            | InviteCoachee | WriteFile | HoldSessions | ChangePlan | KeepAuthorizations => Yes,
+            SignIn | KeepAccount | FoundPractice => {
+                if who == Standing::System {
+                    Yes
+                } else {
+                    Unseen
+                }
+            }
+            AcceptInvitation | ChangePractice | ManageCoaches | ManageManagers | ChangeCoachSettings | AddCoachee
+            | ChangeCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan | KeepAuthorizations => Yes,
         },
         Standing::Manager => match deed {
             ManageManagers => No,
             SignIn | KeepAccount | FoundPractice => Unseen,
-            AcceptInvitation | ChangePractice | ManageCoaches | ChangeCoachSettings | AddCoachee | ChangeCoachee | InviteCoachee | WriteFile
-            | HoldSessions | ChangePlan | KeepAuthorizations => Yes,
+            AcceptInvitation | ChangePractice | ManageCoaches | ChangeCoachSettings | AddCoachee | ChangeCoachee
+            | InviteCoachee | WriteFile | HoldSessions | ChangePlan | KeepAuthorizations => Yes,
         },
         Standing::Coach { level, may_add, oneself } => match deed {
             SignIn | KeepAccount | FoundPractice => Unseen,
             AcceptInvitation => Yes,
             ChangePractice | ManageCoaches | ManageManagers => No,
-            ChangeCoachSettings => if oneself { Yes } else { No },
-            AddCoachee => if may_add { Yes } else { No },
-            WriteFile | HoldSessions | ChangePlan => if level.is_some() { Yes } else { Unseen },
-            ChangeCoachee => if level.is_some() { Yes } else { Unseen },
+            ChangeCoachSettings => {
+                if oneself {
+                    Yes
+                } else {
+                    No
+                }
+            }
+            AddCoachee => {
+                if may_add {
+                    Yes
+                } else {
+                    No
+                }
+            }
+            WriteFile | HoldSessions | ChangePlan => {
+                if level.is_some() {
+                    Yes
+                } else {
+                    Unseen
+                }
+            }
+            ChangeCoachee => {
+                if level.is_some() {
+                    Yes
+                } else {
+                    Unseen
+                }
+            }
             InviteCoachee => at_least(level, Level::UserAdmin),
             KeepAuthorizations => at_least(level, Level::Admin),
         },
         Standing::Coachee { oneself } => match deed {
             AcceptInvitation => Yes,
-            ChangePlan | ChangeCoachee => if oneself { Yes } else { Unseen },
-            InviteCoachee | WriteFile | HoldSessions => if oneself { No } else { Unseen },
-            SignIn | KeepAccount | FoundPractice | ChangePractice | ManageCoaches | ManageManagers | ChangeCoachSettings | AddCoachee
-            | KeepAuthorizations => Unseen,
+            ChangePlan | ChangeCoachee => {
+                if oneself {
+                    Yes
+                } else {
+                    Unseen
+                }
+            }
+            InviteCoachee | WriteFile | HoldSessions => {
+                if oneself {
+                    No
+                } else {
+                    Unseen
+                }
+            }
+            SignIn | KeepAccount | FoundPractice | ChangePractice | ManageCoaches | ManageManagers
+            | ChangeCoachSettings | AddCoachee | KeepAuthorizations => Unseen,
         },
         Standing::Oneself => match deed {
             SignIn | KeepAccount => Yes,
             AcceptInvitation => Yes,
-            FoundPractice | ChangePractice | ManageCoaches | ManageManagers | ChangeCoachSettings | AddCoachee | ChangeCoachee
-            | InviteCoachee | WriteFile | HoldSessions | ChangePlan | KeepAuthorizations => Unseen,
+            FoundPractice | ChangePractice | ManageCoaches | ManageManagers | ChangeCoachSettings | AddCoachee
+            | ChangeCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan | KeepAuthorizations => Unseen,
         },
         Standing::Founder => match deed {
             FoundPractice => Yes,
-            SignIn | KeepAccount | AcceptInvitation | ChangePractice | ManageCoaches | ManageManagers | ChangeCoachSettings | AddCoachee
-            | ChangeCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan | KeepAuthorizations => Unseen,
+            SignIn | KeepAccount | AcceptInvitation | ChangePractice | ManageCoaches | ManageManagers
+            | ChangeCoachSettings | AddCoachee | ChangeCoachee | InviteCoachee | WriteFile | HoldSessions
+            | ChangePlan | KeepAuthorizations => Unseen,
         },
         Standing::Visitor | Standing::Stranger | Standing::Contact => match deed {
             // A link is the right: the command checks it.
             SignIn | AcceptInvitation => Yes,
-            KeepAccount | FoundPractice | ChangePractice | ManageCoaches | ManageManagers | ChangeCoachSettings | AddCoachee | ChangeCoachee
-            | InviteCoachee | WriteFile | HoldSessions | ChangePlan | KeepAuthorizations => Unseen,
+            KeepAccount | FoundPractice | ChangePractice | ManageCoaches | ManageManagers | ChangeCoachSettings
+            | AddCoachee | ChangeCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan
+            | KeepAuthorizations => Unseen,
         },
     }
 }

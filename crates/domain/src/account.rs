@@ -88,6 +88,8 @@ refusals! {
         LinkIsNotValid "SIGN_IN_LINK_IS_NOT_VALID" "This sign-in link has been used, has expired or was replaced by a newer one. Ask for a new link.",
         /// Another browser than the one that asked.
         CodeIsNeeded "SIGN_IN_CODE_IS_NEEDED" "This link was asked for in another browser. Type the six digits that are shown there.",
+        /// The operator has closed sign-up.
+        SignUpIsClosed "SIGN_UP_IS_CLOSED" "This address has no account here, and new accounts are made by invitation only.",
         /// The login is not there or has ended.
         LoginHasEnded "LOGIN_HAS_ENDED" "This sign-in has ended already.",
     }
@@ -188,7 +190,8 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
     match event {
         Event::LinkRequested { address, link, email, token, browser, code, expires_at } => {
             let (at, email) = (when.at, email.text().cloned());
-            let new = Link { id: *link, token: *token, browser: *browser, code: *code, expires_at: *expires_at, tries: 0 };
+            let new =
+                Link { id: *link, token: *token, browser: *browser, code: *code, expires_at: *expires_at, tries: 0 };
             rows.upsert(*address, move |old: Option<Address>| {
                 let mut row = match (old, email) {
                     (Some(old), _) => old,
@@ -211,7 +214,9 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
             let (email, person) = (email.text().cloned(), *person);
             rows.upsert(*address, move |old: Option<Address>| match (old, email) {
                 (Some(old), _) => Some(Address { person: Some(person), ..old }),
-                (None, Some(email)) => Some(Address { id: *address, email, person: Some(person), link: None, asked: Vec::new() }),
+                (None, Some(email)) => {
+                    Some(Address { id: *address, email, person: Some(person), link: None, asked: Vec::new() })
+                }
                 (None, None) => None,
             });
         }
@@ -240,14 +245,25 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
             rows.edit(*person, move |row: &mut Account| row.ended_until = seq);
         }
         Event::PortalOpened { person, practice, portal } => {
-            rows.put(PortalOf { id: portal_id(*practice, *portal), person: *person, practice: *practice, portal: *portal });
+            rows.put(PortalOf {
+                id: portal_id(*practice, *portal),
+                person: *person,
+                practice: *practice,
+                portal: *portal,
+            });
         }
     }
 }
 
 /// The key of a portal of a person.
 pub fn portal_id(practice: PracticeId, portal: Portal) -> UniqueId {
-    UniqueId::new(match portal { Portal::Coach => "coach portal", Portal::Coachee => "coachee portal" }, &practice.to_string())
+    UniqueId::new(
+        match portal {
+            Portal::Coach => "coach portal",
+            Portal::Coachee => "coachee portal",
+        },
+        &practice.to_string(),
+    )
 }
 
 /// The words of the activity log.
@@ -296,14 +312,23 @@ impl Command for RequestLink {
     fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
         let row = facts.find::<Address>(self.address)?;
         let decision = facts.allow(Deed::SignIn, About::Log)?;
-        let lately = row.map_or(0, |row| row.asked.iter().filter(|at| **at > facts.now.plus_minutes(-LINK_WINDOW_MINUTES)).count());
+        let lately = row
+            .map_or(0, |row| row.asked.iter().filter(|at| **at > facts.now.plus_minutes(-LINK_WINDOW_MINUTES)).count());
         if lately >= LINKS_PER_ADDRESS {
             return Ok(decision);
         }
         let Hashes { token, browser, code } = self.hashes;
         let expires_at = facts.now.plus_minutes(LINK_MINUTES);
         let email = Personal::new(self.email.clone());
-        Ok(decision.with(Event::LinkRequested { address: self.address, link: self.link, email, token, browser, code, expires_at }))
+        Ok(decision.with(Event::LinkRequested {
+            address: self.address,
+            link: self.link,
+            email,
+            token,
+            browser,
+            code,
+            expires_at,
+        }))
     }
 }
 
@@ -321,8 +346,19 @@ pub struct SignIn {
     pub code: Option<[u8; 32]>,
     /// The account of the address, or the id of the one to open.
     pub person: PersonId,
+    /// Whether an address without an account gets one.
+    pub sign_up: SignUp,
     /// The login to make.
     pub login: NewLogin,
+}
+
+/// Whether people may open accounts by themselves (S1.81); the operator decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignUp {
+    /// Whoever redeems a link.
+    Open,
+    /// By invitation only.
+    Closed,
 }
 
 /// A login to make.
@@ -339,7 +375,13 @@ pub struct NewLogin {
 impl NewLogin {
     /// The event that makes it.
     pub fn event(&self, person: PersonId, now: Time) -> Event {
-        Event::SignedIn { person, login: self.id, token: self.token, through: self.through, ends_at: now.plus_days(LOGIN_DAYS) }
+        Event::SignedIn {
+            person,
+            login: self.id,
+            token: self.token,
+            through: self.through,
+            ends_at: now.plus_days(LOGIN_DAYS),
+        }
     }
 }
 
@@ -354,7 +396,10 @@ impl Command for SignIn {
         let account = there.find::<Account>(self.person)?;
         let decision = facts.allow(Deed::SignIn, About::Log)?;
         let row = row.ok_or(Refusal::LinkIsNotValid)?;
-        let link = row.link.as_ref().filter(|link| link.token == self.token && facts.now < link.expires_at && link.tries < CODE_TRIES);
+        let link = row
+            .link
+            .as_ref()
+            .filter(|link| link.token == self.token && facts.now < link.expires_at && link.tries < CODE_TRIES);
         let link = link.ok_or(Refusal::LinkIsNotValid)?;
         if self.browser != Some(link.browser) {
             let code = self.code.ok_or(Refusal::CodeIsNeeded)?;
@@ -364,6 +409,9 @@ impl Command for SignIn {
         }
         if row.person.is_some_and(|person| person != self.person) {
             return Err(Stop::Again);
+        }
+        if row.person.is_none() && self.sign_up == SignUp::Closed {
+            return Err(Refusal::SignUpIsClosed.into());
         }
         let mut decision = decision.with(Event::LinkUsed { address: self.address, link: link.id, person: self.person });
         if row.person.is_none() {

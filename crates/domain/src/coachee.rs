@@ -6,10 +6,10 @@ use crate::access::{Deed, Level};
 use crate::account::Portal;
 use crate::decide::{Command, Decision, Facts, Stop, shows};
 use crate::declare::{events, row};
+use crate::edit::{changed, personal};
 use crate::entry::Entry;
 use crate::fold::When;
 use crate::id::{AccessId, ClientId, CoacheeId, CompanyId, InvitationId, LogId, PersonId, PracticeId, UniqueId};
-use crate::edit::{changed, personal};
 use crate::practice::{self, Acceptance};
 use crate::row::{Column, SortKey, Type, Value};
 use crate::text::{ActiveGoal, Change, Confidential, Email, LastName, Name, Personal, Synopsis, Text as _, facts};
@@ -204,7 +204,10 @@ fn email_key(email: &Email) -> UniqueId {
 pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
     match event {
         Event::Added { coachee, first_name, last_name, email, lead } => {
-            let (Some(first_name), Some(last_name), Some(email)) = (first_name.text(), last_name.text(), email.text()) else { return };
+            let (Some(first_name), Some(last_name), Some(email)) = (first_name.text(), last_name.text(), email.text())
+            else {
+                return;
+            };
             rows.put(CoacheeEmail { id: email_key(email), coachee: *coachee });
             rows.put(Coachee {
                 id: *coachee,
@@ -479,7 +482,8 @@ impl Command for AcceptInvitation {
         let (row, activation) = (facts.find::<Coachee>(self.coachee), facts.find::<Activation>(person));
         let (invitation, row, activation) = (invitation?, row?, activation?);
         let decision = facts.allow(Deed::AcceptInvitation, self.coachee)?;
-        let valid = invitation.is_some_and(|it| it.token == self.token && facts.now < it.expires_at && it.coachee == self.coachee);
+        let valid = invitation
+            .is_some_and(|it| it.token == self.token && facts.now < it.expires_at && it.coachee == self.coachee);
         let row = row.filter(|_| valid).ok_or(practice::Refusal::InvitationIsNotValid)?;
         if activation.is_some() {
             return Err(Refusal::PersonIsTaken.into());

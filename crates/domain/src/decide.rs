@@ -121,7 +121,11 @@ pub struct Facts<'a> {
 
 impl std::fmt::Debug for Facts<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Facts").field("now", &self.now).field("actor", &self.actor).field("here", &self.here).finish_non_exhaustive()
+        f.debug_struct("Facts")
+            .field("now", &self.now)
+            .field("actor", &self.actor)
+            .field("here", &self.here)
+            .finish_non_exhaustive()
     }
 }
 
@@ -188,7 +192,12 @@ impl<'a> Facts<'a> {
     }
 
     /// Opens one of several texts of a kind that a row holds.
-    pub fn read_numbered<R: Row, T: Text>(&self, row: &R, number: u32, text: &Confidential<T>) -> Result<Option<T>, Stop> {
+    pub fn read_numbered<R: Row, T: Text>(
+        &self,
+        row: &R,
+        number: u32,
+        text: &Confidential<T>,
+    ) -> Result<Option<T>, Stop> {
         if let Some(open) = text.text() {
             return Ok(Some(open.clone()));
         }
@@ -238,7 +247,8 @@ impl<'a> Facts<'a> {
             LogId::Address(_) => Ok(vec![Standing::Visitor]),
             LogId::Practice(practice) => {
                 // All that is surely needed is asked for before the first answer is looked at: one round of loading.
-                let wanted = (self.find::<Practice>(practice), self.find::<Member>(person), self.find::<Activation>(person));
+                let wanted =
+                    (self.find::<Practice>(practice), self.find::<Member>(person), self.find::<Activation>(person));
                 let (practice, member, activation) = (wanted.0?, wanted.1?, wanted.2?);
                 let mut standings = Vec::with_capacity(2);
                 if practice.is_none() {
@@ -258,7 +268,9 @@ impl<'a> Facts<'a> {
                     });
                 }
                 if let Some(activation) = activation {
-                    standings.push(Standing::Coachee { oneself: matches!(about, About::Coachee(it) if it == activation.coachee) });
+                    standings.push(Standing::Coachee {
+                        oneself: matches!(about, About::Coachee(it) if it == activation.coachee),
+                    });
                 }
                 Ok(standings)
             }

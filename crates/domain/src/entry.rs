@@ -22,7 +22,8 @@ pub fn page() -> String {
         "# Events\n\nGenerated from the code by `throughline schema --events`; a test refuses drift. A stored kind is written down, never\nderived and never reused. The first field is the thing that the event is about. `Personal` texts are sealed in the log and\nplain in read models; `Confidential` texts are sealed in both. `Change` holds the value before and since.\n",
     );
     for kind in crate::Event::kinds() {
-        let fields: Vec<String> = kind.fields.iter().map(|(name, of)| format!("`{name}: {}`", of.replace('\n', " "))).collect();
+        let fields: Vec<String> =
+            kind.fields.iter().map(|(name, of)| format!("`{name}: {}`", of.replace('\n', " "))).collect();
         // Writing to a string cannot fail.
         let _ = write!(
             page,

@@ -38,7 +38,8 @@ pub fn text(prefix: &str, uuid: Uuid) -> String {
 /// The prefix and UUID of an id's text, or `None` where it is no `TypeID`.
 pub fn parse(text: &str) -> Option<(&str, Uuid)> {
     let (prefix, suffix) = text.rsplit_once('_')?;
-    if suffix.len() != 26 || prefix.is_empty() || !suffix.as_bytes().first().is_some_and(|c| (b'0'..=b'7').contains(c)) {
+    if suffix.len() != 26 || prefix.is_empty() || !suffix.as_bytes().first().is_some_and(|c| (b'0'..=b'7').contains(c))
+    {
         return None;
     }
     let bits = suffix.bytes().try_fold(0_u128, |bits, letter| {
@@ -322,7 +323,13 @@ mod tests {
         assert_eq!(text("prefix", uuid), "prefix_01h455vb4pex5vsknk084sn02q");
         assert_eq!(parse("prefix_01h455vb4pex5vsknk084sn02q"), Some(("prefix", uuid)));
         assert_eq!(parse("p_7zzzzzzzzzzzzzzzzzzzzzzzzz"), Some(("p", Uuid::max())));
-        for wrong in ["p_8zzzzzzzzzzzzzzzzzzzzzzzzz", "p_01h455vb4pex5vsknk084sn02", "01h455vb4pex5vsknk084sn02q", "p_01H455VB4PEX5VSKNK084SN02Q", "p_ü1h455vb4pex5vsknk084sn02"] {
+        for wrong in [
+            "p_8zzzzzzzzzzzzzzzzzzzzzzzzz",
+            "p_01h455vb4pex5vsknk084sn02",
+            "01h455vb4pex5vsknk084sn02q",
+            "p_01H455VB4PEX5VSKNK084SN02Q",
+            "p_ü1h455vb4pex5vsknk084sn02",
+        ] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
         assert!("goal_01h455vb4pex5vsknk084sn02q".parse::<CoacheeId>().is_err());

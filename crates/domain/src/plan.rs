@@ -10,10 +10,10 @@ use crate::access::Deed;
 use crate::coachee::Coachee;
 use crate::decide::{Command, Decision, Facts, Stop, shows};
 use crate::declare::{events, row};
+use crate::edit::{changed, changed_from, rewritten};
 use crate::entry::Entry;
 use crate::fold::When;
 use crate::id::{ActionId, CoacheeId, GoalId, MilestoneId, PersonId};
-use crate::edit::{changed, changed_from, rewritten};
 use crate::text::{Change, Confidential, Description, Text as _, Title};
 use crate::value::{Count, Date, Percent, Time};
 use crate::{Rows, refusals};
@@ -279,7 +279,9 @@ fn replace<T: Clone>(field: &mut T, change: Option<&Change<T>>) {
 pub fn entry(event: &Event) -> Entry {
     match event {
         Event::GoalAdded { title, due, .. } => Entry::default().set("title", title).set("dueOn", due),
-        Event::GoalChanged { title, due, .. } => Entry::default().edit("title", title.as_ref()).edit("dueOn", due.as_ref()),
+        Event::GoalChanged { title, due, .. } => {
+            Entry::default().edit("title", title.as_ref()).edit("dueOn", due.as_ref())
+        }
         Event::GoalCompleted { .. } => Entry::default(),
         Event::GoalReopened { .. } => Entry::default(),
         Event::GoalDeleted { .. } => Entry::default(),
@@ -428,7 +430,11 @@ impl Command for UpdateMilestone {
         let title = rewritten(facts, row, &row.title, self.title.as_ref())?;
         let due = changed(&row.due, self.due.as_ref());
         let nothing = title.is_none() && due.is_none();
-        Ok(if nothing { decision } else { decision.with(Event::MilestoneChanged { milestone: self.milestone, title, due }) })
+        Ok(if nothing {
+            decision
+        } else {
+            decision.with(Event::MilestoneChanged { milestone: self.milestone, title, due })
+        })
     }
 }
 
@@ -481,7 +487,8 @@ impl Command for AddAction {
         let milestone = self.milestone.map(|id| facts.get::<Milestone>(id)).transpose();
         (_, _) = (coachee?, there.as_ref().map_err(|stop| *stop)?);
         let milestone = milestone?;
-        let goal = milestone.map(|milestone| milestone.goal).or(self.goal).map(|id| facts.get::<Goal>(id)).transpose()?;
+        let goal =
+            milestone.map(|milestone| milestone.goal).or(self.goal).map(|id| facts.get::<Goal>(id)).transpose()?;
         let decision = facts.allow(Deed::ChangePlan, self.coachee)?;
         if let Some(goal) = goal {
             // Whose plan it is must not be learnt by naming its goals.
@@ -543,11 +550,18 @@ impl Command for UpdateAction {
         let decision = facts.allow(Deed::ChangePlan, row.coachee)?;
         let title = rewritten(facts, row, &row.title, self.title.as_ref())?;
         let was = row.description.as_ref().map(|text| facts.read(row, text)).transpose()?.flatten();
-        let now = self.description.as_ref().filter(|text| was.as_ref() != Some(*text) && (was.is_some() || !text.as_str().is_empty()));
+        let now = self
+            .description
+            .as_ref()
+            .filter(|text| was.as_ref() != Some(*text) && (was.is_some() || !text.as_str().is_empty()));
         let description = now.map(|now| Change { was: row.description.clone(), now: Confidential::new(now.clone()) });
         let due = changed_from(row.due.as_ref(), self.due.as_ref());
         let nothing = title.is_none() && description.is_none() && due.is_none();
-        Ok(if nothing { decision } else { decision.with(Event::ActionChanged { action: self.action, title, description, due }) })
+        Ok(if nothing {
+            decision
+        } else {
+            decision.with(Event::ActionChanged { action: self.action, title, description, due })
+        })
     }
 }
 
@@ -569,7 +583,8 @@ impl Command for SetActionProgress {
         let decision = facts.allow(Deed::ChangePlan, action.coachee)?;
         let Some(progress) = changed(&action.progress, Some(&self.progress)) else { return Ok(decision) };
         let (was, now) = (action.progress == Percent::ALL, self.progress == Percent::ALL);
-        let decision = decision.with(Event::ActionProgressed { action: self.action, milestone: action.milestone, progress });
+        let decision =
+            decision.with(Event::ActionProgressed { action: self.action, milestone: action.milestone, progress });
         Ok(match (was, now) {
             (false, true) => decision.with_all(completed(milestone, goal)),
             (true, false) => decision.with_all(reopened(milestone, goal)),

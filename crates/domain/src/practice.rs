@@ -206,7 +206,15 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
         Event::CoachInvited { invitation, name, email, role, token, expires_at } => {
             if let (Some(name), Some(email)) = (name.text(), email.text()) {
                 let (name, email) = (name.clone(), email.clone());
-                rows.put(CoachInvitation { id: *invitation, practice: when.subject, name, email, role: *role, token: *token, expires_at: *expires_at });
+                rows.put(CoachInvitation {
+                    id: *invitation,
+                    practice: when.subject,
+                    name,
+                    email,
+                    role: *role,
+                    token: *token,
+                    expires_at: *expires_at,
+                });
             }
         }
         Event::CoachInvitationExpired { invitation } => rows.delete::<CoachInvitation>(*invitation),
@@ -231,7 +239,8 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
         }
         Event::CoachSettingsChanged { person, name, title, zone, phone, video_link, booking_link } => {
             let (name, title, zone) = (opened(name.as_ref()), opened(title.as_ref()), zone.clone());
-            let (phone, video, booking) = (opened(phone.as_ref()), opened(video_link.as_ref()), opened(booking_link.as_ref()));
+            let (phone, video, booking) =
+                (opened(phone.as_ref()), opened(video_link.as_ref()), opened(booking_link.as_ref()));
             rows.edit(*person, move |row: &mut Member| {
                 set(&mut row.name, name);
                 set_some(&mut row.title, title);
@@ -283,7 +292,9 @@ pub fn entry(event: &Event) -> Entry {
             .edit("coachesMayAddCoachees", coaches_may_add.as_ref())
             .edit("expiringSoonDays", expiring_days.as_ref())
             .edit("lowSessions", low_sessions.as_ref()),
-        Event::CoachInvited { name, email, role, .. } => Entry::default().set("name", name).set("email", email).set("role", role),
+        Event::CoachInvited { name, email, role, .. } => {
+            Entry::default().set("name", name).set("email", email).set("role", role)
+        }
         Event::CoachInvitationExpired { .. } => Entry::default(),
         Event::CoachJoined { person, name, role, .. } => {
             Entry::default().set("coach", person).set("name", name).set("role", role)
@@ -341,13 +352,20 @@ impl Command for CreatePractice {
             coaches_may_add: true,
         };
         let joined = joined(self.founder, &self.display_name, &account.email, Role::Owner, None);
-        let portal = account::Event::PortalOpened { person: self.founder, practice: self.practice, portal: Portal::Coach };
+        let portal =
+            account::Event::PortalOpened { person: self.founder, practice: self.practice, portal: Portal::Coach };
         Ok(decision.with(created).about(self.founder).with(joined).and(account_decision.with(portal)))
     }
 }
 
 fn joined(person: PersonId, name: &Name, email: &Email, role: Role, invitation: Option<InvitationId>) -> Event {
-    Event::CoachJoined { person, name: Personal::new(name.clone()), email: Personal::new(email.clone()), role, invitation }
+    Event::CoachJoined {
+        person,
+        name: Personal::new(name.clone()),
+        email: Personal::new(email.clone()),
+        role,
+        invitation,
+    }
 }
 
 /// Changes the practice's settings; what is `None` stays.
@@ -377,10 +395,22 @@ impl Command for UpdatePractice {
         let coaches_may_add = changed(&row.coaches_may_add, self.coaches_may_add.as_ref());
         let expiring_days = changed(&row.expiring_days, self.expiring_days.as_ref());
         let low_sessions = changed(&row.low_sessions, self.low_sessions.as_ref());
-        if name.is_none() && zone.is_none() && coaches_may_add.is_none() && expiring_days.is_none() && low_sessions.is_none() {
+        if name.is_none()
+            && zone.is_none()
+            && coaches_may_add.is_none()
+            && expiring_days.is_none()
+            && low_sessions.is_none()
+        {
             return Ok(decision);
         }
-        Ok(decision.with(Event::Changed { practice: self.practice, name, zone, coaches_may_add, expiring_days, low_sessions }))
+        Ok(decision.with(Event::Changed {
+            practice: self.practice,
+            name,
+            zone,
+            coaches_may_add,
+            expiring_days,
+            low_sessions,
+        }))
     }
 }
 
@@ -463,9 +493,16 @@ impl Acceptance {
     }
 
     /// What accepting means for the address and the account.
-    pub fn decide(&self, facts: &Facts<'_>, email: &Email, practice: PracticeId, portal: Portal) -> Result<Decision, Stop> {
+    pub fn decide(
+        &self,
+        facts: &Facts<'_>,
+        email: &Email,
+        practice: PracticeId,
+        portal: Portal,
+    ) -> Result<Decision, Stop> {
         let (address, account) = (facts.at(LogId::Address(self.address)), facts.at(LogId::Account(self.person)));
-        let (address_row, account_row) = (address.find::<account::Address>(self.address)?, account.find::<account::Account>(self.person)?);
+        let (address_row, account_row) =
+            (address.find::<account::Address>(self.address)?, account.find::<account::Account>(self.person)?);
         let mut decision = account.allow(Deed::AcceptInvitation, About::Log)?;
         let owner = address_row.and_then(|row| row.person);
         match facts.actor {
@@ -515,7 +552,9 @@ impl Command for AcceptCoachInvitation {
         let person = self.acceptance.person;
         let (row, member) = (facts.find::<CoachInvitation>(self.invitation)?, facts.find::<Member>(person)?);
         let decision = facts.allow(Deed::AcceptInvitation, About::Practice)?;
-        let row = row.filter(|row| row.token == self.token && facts.now < row.expires_at).ok_or(Refusal::InvitationIsNotValid)?;
+        let row = row
+            .filter(|row| row.token == self.token && facts.now < row.expires_at)
+            .ok_or(Refusal::InvitationIsNotValid)?;
         if member.is_some() {
             return Err(Refusal::AlreadyACoach.into());
         }
@@ -555,8 +594,14 @@ impl Command for UpdateCoachSettings {
         let phone = changed_from(row.phone.as_ref(), self.phone.as_ref()).map(personal);
         let video_link = changed_from(row.video_link.as_ref(), self.video_link.as_ref()).map(personal);
         let booking_link = changed_from(row.booking_link.as_ref(), self.booking_link.as_ref()).map(personal);
-        let nothing = name.is_none() && title.is_none() && zone.is_none() && phone.is_none() && video_link.is_none() && booking_link.is_none();
-        let event = Event::CoachSettingsChanged { person: self.coach, name, title, zone, phone, video_link, booking_link };
+        let nothing = name.is_none()
+            && title.is_none()
+            && zone.is_none()
+            && phone.is_none()
+            && video_link.is_none()
+            && booking_link.is_none();
+        let event =
+            Event::CoachSettingsChanged { person: self.coach, name, title, zone, phone, video_link, booking_link };
         Ok(if nothing { decision } else { decision.with(event) })
     }
 }
@@ -650,13 +695,17 @@ impl Command for SetAccess {
         let coach = self.coach;
         match (self.step, row) {
             (AccessStep::Grant(_), Some(_)) => Err(Refusal::AlreadyGranted.into()),
-            (AccessStep::Grant(level), None) => Ok(decision.with(Event::AccessGranted { access, coach, client, level })),
+            (AccessStep::Grant(level), None) => {
+                Ok(decision.with(Event::AccessGranted { access, coach, client, level }))
+            }
             (AccessStep::Change(_) | AccessStep::Revoke, None) => Err(Refusal::NotGranted.into()),
             (AccessStep::Change(level), Some(row)) => Ok(match changed(&row.level, Some(&level)) {
                 Some(level) => decision.with(Event::AccessChanged { access, coach, level }),
                 None => decision,
             }),
-            (AccessStep::Revoke, Some(row)) => Ok(decision.with(Event::AccessRevoked { access, coach, level: row.level })),
+            (AccessStep::Revoke, Some(row)) => {
+                Ok(decision.with(Event::AccessRevoked { access, coach, level: row.level }))
+            }
         }
     }
 }

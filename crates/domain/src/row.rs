@@ -190,7 +190,9 @@ impl<R: Row> Slots<R> {
         if let std::collections::hash_map::Entry::Vacant(place) = self.rows.entry(id) {
             let row = document.map(R::from_document).transpose()?;
             // An estimate is enough: the cache is bounded, not accounted.
-            self.bytes = self.bytes.saturating_add(document.map_or(0, <[u8]>::len).saturating_add(std::mem::size_of::<Slot<R>>()));
+            self.bytes = self
+                .bytes
+                .saturating_add(document.map_or(0, <[u8]>::len).saturating_add(std::mem::size_of::<Slot<R>>()));
             place.insert(Slot { row, changed: false });
         }
         Ok(())

@@ -17,10 +17,10 @@ use crate::authorization::{Authorization, Linked};
 use crate::coachee::Coachee;
 use crate::decide::{Command, Decision, Facts, Stop, shows};
 use crate::declare::{events, row};
+use crate::edit::{changed, changed_from, rewritten};
 use crate::entry::Entry;
 use crate::fold::When;
 use crate::id::{AuthorizationId, CoacheeId, LogId, NextStepId, PersonId, SessionId};
-use crate::edit::{changed, changed_from, rewritten};
 use crate::practice::Practice;
 use crate::row::{Column, Type, Value};
 use crate::text::{self, ActiveGoal, Change, Confidential, Numbered, Step, Text, Title, facts};
@@ -271,9 +271,7 @@ fn begin(
 /// The words of the activity log.
 pub fn entry(event: &Event) -> Entry {
     match event {
-        Event::Started { title, started_at, .. } => {
-            Entry::default().set("title", title).set("startedAt", started_at)
-        }
+        Event::Started { title, started_at, .. } => Entry::default().set("title", title).set("startedAt", started_at),
         Event::Logged { title, started_at, minutes, status, .. } => Entry::default()
             .set("title", title)
             .set("startedAt", started_at)
@@ -292,23 +290,15 @@ pub fn entry(event: &Event) -> Entry {
         Event::NotesDiverged { text, base, theirs, .. } => {
             Entry::default().set("revision", &text.number).set("base", base).set("theirs", theirs)
         }
-        Event::NextStepAdded { session, text, .. } => {
-            Entry::default().set("session", session).set("text", text)
-        }
+        Event::NextStepAdded { session, text, .. } => Entry::default().set("session", session).set("text", text),
         Event::NextStepChanged { text, place, .. } => {
             Entry::default().edit("text", text.as_ref()).edit("place", place.as_ref())
         }
         Event::NextStepRemoved { session, .. } => Entry::default().set("session", session),
         Event::NextStepChecked { done, .. } => Entry::default().edit("done", Some(done)),
-        Event::AuthorizationLinked { authorization, .. } => {
-            Entry::default().set("authorization", authorization)
-        }
-        Event::AuthorizationUnlinked { authorization, .. } => {
-            Entry::default().set("authorization", authorization)
-        }
-        Event::Ended { minutes, status, .. } => {
-            Entry::default().set("durationMinutes", minutes).set("status", status)
-        }
+        Event::AuthorizationLinked { authorization, .. } => Entry::default().set("authorization", authorization),
+        Event::AuthorizationUnlinked { authorization, .. } => Entry::default().set("authorization", authorization),
+        Event::Ended { minutes, status, .. } => Entry::default().set("durationMinutes", minutes).set("status", status),
         Event::StatusSet { status, .. } => Entry::default().edit("status", Some(status)),
     }
 }

@@ -88,10 +88,24 @@ impl Scope {
         let (everyone, subjects) = match (&self.side, thing) {
             (_, Thing::Internal) => none,
             (Side::Manager | Side::Coach(_) | Side::Coachee(..), Thing::Practice) => practice(),
-            (Side::Manager, Thing::Coach | Thing::Access | Thing::Profile | Thing::File | Thing::Plan | Thing::Session | Thing::Notes)
+            (
+                Side::Manager,
+                Thing::Coach
+                | Thing::Access
+                | Thing::Profile
+                | Thing::File
+                | Thing::Plan
+                | Thing::Session
+                | Thing::Notes,
+            )
             | (Side::Coach(_), Thing::Coach) => all,
-            (Side::Coach(coachees), Thing::Access | Thing::Profile | Thing::File | Thing::Plan | Thing::Session | Thing::Notes) => these(ids(coachees)),
-            (Side::Coachee(_, coaches), Thing::Coach) => these(coaches.iter().map(|&coach| Subject::from(coach).uuid()).collect()),
+            (
+                Side::Coach(coachees),
+                Thing::Access | Thing::Profile | Thing::File | Thing::Plan | Thing::Session | Thing::Notes,
+            ) => these(ids(coachees)),
+            (Side::Coachee(_, coaches), Thing::Coach) => {
+                these(coaches.iter().map(|&coach| Subject::from(coach).uuid()).collect())
+            }
             (Side::Coachee(me, _), Thing::Profile | Thing::Plan | Thing::Session) => these(ids(&[*me])),
             (Side::Coachee(..), Thing::Access | Thing::File | Thing::Notes) => none,
         };
@@ -120,7 +134,9 @@ impl Scope {
             Thing::Internal => false,
             // What is about the practice and its coaches is the managers' to review, though its name is everybody's.
             Thing::Practice | Thing::Coach | Thing::Access => self.is_manager(),
-            Thing::Profile | Thing::File | Thing::Plan | Thing::Session | Thing::Notes => self.sees(thing) == self.sees(Thing::Profile),
+            Thing::Profile | Thing::File | Thing::Plan | Thing::Session | Thing::Notes => {
+                self.sees(thing) == self.sees(Thing::Profile)
+            }
         }
     }
 

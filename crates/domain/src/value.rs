@@ -168,7 +168,9 @@ impl Money {
     pub fn parse(amount: &str, currency: &str) -> Result<Self, crate::Refusal> {
         let refused = || crate::Refusal::from(Refusal::OutOfRange);
         let (whole, part) = amount.split_once('.').unwrap_or((amount, "0"));
-        let digits = |text: &str, most: usize| !text.is_empty() && text.len() <= most && text.bytes().all(|b| b.is_ascii_digit());
+        let digits = |text: &str, most: usize| {
+            !text.is_empty() && text.len() <= most && text.bytes().all(|b| b.is_ascii_digit())
+        };
         if !digits(whole, 9) || !digits(part, 4) {
             return Err(refused());
         }
@@ -220,7 +222,9 @@ mod tests {
 
     #[test]
     fn money_reads_and_writes_decimals() {
-        for (text, shown) in [("85", "85.00"), ("85.5", "85.50"), ("0.1234", "0.1234"), ("999999999.99", "999999999.99")] {
+        for (text, shown) in
+            [("85", "85.00"), ("85.5", "85.50"), ("0.1234", "0.1234"), ("999999999.99", "999999999.99")]
+        {
             assert_eq!(Money::parse(text, "USD").unwrap().amount(), shown);
         }
         for wrong in ["", "-1", "1.23456", "1e3", "1.", ".5", "1000000000", "1,5"] {

@@ -102,7 +102,11 @@ enum Command {
         key: Option<String>,
     },
     /// Print the API's schema
-    Schema,
+    Schema {
+        /// Print the page of all kinds of events instead
+        #[arg(long)]
+        events: bool,
+    },
     /// Look whether everything is in order
     Doctor {
         /// Print the table of all settings for the documentation, and nothing else
@@ -193,7 +197,10 @@ pub async fn run(
             let store = open::store(&settings, Purpose::Inspect).await?;
             prove::verify(&settings, &store, only.practice, key.as_deref(), out).await.map(code)
         }
-        Command::Schema => Ok(out.write_all(api::schema_sdl().as_bytes()).map(|()| 0)?),
+        Command::Schema { events } => {
+            let page = if events { domain::entry::page() } else { api::schema_sdl() };
+            Ok(out.write_all(page.as_bytes()).map(|()| 0)?)
+        }
         Command::Doctor { settings: true } => Ok(out.write_all(crate::settings::markdown().as_bytes()).map(|()| 0)?),
         Command::Doctor { settings: false } => {
             doctor::run(Settings::load(&flags, environment.clone()), &World::machine(), out).await.map(code)

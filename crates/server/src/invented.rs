@@ -14,9 +14,13 @@ use domain::access::Level;
 use domain::account::Through as LoginThrough;
 use domain::authorization::{AddAuthorization, UsedBy};
 use domain::coachee::{AcceptInvitation, AddCoachee, Invite, NewInvitation, Sending, SetActiveGoal, WriteSynopsis};
-use domain::id::{AccessId, ActionId, AuthorizationId, CoacheeId, LogId, MilestoneId, NextStepId, PersonId, PracticeId, SessionId};
+use domain::id::{
+    AccessId, ActionId, AuthorizationId, CoacheeId, LogId, MilestoneId, NextStepId, PersonId, PracticeId, SessionId,
+};
 use domain::plan::{AddAction, AddGoal, AddMilestone, SetActionProgress};
-use domain::practice::{AcceptCoachInvitation, Acceptance, AccessStep, AddCoach, CreatePractice, Role, SetAccess, UpdateCoachSettings};
+use domain::practice::{
+    AcceptCoachInvitation, Acceptance, AccessStep, AddCoach, CreatePractice, Role, SetAccess, UpdateCoachSettings,
+};
 use domain::session::{CheckNextStep, EndSession, LogSession, SaveNotes, SetNextSteps, StartSession, Status, StepLine};
 use domain::text::{Email, Text};
 use domain::value::{Count, Date, Money, Percent, Time, Zone};
@@ -50,12 +54,60 @@ enum Stage {
 }
 
 const CAST: &[Character] = &[
-    cast("Robin", "Reed", "Lead the new team without doing its work", "Promoted in spring; careful, liked, overworked.", 7, Some(8), Stage::Active),
-    cast("Imani", "Diallo", "Say what I want in the room where it is decided", "Senior engineer; thinks aloud in writing.", 14, None, Stage::Active),
-    cast("Tomas", "Lindqvist", "Decide about the offer by summer, with a clear head", "Two job offers, one of them abroad.", 7, Some(6), Stage::Active),
-    cast("Priya", "Raman", "Hand over the practice to my successor", "Founder, 61; wants to leave well.", 14, None, Stage::Active),
-    cast("Noor", "Haddad", "Return from leave at my own pace", "Back after a year; three days a week.", 7, Some(12), Stage::Active),
-    cast("Emil", "Brandt", "Have the difficult conversations early", "Team lead; avoids conflict until it shouts.", 14, None, Stage::Active),
+    cast(
+        "Robin",
+        "Reed",
+        "Lead the new team without doing its work",
+        "Promoted in spring; careful, liked, overworked.",
+        7,
+        Some(8),
+        Stage::Active,
+    ),
+    cast(
+        "Imani",
+        "Diallo",
+        "Say what I want in the room where it is decided",
+        "Senior engineer; thinks aloud in writing.",
+        14,
+        None,
+        Stage::Active,
+    ),
+    cast(
+        "Tomas",
+        "Lindqvist",
+        "Decide about the offer by summer, with a clear head",
+        "Two job offers, one of them abroad.",
+        7,
+        Some(6),
+        Stage::Active,
+    ),
+    cast(
+        "Priya",
+        "Raman",
+        "Hand over the practice to my successor",
+        "Founder, 61; wants to leave well.",
+        14,
+        None,
+        Stage::Active,
+    ),
+    cast(
+        "Noor",
+        "Haddad",
+        "Return from leave at my own pace",
+        "Back after a year; three days a week.",
+        7,
+        Some(12),
+        Stage::Active,
+    ),
+    cast(
+        "Emil",
+        "Brandt",
+        "Have the difficult conversations early",
+        "Team lead; avoids conflict until it shouts.",
+        14,
+        None,
+        Stage::Active,
+    ),
     cast("Sofia", "Marchetti", "Find two evenings a week that are mine", "", 14, Some(5), Stage::Invited),
     cast("Daniel", "Osei", "Prepare the board presentation as a story", "", 21, None, Stage::Invited),
     cast("Hanna", "Virtanen", "", "", 0, None, Stage::Invited),
@@ -78,11 +130,27 @@ const fn cast(
 
 /// What sessions turn on.
 const THEMES: &[(&str, &str, &str)] = &[
-    ("Where are we?", "Looked at the last weeks. **What went well**: asked for help twice.", "Write down three moments of the week that gave energy"),
-    ("The conversation that waits", "Role play, twice. The second time *without* the apology at the start.", "Have the talk with Jo before Thursday"),
-    ("What is mine to do", "Sorted the list: mine, not mine, not now.\n\n- mine: two things\n- not mine: seven", "Give back one task that is not mine"),
+    (
+        "Where are we?",
+        "Looked at the last weeks. **What went well**: asked for help twice.",
+        "Write down three moments of the week that gave energy",
+    ),
+    (
+        "The conversation that waits",
+        "Role play, twice. The second time *without* the apology at the start.",
+        "Have the talk with Jo before Thursday",
+    ),
+    (
+        "What is mine to do",
+        "Sorted the list: mine, not mine, not now.\n\n- mine: two things\n- not mine: seven",
+        "Give back one task that is not mine",
+    ),
     ("Saying no", "A no is an answer to one question, not to a person.", "Say one kind no and note what happened"),
-    ("Looking at the goal again", "The goal still fits; the way there has changed.\n\n> smaller steps", "Choose the next small step on Monday morning"),
+    (
+        "Looking at the goal again",
+        "The goal still fits; the way there has changed.\n\n> smaller steps",
+        "Choose the next small step on Monday morning",
+    ),
 ];
 
 /// Somebody who does things, and when.
@@ -112,7 +180,13 @@ pub async fn live(app: &App, clock: &Arc<Standing>, now: Time) -> Result<Invente
     let actors = Actors { app, clock, practice };
     let owner = actors.account("maren.holt@demo.example").await?;
     let zone = Zone::parse("Europe/Berlin").map_err(app::Error::from)?;
-    let found = CreatePractice { practice, name: text("Holt Coaching")?, zone, founder: owner, display_name: text("Maren Holt")? };
+    let found = CreatePractice {
+        practice,
+        name: text("Holt Coaching")?,
+        zone,
+        founder: owner,
+        display_name: text("Maren Holt")?,
+    };
     actors.act(owner, found).await?;
     let settings = UpdateCoachSettings {
         coach: owner,
@@ -134,7 +208,15 @@ pub async fn live(app: &App, clock: &Arc<Standing>, now: Time) -> Result<Invente
     let mut files: Vec<File> = Vec::with_capacity(CAST.len());
     for at in 0..CAST.len() {
         let led_by = if at % 3 == 2 { coach } else { owner };
-        files.push(File { coachee: app.mint(), person: None, led_by, authorization: None, actions: Vec::new(), open_step: None, invitation: None });
+        files.push(File {
+            coachee: app.mint(),
+            person: None,
+            led_by,
+            authorization: None,
+            actions: Vec::new(),
+            open_step: None,
+            invitation: None,
+        });
     }
     for (at, which, happening) in schedule(now) {
         clock.set(at.max(clock.now()));
@@ -221,7 +303,14 @@ impl Actors<'_> {
 
     fn request(&self, actor: Actor) -> Request {
         let (now, command) = (self.clock.now(), self.app.command());
-        Request { log: LogId::Practice(self.practice), actor, through: Through::Browser, now, command, idempotency: None }
+        Request {
+            log: LogId::Practice(self.practice),
+            actor,
+            through: Through::Browser,
+            now,
+            command,
+            idempotency: None,
+        }
     }
 
     /// The account of an address, opened as people open theirs: by a sign-in link.
@@ -249,7 +338,13 @@ impl Actors<'_> {
         Ok(person)
     }
 
-    async fn happen(&self, role: &Character, file: &mut File, owner: PersonId, happening: &Happening) -> Result<(), Error> {
+    async fn happen(
+        &self,
+        role: &Character,
+        file: &mut File,
+        owner: PersonId,
+        happening: &Happening,
+    ) -> Result<(), Error> {
         match happening {
             Happening::Added => self.added(role, file, owner).await,
             Happening::Invited => self.invited(file, owner).await,
@@ -304,14 +399,26 @@ impl Actors<'_> {
         self.act(coach, AddGoal { goal, coachee, title: text(role.goal)?, due: today.plus_days(180) }).await?;
         for (title, days, actions) in [
             ("See where I stand", 45, ["Keep a log of one week", "Ask two colleagues how they see me"]),
-            ("Try it where it matters", 150, ["Choose one meeting and prepare it", "Do it, and write down what happened"]),
+            (
+                "Try it where it matters",
+                150,
+                ["Choose one meeting and prepare it", "Do it, and write down what happened"],
+            ),
         ] {
             let milestone: MilestoneId = self.app.mint();
             self.act(coach, AddMilestone { milestone, goal, title: text(title)?, due: today.plus_days(days) }).await?;
             for title in actions {
                 let action = self.app.mint();
                 let due = Some(today.plus_days(days - 7));
-                let add = AddAction { action, coachee, goal: None, milestone: Some(milestone), title: text(title)?, description: None, due };
+                let add = AddAction {
+                    action,
+                    coachee,
+                    goal: None,
+                    milestone: Some(milestone),
+                    title: text(title)?,
+                    description: None,
+                    due,
+                };
                 self.act(coach, add).await?;
                 file.actions.push(action);
             }
@@ -322,7 +429,14 @@ impl Actors<'_> {
         Ok(())
     }
 
-    async fn approved(&self, role: &Character, coachee: CoacheeId, owner: PersonId, total: u32, today: Date) -> Result<AuthorizationId, Error> {
+    async fn approved(
+        &self,
+        role: &Character,
+        coachee: CoacheeId,
+        owner: PersonId,
+        total: u32,
+        today: Date,
+    ) -> Result<AuthorizationId, Error> {
         let authorization = self.app.mint();
         let add = AddAuthorization {
             authorization,
@@ -348,7 +462,9 @@ impl Actors<'_> {
             let (started_at, title) = (self.clock.now(), text(title)?);
             self.clock.set(started_at.plus_minutes(15));
             let status = Status::NoShow;
-            return self.act(coach, LogSession { session, coachee, title, started_at, minutes: 0, status, authorization: None }).await;
+            return self
+                .act(coach, LogSession { session, coachee, title, started_at, minutes: 0, status, authorization: None })
+                .await;
         }
         self.act(coach, StartSession { session, coachee, title: text(title)?, authorization }).await?;
         if let Some(step) = file.open_step.take()
@@ -377,7 +493,8 @@ impl Actors<'_> {
         for (place, action) in file.actions.iter().enumerate() {
             // What comes first is done first.
             let behind = u8::try_from(place).unwrap_or(0).saturating_mul(25);
-            let progress = Percent::parse(i64::from(progress.saturating_mul(2).saturating_sub(behind).min(100))).map_err(app::Error::from)?;
+            let progress = Percent::parse(i64::from(progress.saturating_mul(2).saturating_sub(behind).min(100)))
+                .map_err(app::Error::from)?;
             self.act(who, SetActionProgress { action: *action, progress }).await?;
         }
         Ok(())

@@ -31,6 +31,8 @@ use crate::settings::{Origin, Settings};
 const EXPIRY: Duration = Duration::from_hours(1);
 /// How often mail that is due is looked for.
 const MAIL: Duration = Duration::from_secs(1);
+/// How often timers that are due are looked for.
+const TIMERS: Duration = Duration::from_secs(10);
 /// How often a long catching up says how far it is.
 const NEWS: Duration = Duration::from_secs(10);
 
@@ -59,6 +61,8 @@ impl Served {
     pub async fn stop(self) {
         self.front.is_stopping.store(true, Ordering::Release);
         self.stop.send_replace(true);
+        // Sockets and streams end now and come again elsewhere; lanes go on until the last request is answered.
+        self.app.tasks().stop();
         // An error means that the listening task is gone already.
         let _ended_or_gone = self.ended.await;
         self.app.stop().await;
@@ -159,6 +163,10 @@ fn start_loops(app: &App, settings: &Settings) -> Result<(), Error> {
     let witness: Arc<dyn Witness> = Arc::new(Folder::open(&settings.checkpoint_dir).map_err(failed)?);
     app.start_checkpoints(settings.checkpoint_seconds, Some(witness));
     start_mail(app, settings)?;
+    app.start_timers(TIMERS);
+    if !settings.sign_up_open {
+        app.close_sign_up();
+    }
     start_expiry(app);
     start_catching_up(app);
     Ok(())

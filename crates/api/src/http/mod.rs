@@ -58,6 +58,12 @@ pub trait Gate: Clone + Send + Sync + 'static {
     /// The person behind the viewer, for whom sockets are counted. Anonymous viewers are counted by address.
     fn key(&self, viewer: &Self::Viewer) -> Option<[u8; 16]>;
 
+    /// Resolves when the server stops. Sockets then close with 1001, and streams of events end, so that their clients come
+    /// again. By default it never does.
+    fn stopping(&self) -> impl Future<Output = ()> + Send + 'static + use<Self> {
+        std::future::pending()
+    }
+
     /// Refuses a document that may not be run here (trusted documents, by their exact text). By default every one may.
     fn admit(&self, _document: &str) -> Result<(), Refused> {
         Ok(())

@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | 4400 | a message is not JSON, not of the protocol, too long or nested too deep |
 //! | 4401 | `subscribe` before `connection_init` was acknowledged |
+//! | 1001 | the server stops |
 //! | 4403 | the credential is refused, the person has too many sockets, the session or access has ended |
 //! | 4406 | the client does not speak `graphql-transport-ws` |
 //! | 4408 | no `connection_init` in time |
@@ -91,6 +92,8 @@ struct Session<E, G: Gate> {
     member: Option<Member<G::Viewer>>,
     /// Resolves when the member's session or access ends.
     ended: BoxFuture<'static, ()>,
+    /// Resolves when the server stops.
+    stopping: BoxFuture<'static, ()>,
     /// Until `connection_init`.
     patience: Pin<Box<Sleep>>,
     heartbeat: Interval,
@@ -141,6 +144,7 @@ impl<E: Executor, G: Gate> Session<E, G> {
             credentials,
             member: None,
             ended: future::pending().boxed(),
+            stopping: room.gate.stopping().boxed(),
             patience: Box::pin(tokio::time::sleep(bounds.init)),
             heartbeat: tokio::time::interval_at(Instant::now() + bounds.heartbeat, bounds.heartbeat),
             was_heard: true,
@@ -164,6 +168,7 @@ impl<E: Executor, G: Gate> Session<E, G> {
     async fn turn(&mut self) -> Turn {
         tokio::select! {
             () = &mut self.ended => Err(Closing::because(4403, "Forbidden: the session or the access has ended")),
+            () = &mut self.stopping => Err(Closing::because(1001, "Going away: the server stops")),
             () = &mut self.patience, if self.member.is_none() => {
                 Err(Closing::because(4408, "Connection initialisation timeout"))
             }

@@ -29,7 +29,7 @@ const COMPLETE: &str = "event: complete\ndata:\n\n";
 /// Begins the event stream, or answers with a status if the operation failed before execution.
 pub(super) fn begin(
     results: BoxStream<'static, Told>,
-    ended: BoxFuture<'static, ()>,
+    (ended, stopping): (BoxFuture<'static, ()>, BoxFuture<'static, ()>),
     seat: Seat,
     bounds: &Bounds,
 ) -> Response {
@@ -41,7 +41,7 @@ pub(super) fn begin(
         first => first,
     };
     let heartbeat = tokio::time::interval_at(Instant::now() + bounds.heartbeat, bounds.heartbeat);
-    let feed = Feed { first, results, ended, heartbeat, is_over: false, _seat: seat };
+    let feed = Feed { first, results, ended, stopping, heartbeat, is_over: false, _seat: seat };
     let events = stream::unfold(feed, |mut feed| async {
         let event = feed.event().await?;
         Some((Ok::<_, Infallible>(event), feed))
@@ -60,6 +60,7 @@ struct Feed {
     first: Option<Told>,
     results: Fuse<BoxStream<'static, Told>>,
     ended: BoxFuture<'static, ()>,
+    stopping: BoxFuture<'static, ()>,
     heartbeat: Interval,
     is_over: bool,
     _seat: Seat,
@@ -81,6 +82,8 @@ impl Feed {
                 let refused = Refused::new("UNAUTHENTICATED", "The session or the access has ended.");
                 next(&Told::refused(refused)) + COMPLETE
             }
+            // The stream ends without being complete, so an EventSource comes again and goes on.
+            () = &mut self.stopping => return None,
             told = self.results.next() => if let Some(told) = told { next(&told) } else {
                 self.is_over = true;
                 COMPLETE.to_owned()

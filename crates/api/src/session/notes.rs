@@ -1,9 +1,10 @@
 //! A session's notes: the text as it is, every save of it, and what becomes of a save that came too late (S1.37–S1.42).
 //!
-//! A program saves every few seconds and names the revision that its text came from. What holds of the answer: `revision`
-//! belongs to `session.notes.text` in the same answer, whatever was saved in between; where that text is not the one that
-//! was sent, it holds what somebody else wrote, and has to be taken over before the next save names `revision`. A save
-//! that could not be merged is a sibling: the answer's conflict has the three texts, and the sibling's own revision.
+//! A program saves every few seconds and names the revision that its text came from. What holds of the answer:
+//! `revision` belongs to `session.notes.text` in the same answer, whatever was saved in between; where that text is not
+//! the one that was sent, it holds what somebody else wrote, and has to be taken over before the next save names
+//! `revision`. A save that could not be merged is a sibling: the answer's conflict has the three texts, and the
+//! sibling's own revision.
 //!
 //! Old revisions lie in the log only, as frames and patches. They are read from the newest back, a bounded number of
 //! events at a time, and never held together.
@@ -238,8 +239,8 @@ pub(crate) struct NotesConflict {
 pub(crate) struct SessionNotesPayload {
     /// The session as it is since. Nothing where the change was refused.
     session: Option<Session>,
-    /// The revision of `session.notes.text`: the base of the next save. Where that text is not the one that was sent, it
-    /// holds what somebody else wrote: take it over first.
+    /// The revision of `session.notes.text`: the base of the next save. Where that text is not the one that was sent,
+    /// it holds what somebody else wrote: take it over first.
     revision: Option<u32>,
     /// Where the text could not be merged: both texts, and what they came from.
     conflict: Option<NotesConflict>,
@@ -281,8 +282,8 @@ pub(crate) struct NotesMutation;
 
 #[Object]
 impl NotesMutation {
-    /// Saves the notes, also of a session that has ended. A save from an older revision is merged with what is there; where
-    /// both changed the same lines both texts are kept, and the answer has the conflict.
+    /// Saves the notes, also of a session that has ended. A save from an older revision is merged with what is there;
+    /// where both changed the same lines both texts are kept, and the answer has the conflict.
     async fn save_session_notes(&self, ctx: &Context<'_>, input: SaveSessionNotesInput) -> Result<SessionNotesPayload> {
         let (practice, session) = (input.practice_id.0, input.session_id.0);
         let sent = input.text.0;

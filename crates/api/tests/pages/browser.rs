@@ -60,7 +60,8 @@ impl Site {
     /// Sends all mail that is due, and reads it: the path of each mail's link.
     pub(crate) async fn mail(&self) -> Vec<String> {
         let folder = self.folder.path().join("mail");
-        let settings = MailSettings::parse("Throughline <no-reply@example.com>", "https://coaching.example.com").unwrap();
+        let settings =
+            MailSettings::parse("Throughline <no-reply@example.com>", "https://coaching.example.com").unwrap();
         self.app.deliver(&Post::folder(&folder).unwrap(), &settings).await.unwrap();
         let links = std::fs::read_dir(&folder).unwrap().map(|file| {
             let path = file.unwrap().path();

@@ -79,7 +79,8 @@ async fn a_form_is_small_and_is_a_form() {
         let answer = browser.send(request.header("content-type", "application/x-www-form-urlencoded")).await;
         assert_eq!(answer.status, status, "{length}");
     }
-    let request = browser.request(Method::POST, "/login").header("content-type", "text/plain").body("email=a@example.com");
+    let request =
+        browser.request(Method::POST, "/login").header("content-type", "text/plain").body("email=a@example.com");
     assert_eq!(browser.send(request).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     let request = filled(browser.request(Method::PUT, "/login"), &[]);
     assert_eq!(browser.send(request).await.status, StatusCode::METHOD_NOT_ALLOWED);

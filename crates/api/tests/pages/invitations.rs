@@ -10,7 +10,8 @@ const PRACTICE: &str = "North <b>&\" Coaching";
 /// A practice whose name is hostile, its owner's browser and its id.
 async fn practice(site: &Site) -> (Browser, String) {
     let mut owner = site.signed_in("olga@example.com").await;
-    let query = "mutation($input: CreatePracticeInput!) { createPractice(input: $input) { practice { id } errors { code } } }";
+    let query =
+        "mutation($input: CreatePracticeInput!) { createPractice(input: $input) { practice { id } errors { code } } }";
     let input = json!({ "name": PRACTICE, "timeZone": "Europe/Berlin", "displayName": "Olga" });
     let made = owner.graphql(query, input).await;
     let id = made["createPractice"]["practice"]["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
@@ -35,8 +36,15 @@ async fn a_coachee_is_told_who_invites_and_accepts_once() {
     for _ in 0..2 {
         let opened = cleo.get(&link).await;
         assert_eq!((opened.status, opened.signs_in()), (StatusCode::OK, false));
-        assert!(opened.body.contains("North &#60;b&#62;&#38;&#34; Coaching invites you to your coaching portal"), "{}", opened.body);
-        assert!(!opened.body.contains("cleo@") && !opened.body.contains("Olga"), "the practice's name is all that is told");
+        assert!(
+            opened.body.contains("North &#60;b&#62;&#38;&#34; Coaching invites you to your coaching portal"),
+            "{}",
+            opened.body
+        );
+        assert!(
+            !opened.body.contains("cleo@") && !opened.body.contains("Olga"),
+            "the practice's name is all that is told"
+        );
     }
     let done = cleo.post(&link, &[]).await;
     assert_eq!((done.status, done.signs_in()), (StatusCode::SEE_OTHER, true), "{}", done.body);

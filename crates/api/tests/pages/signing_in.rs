@@ -83,7 +83,11 @@ async fn no_other_site_signs_a_browser_in() {
         }
     }
     assert_eq!(site.mail().await, Vec::<String>::new(), "no mail was asked for");
-    assert_eq!(browser.post("/login", &[("token", &token)]).await.status, StatusCode::SEE_OTHER, "and nothing was used up");
+    assert_eq!(
+        browser.post("/login", &[("token", &token)]).await.status,
+        StatusCode::SEE_OTHER,
+        "and nothing was used up"
+    );
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use super::{Event, Refusal, Session};
 use crate::access::Deed;
 use crate::decide::{Command, Decision, Facts, Stop, shows};
 use crate::declare::row;
-use crate::id::{CoacheeId, NextStepId, SessionId};
 use crate::edit::{changed, rewritten};
+use crate::id::{CoacheeId, NextStepId, SessionId};
 use crate::text::{Confidential, Step};
 use crate::value::Time;
 

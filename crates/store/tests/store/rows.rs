@@ -51,6 +51,40 @@ async fn thousands_of_rows_are_written_and_loaded(stage: &Stage) {
 }
 
 both! {
+/// Of rows that are there, some change their document only, some a column too, some a nullable one; others are new.
+async fn whatever_of_a_row_changes_is_written(stage: &Stage) {
+    let rows: Vec<Row> = (0..40).map(|number| row(1, number)).collect();
+    let (store, table) = with_rows(stage, &rows[..30]).await;
+    let change = |(number, row): (usize, &Row)| {
+        let mut row = Row { document: format!("again {number}").into_bytes(), ..row.clone() };
+        match number % 5 {
+            0 => row.columns[1] = Value::Int(100),
+            1 => row.columns[4] = if row.columns[4] == Value::Null { Value::Bytes(vec![9; 16]) } else { Value::Null },
+            2 => (row.owner, row.shared) = (if row.owner.is_none() { Some(id(20)) } else { None }, !row.shared),
+            _ => {}
+        }
+        row
+    };
+    let changed: Vec<Row> = rows.iter().enumerate().map(change).collect();
+    let mut batch = store.batch().await.unwrap();
+    // all at once, and those alone that change their document only
+    batch.upsert(&table, &changed).await.unwrap();
+    let documents: Vec<Row> =
+        changed.iter().filter(|row| row.columns[1] != Value::Int(100)).map(|row| Row { document: vec![1], ..row.clone() }).collect();
+    batch.upsert(&table, &documents).await.unwrap();
+    batch.commit().await.unwrap();
+    let keys: Vec<_> = rows.iter().map(|row| (row.log, row.id)).collect();
+    let mut found = store.snapshot().await.unwrap().get(&table, &keys).await.unwrap();
+    found.sort_by_key(|row| row.id);
+    let expected: Vec<Row> = changed
+        .into_iter()
+        .map(|row| documents.iter().find(|other| other.id == row.id).cloned().unwrap_or(row))
+        .collect();
+    assert_eq!(found, expected);
+}
+}
+
+both! {
 /// A subject's rows, or a log's, are deleted and no others.
 async fn a_subject_and_a_log_are_deleted(stage: &Stage) {
     let rows: Vec<Row> = (0..200).map(|number| row(1 + number % 2, number)).collect();

@@ -1,0 +1,110 @@
+//! What types cannot keep: the rooms are apart as drawn, what is generated is committed, files fit a sitting.
+
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the project's folder").to_owned()
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The Rust files under a folder.
+fn sources(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                found.push(entry);
+            }
+        }
+    }
+    found
+}
+
+/// What a crate depends on, outside of its tests.
+fn dependencies(krate: &str) -> Vec<String> {
+    let manifest = read(format!("crates/{krate}/Cargo.toml"));
+    let section = manifest.split("\n[").find(|section| section.starts_with("dependencies]")).expect("dependencies");
+    section.lines().skip(1).filter_map(|line| line.split(['.', ' ', '=']).next()).filter(|name| !name.is_empty() && !name.starts_with('#')).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_schema_that_is_committed_is_the_one_that_is_served() {
+    assert!(read("schema.graphql") == api::schema_sdl(), "schema.graphql is out of date: cargo run -- schema > schema.graphql");
+}
+
+#[test]
+fn the_page_of_events_is_the_codes() {
+    assert!(read("docs/EVENTS.md") == domain::entry::page(), "docs/EVENTS.md is out of date: cargo run -- schema --events > docs/EVENTS.md");
+}
+
+#[test]
+fn the_rooms_are_apart() {
+    const OURS: &[&str] = &["domain", "vault", "store", "app", "api", "server", "bench", "cluster"];
+    let drawn: &[(&str, &[&str])] = &[
+        ("domain", &[]),
+        ("vault", &[]),
+        ("store", &[]),
+        ("app", &["domain", "vault", "store"]),
+        ("api", &["app", "domain"]),
+        ("server", &["api", "app", "domain", "store", "vault"]),
+        ("cluster", &[]),
+        ("bench", &["app", "cluster", "domain", "store", "vault"]),
+    ];
+    for (krate, allowed) in drawn {
+        for dependency in dependencies(krate) {
+            assert!(!OURS.contains(&dependency.as_str()) || allowed.contains(&dependency.as_str()), "{krate} must not depend on {dependency}");
+            assert!(dependency != "sqlx" || *krate == "store", "{krate} must not depend on sqlx: SQL is the store's");
+            assert!(dependency != "async-graphql" || *krate == "api", "{krate} must not depend on async-graphql: GraphQL is the api's");
+            let pure = ["tokio", "sqlx", "axum", "getrandom", "rand"];
+            assert!(*krate != "domain" || !pure.contains(&dependency.as_str()), "domain must not depend on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    for path in sources("crates").into_iter().chain(sources("tests")) {
+        let text = std::fs::read_to_string(&path).expect("a source");
+        assert!(text.starts_with("//!"), "{} does not begin with what it is for", path.display());
+    }
+}
+
+#[test]
+fn files_fit_a_sitting() {
+    for path in sources("crates").into_iter().filter(|path| path.components().any(|part| part.as_os_str() == "src")) {
+        let lines = std::fs::read_to_string(&path).expect("a source").lines().count();
+        assert!(lines <= 700, "{} has {lines} lines: split it by noun", path.display());
+    }
+}
+
+#[test]
+fn every_kind_of_event_is_named_once_and_for_ever() {
+    let mut seen = std::collections::BTreeSet::new();
+    for kind in domain::Event::kinds() {
+        assert!(seen.insert(kind.stored), "{} stands twice", kind.stored);
+    }
+    // What was ever stored can be read for ever: no kind of this list may go.
+    for line in read("tests/golden/kinds.txt").lines() {
+        assert!(seen.contains(line), "{line} was stored once and is not known any more");
+    }
+}
+
+#[test]
+fn every_record_ever_stored_can_be_read() {
+    let mut golden = 0;
+    for line in read("tests/golden/records.jsonl").lines() {
+        let happened = app::record::decode(line.as_bytes()).unwrap_or_else(|error| panic!("{error:?}: {line}"));
+        let stored: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(stored["kind"], happened.event.kind());
+        assert_eq!(stored["event"], serde_json::to_value(&happened.event).expect("it is written as it was"), "{line}");
+        golden += 1;
+    }
+    assert!(golden >= 30, "only {golden} records are kept");
+}
