@@ -3,6 +3,8 @@
 //! A test is a story of actors: `product.coach("Ada")` signs in by a link that came by mail, exactly as people do, and then
 //! asks and listens through HTTP and WebSocket. Time is a parameter: the product's clock stands until a test moves it.
 
+#![expect(clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "a story that cannot go on has failed")]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -368,6 +370,12 @@ impl Person {
     #[must_use]
     pub fn through(&self, address: SocketAddr) -> Self {
         Self { address, ..self.clone() }
+    }
+
+    /// The same browser or program, holding this bearer token, or none.
+    #[must_use]
+    pub fn holding(&self, token: Option<String>) -> Self {
+        Self { token, ..self.clone() }
     }
 
     /// Asks, and gives the data; an error fails the story.

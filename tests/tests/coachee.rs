@@ -65,7 +65,7 @@ fn text(value: &Value) -> String {
 
 /// Somebody with this bearer token.
 fn holder(product: &Product, token: &Value) -> Person {
-    Person { token: Some(text(token)), ..product.stranger() }
+    product.stranger().holding(Some(text(token)))
 }
 
 both! {

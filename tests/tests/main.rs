@@ -1,4 +1,5 @@
 //! The product from outside, as the people who use it, on both databases.
+#![cfg(test)]
 
 mod account;
 mod audit;

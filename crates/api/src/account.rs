@@ -252,7 +252,7 @@ impl AccountMutation {
     /// Redeems a sign-in link: once, within ten minutes.
     async fn sign_in(&self, ctx: &Context<'_>, input: SignInInput) -> Result<SignInPayload> {
         let (app, viewer) = (app(ctx)?, viewer(ctx)?);
-        let once = Once::of(ctx, viewer)?;
+        let once = Once::of(ctx, viewer)?.in_browser(viewer.browser.as_ref());
         let brought = Credentials { token: input.token, browser: viewer.browser.clone(), digits: input.code };
         match app.sign_in(&brought, input.kind.into(), once.command(app), |log| once.idempotency(app, log)).await {
             Ok(session) => Ok(signed_in(ctx, session, input.kind)),

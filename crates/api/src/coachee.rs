@@ -209,7 +209,6 @@ pub struct CoachCoachees(pub View);
 #[Object]
 impl CoachCoachees {
     /// The coachees that the viewer has access to.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection, a filter and an order")]
     #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
     async fn coachees(
         &self,

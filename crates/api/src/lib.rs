@@ -2,6 +2,7 @@
 //!
 //! Absent on purpose: rules (they are `domain`'s) and SQL. A feature is one file: its objects, inputs and mutations.
 //! What all features share is in `words` (running a command), `page` (lists) and `scalars`.
+#![expect(clippy::unused_async, reason = "a resolver is async, whether it has to wait or not")]
 
 mod account;
 mod activity;

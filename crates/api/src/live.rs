@@ -486,7 +486,7 @@ fn items<C: Change, I: Send + 'static>(
 #[derive(Default)]
 pub struct LiveSubscription;
 
-#[Subscription]
+#[Subscription(name = "Subscription")]
 impl LiveSubscription {
     /// Entries of the activity log that the viewer may review, each once, in order, from any position.
     async fn activity(

@@ -134,7 +134,7 @@ async fn log_in(State(room): Pages, parts: Parts, Form(typed): Form<Typed>) -> R
                 let cookie = [(SET_COOKIE, cookies::browser(&asked.browser))];
                 (cookie, page(StatusCode::OK, "Look into your mail", body)).into_response()
             }
-            Err(error) => failed(error),
+            Err(error) => failed(&error),
         };
     };
     let digits = typed.code.filter(|code| !code.trim().is_empty());
@@ -146,7 +146,7 @@ async fn log_in(State(room): Pages, parts: Parts, Form(typed): Form<Typed>) -> R
             let message = if is_wrong { "Those are not the six digits. Try again." } else { refusal.message() };
             redeem_page(StatusCode::UNPROCESSABLE_ENTITY, &brought.token, Some(message), true)
         }
-        Err(error) => failed(error),
+        Err(error) => failed(&error),
     }
 }
 
@@ -155,9 +155,9 @@ async fn open_invitation(State(room): Pages, Path(token): Path<String>, parts: P
     let app = &room.gate.0;
     let (viewer, invited) = match (room.viewer(&parts).await, app.invited(&token).await) {
         (Ok(viewer), Ok(Some(invited))) => (viewer, invited),
-        (Ok(_), Ok(None)) => return failed(Refusal::from(practice::Refusal::InvitationIsNotValid).into()),
+        (Ok(_), Ok(None)) => return failed(&Refusal::from(practice::Refusal::InvitationIsNotValid).into()),
         (Err(response), _) => return response,
-        (Ok(_), Err(error)) => return failed(error),
+        (Ok(_), Err(error)) => return failed(&error),
     };
     let place = Html::own(match invited.portal {
         Portal::Coach => "join it as a coach",
@@ -166,7 +166,7 @@ async fn open_invitation(State(room): Pages, Path(token): Path<String>, parts: P
     let account = match viewer.signed_in {
         Some(signed_in) => match app.account(signed_in.person).await {
             Ok((row, _, _)) => format!("You are signed in as {}; it will be this account's.", row.email.as_str()),
-            Err(error) => return failed(error),
+            Err(error) => return failed(&error),
         },
         None => {
             "Accepting opens an account for the address to which the invitation was sent, and signs you in.".to_owned()
@@ -191,7 +191,7 @@ async fn accept_invitation(State(room): Pages, Path(token): Path<String>, parts:
                            invitation's link again.";
             note_with_login(StatusCode::UNAUTHORIZED, "Sign in first", message)
         }
-        Err(error) => failed(error),
+        Err(error) => failed(&error),
     }
 }
 
@@ -258,8 +258,8 @@ fn redeem_page(status: StatusCode, token: &str, message: Option<&str>, asks_code
 }
 
 /// The page of an error: what happened, and what to do.
-fn failed(error: Error) -> Response {
-    let status = match &error {
+fn failed(error: &Error) -> Response {
+    let status = match error {
         Error::Refused(_) | Error::Again => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Forbidden => StatusCode::FORBIDDEN,
         Error::NotFound => StatusCode::NOT_FOUND,

@@ -101,7 +101,7 @@ text_scalar! {
 }
 
 text_scalar! {
-    /// Text in Markdown (CommonMark).
+    /// Text in Markdown (`CommonMark`).
     Markdown(String), "Markdown", "https://spec.commonmark.org/";
     parse |text| Ok(text.clone());
     show |it| it.clone()

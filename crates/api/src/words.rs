@@ -282,7 +282,8 @@ pub async fn send<C: Command>(
     }
 }
 
-/// What makes a repeated request have one effect: its key, scoped to actor and response path, and its input.
+/// What makes a repeated request have one effect: its key, scoped to actor and response path, and its input. Visitors are
+/// nobody in particular, so two of them with one key are told apart by what they send.
 pub struct Once {
     scope: Option<String>,
     input: String,
@@ -293,14 +294,18 @@ impl Once {
     pub fn of(ctx: &Context<'_>, viewer: &Viewer) -> Result<Self> {
         let key = ctx.data::<IdempotencyKey>()?.0.clone();
         let path = ctx.path_node.map(|path| path.to_string()).unwrap_or_default();
-        let who = viewer.signed_in.map_or_else(|| "visitor".to_owned(), |signed_in| signed_in.person.to_string());
         let mut input = ctx.field().name().to_owned();
-        if let Ok(arguments) = ctx.field().arguments() {
-            for (name, value) in arguments {
-                input.push_str(&format!(" {name}: {value}"));
-            }
-        }
+        let arguments = ctx.field().arguments().unwrap_or_default();
+        let arguments: Vec<String> = arguments.into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        input.push_str(&arguments.join(", "));
         Ok(Self { scope: key.map(|key| format!("{who}\0{path}\0{key}")), input })
+    }
+
+    /// A repeat only where the same browser repeats it: what is answered is a credential.
+    #[must_use]
+    pub fn in_browser(self, browser: Option<&String>) -> Self {
+        let browser = browser.map_or("", String::as_str);
+        Self { scope: self.scope.map(|scope| format!("{scope}\0{browser}")), ..self }
     }
 
     /// The command's id: the same for a repeat, so that what is derived from it (tokens, a practice's id) is too.

@@ -358,9 +358,9 @@ impl<'i> Working<'i> {
             taken.map_err(|error| store::Error::Malformed(error.to_string()))?;
             work.push(store::Work { log: id, reactor: crate::checkpoints::REACTOR.to_owned(), at: log.head.at });
             if log.new {
-                new.push(log.head.clone())
+                new.push(log.head.clone());
             } else {
-                changed.push(log.head.clone())
+                changed.push(log.head.clone());
             }
             (log.new, log.changed) = (false, false);
         }

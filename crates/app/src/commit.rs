@@ -129,10 +129,7 @@ pub(crate) async fn lane(inner: Arc<Inner>, mut jobs: mpsc::Receiver<Job>) {
 /// One round: the whole batch in one transaction; then, alone, what waited for a lock or shared a failure. Gives what
 /// did not fit.
 async fn round(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>) -> Vec<Job> {
-    let jobs = match admitted(inner, jobs) {
-        Some(jobs) => jobs,
-        None => return Vec::new(),
-    };
+    let Some(jobs) = admitted(inner, jobs) else { return Vec::new() };
     let alone = jobs.len() == 1;
     let wait = if alone { Wait::Block } else { Wait::Skip };
     let ended = attempt(inner, cache, jobs, wait).await;

@@ -24,7 +24,7 @@ pub struct LogKeys {
 
 impl std::fmt::Debug for LogKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LogKeys").field("log", &self.log).field("loaded", &self.loaded.len()).finish()
+        f.debug_struct("LogKeys").field("log", &self.log).field("loaded", &self.loaded.len()).finish_non_exhaustive()
     }
 }
 

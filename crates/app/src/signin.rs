@@ -127,10 +127,14 @@ impl App {
             {
                 Err(Error::Again) => {}
                 Err(error) => return Err(error),
-                Ok(_) if self.login(LogId::Account(person), new.id()).await?.is_some() => {
-                    return Ok(NewSession { person, token: new });
+                Ok(_) => {
+                    // A repeat that came at once may have opened the account under another id.
+                    let person = self.person_of(address).await?.unwrap_or(person);
+                    let token = self.token(Kind::Login, LogId::Account(person), command);
+                    let made = self.login(LogId::Account(person), token.id()).await?.is_some();
+                    let refused = Refusal::from(account::Refusal::CodeIsNeeded).into();
+                    return if made { Ok(NewSession { person, token }) } else { Err(refused) };
                 }
-                Ok(_) => return Err(Refusal::from(account::Refusal::CodeIsNeeded).into()),
             }
         }
         Err(Error::Unavailable)
@@ -215,7 +219,7 @@ impl App {
             match self.holds(signed_in).await {
                 Ok(Some(ends_at)) => {
                     let left = u64::try_from(ends_at.0.saturating_sub(self.clock().now().0)).unwrap_or(0);
-                    let wait = std::time::Duration::from_micros(left).min(std::time::Duration::from_secs(60));
+                    let wait = std::time::Duration::from_micros(left).min(std::time::Duration::from_mins(1));
                     // A new event of the account, or time: either way it is looked at again.
                     if let Ok(Err(_)) = tokio::time::timeout(wait, follower.next()).await {
                         return;

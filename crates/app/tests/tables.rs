@@ -1,4 +1,5 @@
 //! The tables of the `.sql` files are the rows of the domain: every column is there, and holds what its row puts in.
+#![cfg(test)]
 
 use std::sync::Arc;
 

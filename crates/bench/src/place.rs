@@ -4,6 +4,7 @@
 //! with caches as cold. What was written is synced before either begins.
 
 use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,8 +70,7 @@ impl Place {
         for ending in ["", "-wal"] {
             let (from, to) = (beside(&from, ending), beside(&to, ending));
             if from.exists() {
-                fs::copy(&from, &to)?;
-                File::open(&to)?.sync_all()?;
+                copy(&from, &to)?;
             }
         }
         Ok(options(format!("sqlite:{}", to.display())))
@@ -88,6 +88,20 @@ impl Place {
             }
         }
         Ok(())
+    }
+}
+
+/// Copies a file page by page. The kernel keeps what was written at once in one piece and later writes the whole piece
+/// for one changed page: a copy made at once took three times the bytes of its original in the same run.
+fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    let (mut from, mut to) = (File::open(from)?, File::create(to)?);
+    let mut page = [0; 4096];
+    loop {
+        let read = from.read(&mut page)?;
+        if read == 0 {
+            return Ok(to.sync_all()?);
+        }
+        to.write_all(&page[..read])?;
     }
 }
 

@@ -510,7 +510,7 @@ impl Acceptance {
             Actor::Person(_) if account_row.is_none() => return Err(Stop::NotFound),
             Actor::Person(_) | Actor::System(_) => {}
             // The link alone is no sign-in to an account that is there already.
-            Actor::Visitor if owner.is_some() => return Err(Stop::Unauthenticated),
+            Actor::Visitor if owner.is_some() || account_row.is_some() => return Err(Stop::Unauthenticated),
             Actor::Visitor => {
                 let claim = account::claim(self.address, email, self.person);
                 decision = decision.with(account::open(self.person, self.address, email));

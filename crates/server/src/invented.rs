@@ -470,7 +470,7 @@ impl Actors<'_> {
         if let Some(step) = file.open_step.take()
             && let Some(person) = file.person
         {
-            self.act(person, CheckNextStep { step, done: number % 3 != 0 }).await?;
+            self.act(person, CheckNextStep { step, done: !number.is_multiple_of(3) }).await?;
         }
         let mut written = format!("# {title}\n");
         for (base, line) in notes.split('\n').enumerate() {

@@ -88,6 +88,7 @@ impl Place {
     }
 
     /// Starts the server and waits until it is ready.
+    #[expect(clippy::zombie_processes, reason = "a server that does not become ready fails the test, and ends with it")]
     async fn start(&self) -> Child {
         let server = self.program(&["serve", "--listen", &format!("127.0.0.1:{}", self.port)]).spawn().unwrap();
         for _ in 0..2_000 {

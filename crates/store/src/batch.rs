@@ -279,14 +279,19 @@ impl Batch {
                 cells.row([Bind::of(value, name, *kind)?]);
             }
         }
-        let key = ["log_id", "id"];
+        let mut conflict = updating(&["log_id", "id"], &names);
         if self.database() == Database::Sqlite {
-            let documents = updating_documents(&names);
+            let documents = format!(
+                " on conflict (log_id, id) do update set document = excluded.document where {}",
+                compared(&names, "is")
+            );
             if self.insert(&table.name, &names, &cells, &documents).await? == rows.len() as u64 {
                 return Ok(());
             }
+            conflict.push_str(" where ");
+            conflict.push_str(&compared(&names, "is not"));
         }
-        self.insert(&table.name, &names, &cells, &updating(&key, &names)).await.map(drop)
+        self.insert(&table.name, &names, &cells, &conflict).await.map(drop)
     }
 
     /// Deletes rows by (log, id).
@@ -373,10 +378,9 @@ fn updating(key: &[&str], columns: &[&str]) -> String {
     format!(" on conflict ({}) do update set {}", key.join(", "), set.join(", "))
 }
 
-/// What follows an insert that replaces the document of a row whose columns are the same; another row is left as it is.
-fn updating_documents(columns: &[&str]) -> String {
-    let same: Vec<&str> =
+/// A row's columns beside its key and document, compared with those that an insert brings.
+fn compared(columns: &[&str], how: &str) -> String {
+    let of: Vec<&str> =
         columns.iter().copied().filter(|column| !["log_id", "id", "document"].contains(column)).collect();
-    let (there, here) = (same.join(", "), same.join(", excluded."));
-    format!(" on conflict (log_id, id) do update set document = excluded.document where ({there}) is (excluded.{here})")
+    format!("({}) {how} (excluded.{})", of.join(", "), of.join(", excluded."))
 }

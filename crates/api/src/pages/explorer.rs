@@ -1,4 +1,4 @@
-//! The explorer at `/`: GraphiQL from its published address, in pinned versions, and a plain page where that cannot be
+//! The explorer at `/`: `GraphiQL` from its published address, in pinned versions, and a plain page where that cannot be
 //! reached.
 //!
 //! The document's own script and style are in it, and known to the browser by their hashes; from elsewhere it may load
@@ -31,7 +31,7 @@ struct Published {
     scripts: [File; 3],
 }
 
-/// The newest GraphiQL that is published as one script: from 5 on it is many modules, whose hashes cannot be pinned.
+/// The newest `GraphiQL` that is published as one script: from 5 on it is many modules, whose hashes cannot be pinned.
 const PUBLISHED: Published = Published {
     style: File {
         url: "https://cdn.jsdelivr.net/npm/graphiql@4.1.2/graphiql.min.css",

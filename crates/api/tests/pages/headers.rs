@@ -62,7 +62,7 @@ async fn what_the_explorer_loads_is_pinned_and_allowed_one_by_one() {
     let named: Vec<&str> = policy.split([' ', ';']).filter(|part| part.starts_with("http")).collect();
     assert_eq!(named.len(), 4, "{policy}");
     for url in named {
-        assert!(url.contains("@") && !url.ends_with('/'), "a file of a version: {url}");
+        assert!(url.contains('@') && !url.ends_with('/'), "a file of a version: {url}");
         let pinned = format!("url&#34;:&#34;{url}&#34;,&#34;integrity&#34;:&#34;sha384-");
         assert!(answer.body.contains(&pinned), "{url} has no hash");
     }
