@@ -86,7 +86,7 @@ pub type ApiSchema = Schema<Query, Mutation, live::LiveSubscription>;
 /// How deep a selection may go.
 const DEPTH_MAX: usize = 20;
 /// How much a document may cost, counting list sizes.
-const COMPLEXITY_MAX: usize = 20_000;
+const COMPLEXITY_MAX: usize = 100_000;
 
 fn schema(running: Option<(App, Arc<limits::Limits>)>) -> ApiSchema {
     let mut builder = Schema::build(Query, Mutation::default(), live::LiveSubscription)

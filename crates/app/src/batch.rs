@@ -330,6 +330,7 @@ impl<'i> Working<'i> {
             });
         }
         log.head.seq = when.seq;
+        log.head.generation = record::GENERATION;
         log.head.at = when.at.0;
         log.changed = true;
         event.fold(when, &mut log.rows);

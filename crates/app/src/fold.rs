@@ -35,7 +35,7 @@ pub(crate) fn ready(stored: &store::Event, keys: &LogKeys) -> Result<Option<(Whe
 /// The same of an event that was read.
 fn opened(mut happened: record::Happened, keys: &LogKeys) -> Result<Option<(When, Event)>, Error> {
     let mut texts = false;
-    happened.event.secrets(&mut |secret, _| texts |= secret.plain_in_rows() && secret.sealed().is_some());
+    happened.event.secrets(&mut |secret, _| texts |= secret.sealed().is_some());
     let when = happened.when;
     if texts {
         let keys = keys.get((when.subject, when.owner)).ok_or_else(|| Error::internal("a key was not loaded"))?;

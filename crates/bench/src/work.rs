@@ -114,7 +114,8 @@ fn next(
     (number, worker, workers): (usize, usize, usize),
 ) -> Result<(domain::id::LogId, Work), Error> {
     let nothing = || Error::Unexpected("there is nothing to work on".to_owned());
-    match number / workers % 10 {
+    // Each worker begins at another place, so that a batch holds some of each.
+    match (number / workers + worker) % 10 {
         8 => {
             let place = dice.place(fixture.sessions.len(), worker, workers);
             let session = fixture.sessions.get_mut(place).ok_or_else(nothing)?;

@@ -9,12 +9,14 @@
 //! begins with its log, so scans, hash and merge joins are switched off, and one plan a statement is enough.
 
 use std::path::Path;
+use std::pin::Pin;
 use std::str::FromStr as _;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, PgPool, SqlitePool};
+use sqlx::{ConnectOptions as _, PgPool, SqlSafeStr as _, SqlitePool, Transaction};
 
 use crate::door::Connection;
 use crate::error::{During, Error};
@@ -84,14 +86,15 @@ impl Pools {
 
 /// Begins on a connection of a pool. A connection that turns out to be lost (the server was restarted) is dropped and
 /// the next one tried; so is one whose last transaction could not be ended.
-async fn begin<D: sqlx::Database>(
-    pool: &sqlx::Pool<D>,
-    how: &'static str,
-) -> Result<sqlx::Transaction<'static, D>, Error> {
+async fn begin<D: sqlx::Database>(pool: &sqlx::Pool<D>, how: &'static str) -> Result<Transaction<'static, D>, Error> {
     let mut tries_left = pool.options().get_max_connections() + 1;
     loop {
         tries_left -= 1;
-        let error = match pool.begin_with(how).await {
+        let begun = match pool.acquire().await {
+            Ok(connection) => Beginning(Some(Transaction::begin(connection, Some(how.into_sql_str())))).await,
+            Err(error) => Err(error),
+        };
+        let error = match begun {
             Ok(transaction) => return Ok(transaction),
             Err(error) => error,
         };
@@ -102,6 +105,39 @@ async fn begin<D: sqlx::Database>(
             && let Ok(mut connection) = pool.acquire().await
         {
             connection.close_on_drop();
+        }
+    }
+}
+
+/// A transaction that is about to begin, and that ends though nobody waits for it any more.
+///
+/// sqlx 0.9 counts a PostgreSQL transaction when the server's answer is read. Where whoever waits for that goes away (a
+/// client hangs up, a time limit is over), the connection would go back to its pool within a transaction that nobody
+/// knows of, and the next one to write would find that it reads only. So what has begun to begin is waited for beside.
+struct Beginning<D: sqlx::Database>(Option<BeginsWhole<D>>);
+
+type BeginsWhole<D> = Pin<Box<dyn Future<Output = Result<Transaction<'static, D>, sqlx::Error>> + Send>>;
+
+impl<D: sqlx::Database> Future for Beginning<D> {
+    type Output = Result<Transaction<'static, D>, sqlx::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(begins) = &mut self.0 else { return Poll::Pending };
+        let begun = begins.as_mut().poll(context);
+        if begun.is_ready() {
+            self.0 = None;
+        }
+        begun
+    }
+}
+
+impl<D: sqlx::Database> Drop for Beginning<D> {
+    fn drop(&mut self) {
+        if let Some(begins) = self.0.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            // Dropped as soon as it has begun: that rolls it back.
+            runtime.spawn(async { drop(begins.await) });
         }
     }
 }
