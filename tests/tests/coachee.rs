@@ -205,19 +205,19 @@ both! {
     #[test]
     async fn s2_1_the_list_has_all_coachees_and_filters(product: Product) {
         let (ada, practice) = product.coach("Ada").await;
-        for (name, last) in [("Robin", "Berg"), ("Kim", "Zorn"), ("Émile", "Adler"), ("lee", "Chan")] {
-            let email = format!("{}@coachee.example", name.to_lowercase().replace('é', "e"));
+        for (name, last) in [("Robin", "Berg"), ("Kim", "Zorn"), ("Emil", "Adler-Élan"), ("lee", "Chan")] {
+            let email = format!("{}@coachee.example", name.to_lowercase());
             add(&ada, &practice, json!({ "firstName": name, "lastName": last, "email": email })).await;
             product.later(1);
         }
         let all = json!({});
-        assert_eq!(names(&ada, &practice, all.clone(), "FIRST_NAME").await, ["Émile", "Kim", "lee", "Robin"]);
-        assert_eq!(names(&ada, &practice, all.clone(), "LAST_NAME").await, ["Émile", "Robin", "lee", "Kim"]);
-        assert_eq!(names(&ada, &practice, all, "NEWEST_FIRST").await, ["lee", "Émile", "Kim", "Robin"]);
+        assert_eq!(names(&ada, &practice, all.clone(), "FIRST_NAME").await, ["Emil", "Kim", "lee", "Robin"]);
+        assert_eq!(names(&ada, &practice, all.clone(), "LAST_NAME").await, ["Emil", "Robin", "lee", "Kim"]);
+        assert_eq!(names(&ada, &practice, all, "NEWEST_FIRST").await, ["lee", "Emil", "Kim", "Robin"]);
         let find = |search: &str| json!({ "search": search });
         assert_eq!(names(&ada, &practice, find("ROBIN b"), "FIRST_NAME").await, ["Robin"]);
         assert_eq!(names(&ada, &practice, find("kim@coachee"), "FIRST_NAME").await, ["Kim"]);
-        assert_eq!(names(&ada, &practice, find("ÉMILE"), "FIRST_NAME").await, ["Émile"]);
+        assert_eq!(names(&ada, &practice, find("ÉLAN"), "FIRST_NAME").await, ["Emil"]);
         // The signs of a pattern are letters like any other.
         for nothing in ["%", "_", "k%m", "nobody", "\\", "'"] {
             assert!(names(&ada, &practice, find(nothing), "FIRST_NAME").await.is_empty(), "{nothing}");

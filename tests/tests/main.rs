@@ -3,8 +3,13 @@
 
 mod account;
 mod audit;
+mod authorization;
+mod canaries;
 mod coachee;
+mod live;
 mod matrix;
+mod notes;
 mod plan;
 mod practice;
+mod session;
 mod story;

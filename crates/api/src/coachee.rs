@@ -4,7 +4,7 @@ use app::View;
 use app::tokens::Kind;
 use app::view::{Direction, Filter, Value};
 use async_graphql::connection::Connection;
-use async_graphql::{Context, Enum, ID, InputObject, Object};
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use domain::coachee::{self, NewInvitation, Sending, Status};
 use domain::id::{CoacheeId, CommandId, LogId, PracticeId};
 use domain::text::{Confidential, Text};
@@ -13,7 +13,7 @@ use crate::account::{SessionKind, acceptance, signed_in};
 use crate::page::{Asked, Cursor, List, Total};
 use crate::practice::{AcceptancePayload, CoachCard, PracticeCard};
 use crate::scalars::{DateTime, EmailAddress, Id, Position, id};
-use crate::words::{New, Once, Result, UserError, app, error, payload, run, send, text, text_or, viewer};
+use crate::words::{New, Once, Payload, Result, UserError, app, error, run, send, text, text_or, viewer};
 
 /// How far a coachee's invitation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -323,8 +323,31 @@ impl CoacheePortal {
     }
 }
 
-payload! {
-    CoacheePayload { coachee: Coachee } of coachee::Coachee
+/// What became of a change of a coachee: each side is shown its own side of it.
+#[derive(SimpleObject)]
+pub struct CoacheePayload {
+    /// The file as it is since, for coaches. Nothing where the change was refused.
+    coachee: Option<Coachee>,
+    /// The profile as it is since, for the coachee. Nothing where the change was refused.
+    profile: Option<CoacheeProfile>,
+    /// The log's position since. Nothing where the change was refused.
+    position: Option<Position>,
+    /// Why the change was refused; empty where it was made.
+    errors: Vec<UserError>,
+}
+
+impl Payload for CoacheePayload {
+    type Row = coachee::Coachee;
+    fn done(position: Position, view: &View, row: Option<coachee::Coachee>) -> Self {
+        let (coachee, profile) = match view.oneself() {
+            Some(_) => (None, row.map(CoacheeProfile)),
+            None => (row.map(|row| Coachee::new(view, row)), None),
+        };
+        Self { coachee, profile, position: Some(position), errors: Vec::new() }
+    }
+    fn refused(error: UserError) -> Self {
+        Self { coachee: None, profile: None, position: None, errors: vec![error] }
+    }
 }
 
 /// Adds a coachee.

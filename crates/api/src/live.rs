@@ -398,6 +398,18 @@ impl Watch {
         }
     }
 
+    /// Losing sight of the one thing that is followed ends the subscription, too.
+    async fn may_go_on(&self, shown: Shown) -> Result<()> {
+        let is_seen = match shown {
+            Shown::All => true,
+            Shown::Coachee(coachee) => self.look().await?.scope.sees(Thing::Profile).row(coachee.into(), None, false),
+            Shown::Session(session) => {
+                self.look().await?.one::<domain::session::Session>(session).await.map_err(error)?.is_some()
+            }
+        };
+        if is_seen { Ok(()) } else { Err(error(app::Error::Forbidden)) }
+    }
+
     /// What changed in the events' rows, as the viewer sees it now.
     async fn changes<C: Change>(&self, events: &[Happened], shown: Shown) -> Result<Vec<C>> {
         let view = self.look().await?;
@@ -477,6 +489,10 @@ fn items<C: Change, I: Send + 'static>(
                     yield Err(ended);
                     return;
                 }
+            }
+            if let Err(ended) = watch.may_go_on(shown).await {
+                yield Err(ended);
+                return;
             }
         }
     }

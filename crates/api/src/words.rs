@@ -294,11 +294,11 @@ impl Once {
     pub fn of(ctx: &Context<'_>, viewer: &Viewer) -> Result<Self> {
         let key = ctx.data::<IdempotencyKey>()?.0.clone();
         let path = ctx.path_node.map(|path| path.to_string()).unwrap_or_default();
-        let who = viewer.signed_in.map_or_else(|| "visitor".to_owned(), |signed_in| signed_in.person.to_string());
         let mut input = ctx.field().name().to_owned();
         let arguments = ctx.field().arguments().unwrap_or_default();
         let arguments: Vec<String> = arguments.into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
         input.push_str(&arguments.join(", "));
+        let who = viewer.signed_in.map_or_else(|| format!("visitor\0{input}"), |signed_in| signed_in.person.to_string());
         Ok(Self { scope: key.map(|key| format!("{who}\0{path}\0{key}")), input })
     }
 

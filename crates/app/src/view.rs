@@ -145,7 +145,8 @@ async fn side(
             let mine = vec![Filter::Eq("coach".to_owned(), store::Value::from(person.uuid().into_bytes()))];
             let accesses = inner.rows::<Access>(snapshot, log, mine, SCOPE_MAX).await?;
             // A client is a coachee, or a company whose coachees it covers.
-            Ok(Some(Side::Coach(accesses.iter().map(|access| CoacheeId::of(access.client.uuid())).collect())))
+            let held = accesses.iter().filter(|access| access.holds(&member));
+            Ok(Some(Side::Coach(held.map(|access| CoacheeId::of(access.client.uuid())).collect())))
         }
         Portal::Coachee => {
             let Some(activation) = inner.row::<Activation>(snapshot, log, person).await? else { return Ok(None) };
@@ -153,7 +154,12 @@ async fn side(
             let client = store::Value::from(coachee.client().uuid().into_bytes());
             let accesses =
                 inner.rows::<Access>(snapshot, log, vec![Filter::Eq("client".to_owned(), client)], SCOPE_MAX).await?;
-            Ok(Some(Side::Coachee(coachee.id, accesses.iter().map(|access| access.coach).collect())))
+            let mut coaches = Vec::with_capacity(accesses.len());
+            for access in accesses {
+                let member = inner.row::<Member>(snapshot, log, access.coach).await?;
+                coaches.extend(member.filter(|member| access.holds(member)).map(|member| member.id));
+            }
+            Ok(Some(Side::Coachee(coachee.id, coaches)))
         }
     }
 }
@@ -285,9 +291,6 @@ impl View {
     /// Opens the declared texts of rows that the viewer sees.
     async fn open_all<R: Row>(&self, reading: &mut Reading, rows: &mut [R]) -> Result<(), Error> {
         let mut any = false;
-        if let Some(row) = rows.first_mut() {
-            row.secrets(&mut |_, _| any = true);
-        }
         for row in rows.iter_mut() {
             row.secrets(&mut |_, _| any = true);
         }
@@ -344,17 +347,7 @@ impl View {
         };
         let mut reading = self.reading.lock().await;
         let stored = reading.snapshot.activity(&asked).await?;
-        load_keys(&mut reading, crate::fold::whose(&stored)).await?;
-        let mut entries = Vec::with_capacity(stored.len());
-        for stored in &stored {
-            let mut happened = crate::record::decode(&stored.record)?;
-            let keys = reading.keys.get((happened.when.subject, happened.when.owner)).cloned().unwrap_or_default();
-            if !keys.is_empty() {
-                crate::record::open(&mut happened.event, happened.when.log, &keys, crate::record::Texts::All)?;
-            }
-            entries.push(happened);
-        }
-        Ok(entries)
+        opened(&mut reading, &stored).await
     }
 
     /// The events of one thing from the log, oldest first, with their texts opened: a text's history. Only for things
@@ -379,18 +372,23 @@ impl View {
         };
         let mut reading = self.reading.lock().await;
         let stored = reading.snapshot.activity(&asked).await?;
-        load_keys(&mut reading, crate::fold::whose(&stored)).await?;
-        let mut events = Vec::with_capacity(stored.len());
-        for stored in &stored {
-            let mut happened = crate::record::decode(&stored.record)?;
-            let keys = reading.keys.get((happened.when.subject, happened.when.owner)).cloned().unwrap_or_default();
-            if !keys.is_empty() {
-                crate::record::open(&mut happened.event, happened.when.log, &keys, crate::record::Texts::All)?;
-            }
-            events.push(happened);
-        }
-        Ok(events)
+        opened(&mut reading, &stored).await
     }
+}
+
+/// Events with all their texts opened; those of a forgotten text stay closed.
+async fn opened(reading: &mut Reading, stored: &[store::Event]) -> Result<Vec<Happened>, Error> {
+    load_keys(reading, crate::fold::whose(stored)).await?;
+    let mut events = Vec::with_capacity(stored.len());
+    for stored in stored {
+        let mut happened = crate::record::decode(&stored.record)?;
+        let when = happened.when;
+        if let Some(keys) = reading.keys.get((when.subject, when.owner)).filter(|keys| !keys.is_empty()) {
+            crate::record::open(&mut happened.event, when.log, keys, crate::record::Texts::All)?;
+        }
+        events.push(happened);
+    }
+    Ok(events)
 }
 
 async fn load_keys(reading: &mut Reading, whose: impl IntoIterator<Item = crate::keys::Whose>) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! `commit`: typed commands along the whole path of [`App::run`]: authorise, decide, seal, fold, append, tree, rows,
+//! `commit`: typed commands along the whole path of `App::run`: authorise, decide, seal, fold, append, tree, rows,
 //! durable commit. The limit is the very statements and bytes of the measured run, recorded while it runs (which costs
 //! it a copy of each statement's values) and replayed on the bare driver, with the same sync, on a copy of the database
 //! as it was before the run.

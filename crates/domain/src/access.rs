@@ -64,8 +64,10 @@ pub enum Deed {
     AcceptInvitation,
     /// Change the practice's settings.
     ChangePractice,
-    /// Add, promote or remove coaches; grant, change or revoke access (S4.3).
+    /// Add, promote or remove coaches (S4.3).
     ManageCoaches,
+    /// Grant, change or revoke a coach's access to a client (S4.3).
+    GrantAccess,
     /// Make somebody manager, or take it away; only the owner.
     ManageManagers,
     /// Change a coach's own settings (S1.12).
@@ -102,7 +104,8 @@ pub fn may(who: Standing, deed: Deed) -> Answer {
     use Answer::{No, Unseen, Yes};
     use Deed::{
         AcceptInvitation, AddCoachee, ChangeCoachSettings, ChangeCoachee, ChangePlan, ChangePractice, FoundPractice,
-        HoldSessions, InviteCoachee, KeepAccount, KeepAuthorizations, ManageCoaches, ManageManagers, SignIn, WriteFile,
+        GrantAccess, HoldSessions, InviteCoachee, KeepAccount, KeepAuthorizations, ManageCoaches, ManageManagers,
+        SignIn, WriteFile,
     };
     match who {
         Standing::System | Standing::Owner => match deed {
@@ -113,19 +116,27 @@ pub fn may(who: Standing, deed: Deed) -> Answer {
                     Unseen
                 }
             }
-            AcceptInvitation | ChangePractice | ManageCoaches | ManageManagers | ChangeCoachSettings | AddCoachee
-            | ChangeCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan | KeepAuthorizations => Yes,
+            AcceptInvitation | ChangePractice | ManageCoaches | GrantAccess | ManageManagers | ChangeCoachSettings
+            | AddCoachee | ChangeCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan
+            | KeepAuthorizations => Yes,
         },
         Standing::Manager => match deed {
             ManageManagers => No,
             SignIn | KeepAccount | FoundPractice => Unseen,
-            AcceptInvitation | ChangePractice | ManageCoaches | ChangeCoachSettings | AddCoachee | ChangeCoachee
-            | InviteCoachee | WriteFile | HoldSessions | ChangePlan | KeepAuthorizations => Yes,
+            AcceptInvitation | ChangePractice | ManageCoaches | GrantAccess | ChangeCoachSettings | AddCoachee
+            | ChangeCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan | KeepAuthorizations => Yes,
         },
         Standing::Coach { level, may_add, oneself } => match deed {
             SignIn | KeepAccount | FoundPractice => Unseen,
             AcceptInvitation => Yes,
             ChangePractice | ManageCoaches | ManageManagers => No,
+            GrantAccess => {
+                if level.is_some() {
+                    No
+                } else {
+                    Unseen
+                }
+            }
             ChangeCoachSettings => {
                 if oneself {
                     Yes
@@ -173,27 +184,28 @@ pub fn may(who: Standing, deed: Deed) -> Answer {
                     Unseen
                 }
             }
-            SignIn | KeepAccount | FoundPractice | ChangePractice | ManageCoaches | ManageManagers
+            SignIn | KeepAccount | FoundPractice | ChangePractice | ManageCoaches | GrantAccess | ManageManagers
             | ChangeCoachSettings | AddCoachee | KeepAuthorizations => Unseen,
         },
         Standing::Oneself => match deed {
             SignIn | KeepAccount => Yes,
             AcceptInvitation => Yes,
-            FoundPractice | ChangePractice | ManageCoaches | ManageManagers | ChangeCoachSettings | AddCoachee
-            | ChangeCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan | KeepAuthorizations => Unseen,
+            FoundPractice | ChangePractice | ManageCoaches | GrantAccess | ManageManagers | ChangeCoachSettings
+            | AddCoachee | ChangeCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan
+            | KeepAuthorizations => Unseen,
         },
         Standing::Founder => match deed {
             FoundPractice => Yes,
-            SignIn | KeepAccount | AcceptInvitation | ChangePractice | ManageCoaches | ManageManagers
+            SignIn | KeepAccount | AcceptInvitation | ChangePractice | ManageCoaches | GrantAccess | ManageManagers
             | ChangeCoachSettings | AddCoachee | ChangeCoachee | InviteCoachee | WriteFile | HoldSessions
             | ChangePlan | KeepAuthorizations => Unseen,
         },
         Standing::Visitor | Standing::Stranger | Standing::Contact => match deed {
             // A link is the right: the command checks it.
             SignIn | AcceptInvitation => Yes,
-            KeepAccount | FoundPractice | ChangePractice | ManageCoaches | ManageManagers | ChangeCoachSettings
-            | AddCoachee | ChangeCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan
-            | KeepAuthorizations => Unseen,
+            KeepAccount | FoundPractice | ChangePractice | ManageCoaches | GrantAccess | ManageManagers
+            | ChangeCoachSettings | AddCoachee | ChangeCoachee | InviteCoachee | WriteFile | HoldSessions
+            | ChangePlan | KeepAuthorizations => Unseen,
         },
     }
 }

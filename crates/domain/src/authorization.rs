@@ -6,7 +6,7 @@
 //! * a unit is taken only while the authorization is active: not closed, begun and not over on the session's day (in
 //!   the practice's time zone), and with a unit remaining. One that is held already is used whatever happened since.
 //!
-//! Sessions decide through [`Linked`]; nobody else writes units.
+//! Sessions decide through `Linked`; nobody else writes units.
 
 use serde::{Deserialize, Serialize};
 

@@ -261,7 +261,7 @@ impl<'a> Facts<'a> {
                         Role::Owner => Standing::Owner,
                         Role::Manager => Standing::Manager,
                         Role::Coach => Standing::Coach {
-                            level: self.level(person, about)?,
+                            level: self.level(member, about)?,
                             may_add: practice.is_some_and(|practice| practice.coaches_may_add),
                             oneself: matches!(about, About::Coach(coach) if coach == person),
                         },
@@ -277,11 +277,12 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn level(&self, coach: PersonId, about: About) -> Result<Option<Level>, Stop> {
+    fn level(&self, coach: &Member, about: About) -> Result<Option<Level>, Stop> {
         let About::Coachee(coachee) = about else { return Ok(None) };
         // A coachee without a company is their own client; the row says which, once it is there.
         let Some(row) = self.find::<Coachee>(coachee)? else { return Ok(None) };
-        Ok(self.find::<Access>(AccessId::between(coach, row.client()))?.map(|access| access.level))
+        let access = self.find::<Access>(AccessId::between(coach.id, row.client()))?;
+        Ok(access.filter(|access| access.holds(coach)).map(|access| access.level))
     }
 }
 

@@ -134,6 +134,8 @@ pub struct Member {
     pub booking_link: Option<Link>,
     /// Since when.
     pub joined_at: Time,
+    /// The log's position at which they joined: access that was granted before, to who left and came back, holds no more.
+    pub joined: u64,
 }
 row! { Member in member, seen as Coach, id id: PersonId, subject |r| r.id,
 columns |r| [name_key: SortKey = SortKey::of(&[crate::text::Text::as_str(&r.name)])] }
@@ -172,9 +174,18 @@ pub struct Access {
     pub level: Level,
     /// Since when.
     pub granted_at: Time,
+    /// The log's position at which it was granted.
+    pub granted: u64,
 }
 row! { Access in access, seen as Access, id id: AccessId, subject |r| crate::id::Subject::of(r.client.uuid()),
 columns |r| [coach: PersonId = r.coach, client: ClientId = r.client] }
+
+impl Access {
+    /// Whether it is this coach's, and not one from before they left and came back.
+    pub fn holds(&self, member: &Member) -> bool {
+        self.coach == member.id && self.granted > member.joined
+    }
+}
 
 /// Folds an event of this feature.
 pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
@@ -234,6 +245,7 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                     video_link: None,
                     booking_link: None,
                     joined_at: when.at,
+                    joined: when.seq,
                 });
             }
         }
@@ -256,7 +268,7 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
         }
         Event::CoachRemoved { person } => rows.delete::<Member>(*person),
         Event::AccessGranted { access, coach, client, level } => {
-            rows.put(Access { id: *access, coach: *coach, client: *client, level: *level, granted_at: when.at });
+            rows.put(Access { id: *access, coach: *coach, client: *client, level: *level, granted_at: when.at, granted: when.seq });
         }
         Event::AccessChanged { access, level, .. } => {
             let level = level.now;
@@ -686,13 +698,13 @@ impl Command for SetAccess {
         let client = coachee.client();
         let access = AccessId::between(self.coach, client);
         let row = facts.find::<Access>(access)?;
-        let decision = facts.allow(Deed::ManageCoaches, About::Practice)?;
+        let decision = facts.allow(Deed::GrantAccess, self.coachee)?;
         let decision = decision.about(crate::id::Subject::of(client.uuid()));
         let member = member.ok_or(Stop::NotFound)?;
         if member.role != Role::Coach {
             return Err(Refusal::ManagersHaveAccess.into());
         }
-        let coach = self.coach;
+        let (coach, row) = (self.coach, row.filter(|row| row.holds(member)));
         match (self.step, row) {
             (AccessStep::Grant(_), Some(_)) => Err(Refusal::AlreadyGranted.into()),
             (AccessStep::Grant(level), None) => {

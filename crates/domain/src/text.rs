@@ -257,33 +257,26 @@ pub trait Sealable {
     fn open(&mut self, text: &str);
 }
 
-impl<T: Text> Sealable for Secret<T, InRows> {
-    fn kind(&self) -> &'static str {
-        T::KIND
-    }
-    fn plain_in_rows(&self) -> bool {
-        true
-    }
-    fn unsealed(&self) -> Option<&str> {
-        if self.sealed.is_some() { None } else { self.open.as_ref().map(Text::as_str) }
-    }
-    fn sealed(&self) -> Option<&[u8]> {
-        self.sealed.as_deref()
-    }
-    fn seal(&mut self, sealed: Vec<u8>) {
-        self.sealed = Some(sealed.into_boxed_slice());
-    }
-    fn open(&mut self, text: &str) {
-        self.open = Some(T::stored(text));
-    }
+/// Where a kind of secret is kept in the clear.
+pub trait Kept: 'static {
+    /// Whether rows hold it in the clear.
+    const PLAIN_IN_ROWS: bool;
 }
 
-impl<T: Text> Sealable for Secret<T, Nowhere> {
+impl Kept for InRows {
+    const PLAIN_IN_ROWS: bool = true;
+}
+
+impl Kept for Nowhere {
+    const PLAIN_IN_ROWS: bool = false;
+}
+
+impl<T: Text, P: Kept> Sealable for Secret<T, P> {
     fn kind(&self) -> &'static str {
         T::KIND
     }
     fn plain_in_rows(&self) -> bool {
-        false
+        P::PLAIN_IN_ROWS
     }
     fn unsealed(&self) -> Option<&str> {
         if self.sealed.is_some() { None } else { self.open.as_ref().map(Text::as_str) }
@@ -309,13 +302,7 @@ pub trait Fact {
     fn secrets(&mut self, _visit: &mut dyn FnMut(&mut dyn Sealable, u32)) {}
 }
 
-impl<T: Text> Fact for Secret<T, InRows> {
-    fn secrets(&mut self, visit: &mut dyn FnMut(&mut dyn Sealable, u32)) {
-        visit(self, 0);
-    }
-}
-
-impl<T: Text> Fact for Secret<T, Nowhere> {
+impl<T: Text, P: Kept> Fact for Secret<T, P> {
     fn secrets(&mut self, visit: &mut dyn FnMut(&mut dyn Sealable, u32)) {
         visit(self, 0);
     }

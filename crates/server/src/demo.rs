@@ -1,7 +1,7 @@
 //! The demo: an invented practice, served on this machine only, gone when it ends (unless `--data` names where it stays).
 //!
 //! Everything in it is made by the commands that people's requests become, so it is as real as data can be that nobody
-//! meant. What [`serve`](crate::serve) never does is done here: each person gets an address that signs a browser in with
+//! meant. What [`serve`] never does is done here: each person gets an address that signs a browser in with
 //! one click, for as long as the demo runs, and a bearer token for programs. The address holds a secret of 128 bits that
 //! is kept in memory only.
 

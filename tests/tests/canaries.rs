@@ -1,0 +1,238 @@
+//! Marked texts through every mutation that takes one, and then a search of every byte that was stored (promise C1):
+//! confidential texts are nowhere in the clear, personal ones are in read models only, never in the log.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use store::Type;
+use tests::{Database, Person, Product, both};
+
+use crate::audit::entries;
+use crate::session::session;
+
+/// What marks a confidential text, and a personal one. A text is a mark, a number and an `x`.
+const CONFIDENTIAL: &[u8] = b"zqconf";
+const PERSONAL: &[u8] = b"zqpers";
+
+fn confidential(number: usize) -> String {
+    format!("zqconf{number:02}x")
+}
+
+fn personal(number: usize) -> String {
+    format!("zqpers{number:02}x")
+}
+
+/// The marked texts in some bytes, whatever their case.
+fn marked(bytes: &[u8], mark: &[u8]) -> BTreeSet<String> {
+    let starts = bytes.split(|byte| matches!(byte, b'z' | b'Z')).skip(1);
+    let found = starts.filter(|part| part.get(..mark.len() - 1).is_some_and(|start| start.eq_ignore_ascii_case(&mark[1..])));
+    found.map(|part| format!("z{}", String::from_utf8_lossy(&part[..part.len().min(mark.len() + 2)]).to_lowercase())).collect()
+}
+
+/// The bytes that PostgreSQL's text form of `bytea` stands for, in a row's text.
+fn with_bytes(row: &str) -> Vec<u8> {
+    let mut bytes = row.as_bytes().to_vec();
+    for part in row.split("\\\\x").skip(1).chain(row.split("\\x").skip(1)) {
+        let digits: Vec<u8> = part.bytes().take_while(u8::is_ascii_hexdigit).collect();
+        bytes.push(b'\n');
+        bytes.extend(digits.chunks_exact(2).filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()));
+    }
+    bytes
+}
+
+/// Every file of a folder and of those in it, except the mails that were delivered.
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        if entry.is_dir() {
+            if !entry.ends_with("mail") {
+                found.extend(files(&entry));
+            }
+        } else {
+            found.push(entry);
+        }
+    }
+    found
+}
+
+/// Every byte that the product has stored: files on SQLite; every row of every table, and the files of the database and of
+/// the write-ahead log since the story began, on PostgreSQL.
+async fn everything(product: &Product) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match product.place.database {
+        Database::Sqlite => {
+            let files = files(product.folder());
+            assert!(files.iter().any(|file| file.to_string_lossy().ends_with("-wal")), "the write-ahead log is looked through");
+            files.iter().for_each(|file| bytes.extend(std::fs::read(file).expect("a file")));
+        }
+        Database::Postgres => {
+            let mut batch = product.app.store().batch().await.expect("a transaction");
+            let tables = batch.query("select table_name::text from information_schema.tables where table_schema = 'public'", &[], &[Type::Text]).await.expect("tables");
+            let text = |value: &store::Value| match value {
+                store::Value::Text(text) => text.clone(),
+                other => panic!("{other:?} is no text"),
+            };
+            for table in tables.iter().map(|row| text(&row[0])) {
+                let rows = batch.query(&format!("select t::text from {table} t"), &[], &[Type::Text]).await.expect("rows");
+                rows.iter().for_each(|row| bytes.extend(with_bytes(&text(&row[0]))));
+            }
+            let place = "select current_setting('data_directory'), (select oid::text from pg_database where datname = current_database())";
+            let place = batch.query(place, &[], &[Type::Text, Type::Text]).await.expect("a place");
+            batch.commit().await.expect("committed");
+            let (data, database) = (text(&place[0][0]), text(&place[0][1]));
+            let since = std::fs::metadata(product.folder().join("root.key")).and_then(|meta| meta.modified()).expect("a time");
+            for folder in [format!("{data}/base/{database}"), format!("{data}/pg_wal")] {
+                // A server elsewhere shows its rows only.
+                let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+                for file in entries.filter_map(Result::ok).filter(|file| file.metadata().is_ok_and(|meta| meta.is_file() && meta.modified().is_ok_and(|at| at >= since))) {
+                    bytes.extend(std::fs::read(file.path()).unwrap_or_default());
+                }
+            }
+        }
+    }
+    bytes
+}
+
+/// The records of every log.
+async fn logs(product: &Product) -> Vec<u8> {
+    let mut snapshot = product.app.store().snapshot().await.expect("a snapshot");
+    let mut bytes = Vec::new();
+    for head in snapshot.heads(None, 1_000).await.expect("heads") {
+        for (_, record) in snapshot.records(head.log, 0, 10_000).await.expect("records") {
+            bytes.extend(record);
+            bytes.push(b'\n');
+        }
+    }
+    snapshot.close().await.expect("closed");
+    bytes
+}
+
+/// Somebody who changes a practice with marked texts.
+struct Writer<'a> {
+    who: &'a Person,
+    practice: &'a str,
+}
+
+impl Writer<'_> {
+    /// Runs a mutation with an idempotency key: its first field's payload.
+    async fn run(&self, mutation: &str, shows: &str, mut input: Value) -> Value {
+        input["practiceId"] = json!(self.practice);
+        let kind = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
+        let query = format!("mutation($i: {kind}!) {{ {mutation}(input: $i) {{ {shows} errors {{ code }} }} }}");
+        let key = format!("{mutation} {input}").chars().filter(char::is_ascii_alphanumeric).take(60).collect::<String>();
+        let answer = self.who.once(&key, &query, json!({ "i": input })).await;
+        let payload = answer.body["data"][mutation].clone();
+        assert_eq!(payload["errors"], json!([]), "{mutation}: {}", answer.body);
+        payload
+    }
+
+    /// The same, and the id that it shows.
+    async fn made(&self, mutation: &str, field: &str, input: Value) -> String {
+        let payload = self.run(mutation, &format!("{field} {{ id }}"), input).await;
+        payload[field]["id"].as_str().unwrap_or_else(|| panic!("{mutation}: {payload}")).to_owned()
+    }
+
+    /// Every mutation that takes a personal text: a coachee.
+    async fn personal(&self) -> String {
+        self.run("updatePractice", "position", json!({ "name": personal(1) })).await;
+        self.run("updateCoachSettings", "position", json!({
+            "displayName": personal(2), "title": personal(3), "phone": personal(4), "videoLink": format!("https://{}.example/a", personal(5)),
+            "bookingLink": format!("https://{}.example/b", personal(6)),
+        })).await;
+        self.run("addCoach", "position", json!({ "name": personal(7), "email": format!("{}@practice.example", personal(8)) })).await;
+        let input = json!({ "firstName": personal(9), "lastName": personal(10), "email": format!("{}@coachee.example", personal(11)), "sendInvitation": true });
+        let coachee = self.made("addCoachee", "coachee", input).await;
+        let input = json!({ "coacheeId": coachee, "firstName": personal(12), "lastName": personal(13), "email": format!("{}@coachee.example", personal(14)) });
+        self.run("updateCoachee", "position", input).await;
+        let input = json!({
+            "coacheeId": coachee, "number": personal(15), "source": personal(16), "totalSessions": 3, "ratePerHour": { "amount": "90", "currency": "EUR" },
+            "startsOn": "2026-03-01", "endsOn": "2026-03-31",
+        });
+        let authorization = self.made("addAuthorization", "authorization", input).await;
+        self.run("updateAuthorization", "position", json!({ "authorizationId": authorization, "number": personal(17), "source": personal(18) })).await;
+        coachee
+    }
+
+    /// Every mutation of plan and file that takes a confidential text.
+    async fn plan(&self, coachee: &str) {
+        for number in [1, 2] {
+            self.run("setActiveGoal", "position", json!({ "coacheeId": coachee, "activeGoal": confidential(number) })).await;
+            self.run("writeSynopsis", "position", json!({ "coacheeId": coachee, "synopsis": confidential(number + 2) })).await;
+        }
+        let goal = self.made("addGoal", "goal", json!({ "coacheeId": coachee, "title": confidential(5), "dueOn": "2026-06-30" })).await;
+        self.run("updateGoal", "position", json!({ "goalId": goal, "title": confidential(6) })).await;
+        let milestone = self.made("addMilestone", "milestone", json!({ "goalId": goal, "title": confidential(7), "dueOn": "2026-06-30" })).await;
+        self.run("updateMilestone", "position", json!({ "milestoneId": milestone, "title": confidential(8) })).await;
+        let input = json!({ "coacheeId": coachee, "milestoneId": milestone, "title": confidential(9), "description": confidential(10) });
+        let action = self.made("addAction", "action", input).await;
+        self.run("updateAction", "position", json!({ "actionId": action, "title": confidential(11), "description": confidential(12) })).await;
+        let deleted = self.made("addAction", "action", json!({ "coacheeId": coachee, "title": confidential(13) })).await;
+        self.run("deleteAction", "position", json!({ "actionId": deleted })).await;
+    }
+
+    /// Every mutation of sessions that takes one, with notes as frames, patches and siblings: a session.
+    async fn session(&self, coachee: &str) -> String {
+        let id = self.made("startSession", "session", json!({ "coacheeId": coachee, "title": confidential(14) })).await;
+        self.run("updateSession", "position", json!({ "sessionId": id, "title": confidential(15) })).await;
+        let input = json!({ "coacheeId": coachee, "title": confidential(16), "startedAt": "2026-02-01T09:00:00Z", "durationMinutes": 50 });
+        self.run("logSession", "position", input).await;
+        let step = self.run("setNextSteps", "session { nextSteps { id } }", json!({ "sessionId": id, "steps": [{ "text": confidential(17) }, { "text": confidential(18) }] })).await;
+        let step = step["session"]["nextSteps"][0]["id"].clone();
+        self.run("setNextSteps", "position", json!({ "sessionId": id, "steps": [{ "id": step, "text": confidential(19) }] })).await;
+        let mut text = String::new();
+        for number in 20..40 {
+            text.push_str(&format!("{} and what else was said\n", confidential(number)));
+            self.run("saveSessionNotes", "position", json!({ "sessionId": id, "base": number - 20, "text": text })).await;
+        }
+        // From the first revision, in the line that the second one has changed: a sibling.
+        for number in [40, 41] {
+            let answer = self.run("saveSessionNotes", "conflict { revision }", json!({ "sessionId": id, "base": 1, "text": confidential(number) })).await;
+            assert!(answer["conflict"]["revision"].is_u64(), "{answer}");
+        }
+        self.run("restoreSessionNotes", "position", json!({ "sessionId": id, "revision": 3 })).await;
+        id
+    }
+}
+
+both! {
+    /// Eighteen personal and forty-one confidential texts.
+    #[test]
+    async fn no_marked_text_lies_where_it_must_not(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let writer = Writer { who: &ada, practice: &practice };
+        let coachee = writer.personal().await;
+        writer.plan(&coachee).await;
+        let id = writer.session(&coachee).await;
+        // What is refused, or is no session of anybody's, must not stay anywhere either.
+        let refused = json!({ "i": { "practiceId": practice, "sessionId": id, "base": 999, "text": confidential(42) } });
+        ada.whole("mutation($i: SaveSessionNotesInput!) { saveSessionNotes(input: $i) { errors { code } } }", refused).await;
+        let nowhere = json!({ "i": { "practiceId": practice, "goalId": "goal_01h455vb4pex5vsknk084sn02q", "title": confidential(43) } });
+        ada.whole("mutation($i: UpdateGoalInput!) { updateGoal(input: $i) { errors { code } } }", nowhere).await;
+
+        // Who may read them does: each text is there.
+        let mut read = json!(entries(&ada, "coachPortal", &practice, Value::Null).await).to_string();
+        let notes = session(&ada, &practice, &id, "revision(number: 20) { text } notes { siblings { text } }").await;
+        read.push_str(&notes.to_string());
+        let shown = (marked(read.as_bytes(), CONFIDENTIAL), marked(read.as_bytes(), PERSONAL));
+        assert_eq!(shown.0, (1..=41).map(confidential).collect());
+        assert_eq!(shown.1, (1..=18).map(personal).collect());
+
+        let all = everything(&product).await;
+        // The search finds what lies in the clear: names and addresses in read models.
+        let found = marked(&all, PERSONAL);
+        for number in [1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 17, 18] {
+            assert!(found.contains(&personal(number)), "{} is in a read model", personal(number));
+        }
+        assert_eq!(marked(&all, CONFIDENTIAL), BTreeSet::new());
+        let logs = logs(&product).await;
+        assert!(logs.windows(16).any(|part| part == b"session.notes_sa"), "the log is looked through");
+        assert_eq!(marked(&logs, CONFIDENTIAL), BTreeSet::new());
+        assert_eq!(marked(&logs, PERSONAL), BTreeSet::new());
+        // The mails that were delivered have no confidential text.
+        let mails = product.mail(&format!("{}@coachee.example", personal(11))).await;
+        assert!(!mails.is_empty());
+        assert_eq!(marked(mails.concat().as_bytes(), CONFIDENTIAL), BTreeSet::new());
+        product.prove().await;
+    }
+}
