@@ -3,7 +3,12 @@
 //! A test is a story of actors: `product.coach("Ada")` signs in by a link that came by mail, exactly as people do, and then
 //! asks and listens through HTTP and WebSocket. Time is a parameter: the product's clock stands until a test moves it.
 
-#![expect(clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "a story that cannot go on has failed")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a story that cannot go on has failed"
+)]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

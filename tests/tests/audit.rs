@@ -11,6 +11,9 @@ const ADD_SYNOPSIS: &str = "mutation($i: WriteSynopsisInput!) { writeSynopsis(in
 const SET_ACTIVE_GOAL: &str = "mutation($i: SetActiveGoalInput!) { setActiveGoal(input: $i) { errors { code } } }";
 const GRANT: &str = "mutation($i: AccessInput!) { grantAccess(input: $i) { errors { code } } }";
 
+/// Whether an entry passes a filter.
+type Holds<'a> = Box<dyn Fn(&Value) -> bool + 'a>;
+
 /// A page of the log through a portal (`coachPortal` or `coacheePortal`): the connection.
 async fn page(who: &Person, portal: &str, practice: &str, arguments: Value) -> Value {
     let query = format!(
@@ -150,7 +153,6 @@ both! {
         let all = entries(&ada, "coachPortal", &practice, Value::Null).await;
         let is = |entry: &Value, field: &str, value: &str| entry[field] == value;
         // Each filter gives exactly those entries of the whole log for which it holds.
-        type Holds<'a> = Box<dyn Fn(&Value) -> bool + 'a>;
         let by_time = |entry: &Value, from: &str, to: &str| {
             let at = entry["at"].as_str().expect("a time");
             at >= from && at < to

@@ -7,15 +7,18 @@ use crate::audit::{entries, grant};
 use crate::plan::position;
 use crate::session::{days_later, ended, session, started};
 
-const ADD: &str = "mutation($i: AddAuthorizationInput!) { addAuthorization(input: $i) { authorization { id } errors { code } } }";
+const ADD: &str =
+    "mutation($i: AddAuthorizationInput!) { addAuthorization(input: $i) { authorization { id } errors { code } } }";
 const UPDATE: &str = "mutation($i: UpdateAuthorizationInput!) { updateAuthorization(input: $i) { authorization { totalSessions used held remaining state } errors { code } } }";
 const CLOSE: &str = "mutation($i: CloseAuthorizationInput!) { closeAuthorization(input: $i) { authorization { state closedAt } errors { code } } }";
 const START: &str = "mutation($i: StartSessionInput!) { startSession(input: $i) { session { id } errors { code } } }";
 const LOG: &str = "mutation($i: LogSessionInput!) { logSession(input: $i) { session { id } errors { code } } }";
 const LINK: &str = "mutation($i: LinkAuthorizationInput!) { linkAuthorization(input: $i) { session { authorization { id } } errors { code } } }";
 const UNLINK: &str = "mutation($i: UnlinkAuthorizationInput!) { unlinkAuthorization(input: $i) { session { authorization { id } } errors { code } } }";
-const SET_STATUS: &str = "mutation($i: SetSessionStatusInput!) { setSessionStatus(input: $i) { session { status } errors { code } } }";
-const UPDATE_PRACTICE: &str = "mutation($i: UpdatePracticeInput!) { updatePractice(input: $i) { practice { id } errors { code } } }";
+const SET_STATUS: &str =
+    "mutation($i: SetSessionStatusInput!) { setSessionStatus(input: $i) { session { status } errors { code } } }";
+const UPDATE_PRACTICE: &str =
+    "mutation($i: UpdatePracticeInput!) { updatePractice(input: $i) { practice { id } errors { code } } }";
 
 /// The input of an approval for March.
 fn approval(practice: &str, coachee: &str, total: u32) -> Value {
@@ -27,7 +30,10 @@ fn approval(practice: &str, coachee: &str, total: u32) -> Value {
 
 async fn added(by: &Person, input: Value) -> String {
     let answer = by.ask(ADD, json!({ "i": input })).await;
-    answer["addAuthorization"]["authorization"]["id"].as_str().unwrap_or_else(|| panic!("not added: {answer}")).to_owned()
+    answer["addAuthorization"]["authorization"]["id"]
+        .as_str()
+        .unwrap_or_else(|| panic!("not added: {answer}"))
+        .to_owned()
 }
 
 /// An input that differs in these fields.
@@ -39,7 +45,9 @@ fn with(mut input: Value, further: Value) -> Value {
 
 /// These fields of an authorization.
 async fn shown(by: &Person, practice: &str, id: &str, fields: &str) -> Value {
-    let query = format!("query($p: ID!) {{ viewer {{ coachPortal(practiceId: $p) {{ authorizations(first: 50) {{ nodes {{ id {fields} }} }} }} }} }}");
+    let query = format!(
+        "query($p: ID!) {{ viewer {{ coachPortal(practiceId: $p) {{ authorizations(first: 50) {{ nodes {{ id {fields} }} }} }} }} }}"
+    );
     let answer = by.ask(&query, json!({ "p": practice })).await;
     let nodes = answer["viewer"]["coachPortal"]["authorizations"]["nodes"].as_array().expect("nodes").clone();
     let mut node = nodes.into_iter().find(|node| node["id"] == id).expect("the authorization");

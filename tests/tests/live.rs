@@ -8,18 +8,26 @@ use tests::{Database, Person, Product, both};
 use crate::audit::{entries, grant};
 use crate::plan::{action, goal, milestone, position, progress};
 
-const ACTIVITY: &str = "subscription($p: ID!, $a: Position, $f: ActivityFilter) { activity(practiceId: $p, after: $a, filter: $f) {
+const ACTIVITY: &str =
+    "subscription($p: ID!, $a: Position, $f: ActivityFilter) { activity(practiceId: $p, after: $a, filter: $f) {
     position entry { position entry thingId coacheeId actorId changes { field was now } } } }";
 const REVOKE: &str = "mutation($i: RevokeAccessInput!) { revokeAccess(input: $i) { errors { code } } }";
 
 /// What every portal shows of a change in a plan, and of what is gone.
-const CHANGES: &str = "position changes { __typename ... on Goal { id title complete } ... on Milestone { id title complete }
+const CHANGES: &str =
+    "position changes { __typename ... on Goal { id title complete } ... on Milestone { id title complete }
     ... on Action { id title progress } ... on Gone { id } ... on ResyncRequired { atLeast } }";
 
 fn changes_of(portal: &str) -> String {
-    let profile = if portal == "coach" { "... on Coachee { id fullName }" } else { "... on CoacheeProfile { id firstName activeGoal }" };
+    let profile = if portal == "coach" {
+        "... on Coachee { id fullName }"
+    } else {
+        "... on CoacheeProfile { id firstName activeGoal }"
+    };
     let changes = CHANGES.replace("__typename", &format!("__typename {profile}"));
-    format!("subscription($p: ID!, $a: Position) {{ {portal}PortalChanges(practiceId: $p, after: $a) {{ {changes} }} }}")
+    format!(
+        "subscription($p: ID!, $a: Position) {{ {portal}PortalChanges(practiceId: $p, after: $a) {{ {changes} }} }}"
+    )
 }
 
 /// A position as a number, to compare places. (Outside it is opaque.)
@@ -109,7 +117,12 @@ async fn each_once_and_in_order(coach: &Person, practice: &str, after: &Value, i
 }
 
 /// Loads, follows from there with cuts while eight write through these nodes, and finds nothing missed, nothing twice.
-async fn follows_through(product: &Product, writing: &[std::net::SocketAddr], reading: std::net::SocketAddr, dice: u64) {
+async fn follows_through(
+    product: &Product,
+    writing: &[std::net::SocketAddr],
+    reading: std::net::SocketAddr,
+    dice: u64,
+) {
     let (ada, practice) = product.coach("Ada").await;
     let robin = product.coachee(&ada, &practice, "Robin").await;
     let actions = actions(&ada, &practice, &robin).await;
@@ -130,10 +143,14 @@ async fn follows_through(product: &Product, writing: &[std::net::SocketAddr], re
     assert_eq!(again, items);
     // And nothing more comes after the last one but what happens next.
     let last = items.last().expect("items")["position"].clone();
-    let mut live = reader.listen(ACTIVITY, json!({ "p": practice, "a": last, "f": { "kinds": ["action_progress"] } })).await;
+    let mut live =
+        reader.listen(ACTIVITY, json!({ "p": practice, "a": last, "f": { "kinds": ["action_progress"] } })).await;
     progress(&writers[0], &practice, &actions[0], 99).await;
     let next = live.next().await;
-    assert_eq!(next["activity"]["entry"]["changes"], json!([{ "field": "progress", "was": times.to_string(), "now": "99" }]));
+    assert_eq!(
+        next["activity"]["entry"]["changes"],
+        json!([{ "field": "progress", "was": times.to_string(), "now": "99" }])
+    );
     product.prove().await;
 }
 
@@ -381,7 +398,8 @@ struct Events {
 
 impl Events {
     async fn open(product: &Product, who: &Person, body: &Value, last_event: Option<&str>) -> Self {
-        let request = reqwest::Client::new().post(product.url("/graphql")).bearer_auth(who.token.as_ref().expect("signed in"));
+        let request =
+            reqwest::Client::new().post(product.url("/graphql")).bearer_auth(who.token.as_ref().expect("signed in"));
         let mut request = request.header("accept", "text/event-stream").json(body);
         if let Some(last_event) = last_event {
             request = request.header("last-event-id", last_event);

@@ -38,8 +38,14 @@ async fn revision(coach: &Person, practice: &str, id: &str, number: u64) -> Valu
 
 /// Every tag of an HTML fragment: its name, and what follows the name.
 fn tags(html: &str) -> Vec<(String, String)> {
-    let opened = html.split('<').skip(1).map(|part| part.split_once('>').expect("a tag ends").0.trim_start_matches('/'));
-    opened.map(|tag| tag.split_once(|c: char| c.is_whitespace()).map_or((tag.to_lowercase(), String::new()), |(name, rest)| (name.to_lowercase(), rest.to_owned()))).collect()
+    let opened =
+        html.split('<').skip(1).map(|part| part.split_once('>').expect("a tag ends").0.trim_start_matches('/'));
+    opened
+        .map(|tag| {
+            tag.split_once(|c: char| c.is_whitespace())
+                .map_or((tag.to_lowercase(), String::new()), |(name, rest)| (name.to_lowercase(), rest.to_owned()))
+        })
+        .collect()
 }
 
 both! {
@@ -223,7 +229,8 @@ both! {
         let before = stored().await;
         let (mut text, mut copies, mut texts) = (String::new(), 0, Vec::new());
         for number in 0..720 {
-            text.push_str(&format!("{number:03}: and then we said so too\n"));
+            let line = format!("{number:03}: and then we said so too\n");
+            text.push_str(&line);
             copies += text.len();
             let answer = save(&ada, &practice, &id, (number, &text), None).await;
             assert_eq!(answer["revision"], number + 1);

@@ -7,13 +7,17 @@ use tests::{Person, Product, both};
 use crate::audit::{entries, grant, names};
 use crate::plan::position;
 
-const START: &str = "mutation($i: StartSessionInput!) { startSession(input: $i) { session { id } position errors { code } } }";
+const START: &str =
+    "mutation($i: StartSessionInput!) { startSession(input: $i) { session { id } position errors { code } } }";
 const END: &str = "mutation($i: EndSessionInput!) { endSession(input: $i) { session { status durationMinutes running } errors { code } } }";
 const LOG: &str = "mutation($i: LogSessionInput!) { logSession(input: $i) { session { id } errors { code } } }";
 const UPDATE: &str = "mutation($i: UpdateSessionInput!) { updateSession(input: $i) { session { title startedAt durationMinutes } errors { code } } }";
-const SET_STATUS: &str = "mutation($i: SetSessionStatusInput!) { setSessionStatus(input: $i) { session { status } errors { code } } }";
+const SET_STATUS: &str =
+    "mutation($i: SetSessionStatusInput!) { setSessionStatus(input: $i) { session { status } errors { code } } }";
 const SET_STEPS: &str = "mutation($i: SetNextStepsInput!) { setNextSteps(input: $i) { session { nextSteps { id text place done } } errors { code } } }";
-const CHECK_STEP: &str = "mutation($i: CheckNextStepInput!) { checkNextStep(input: $i) { nextStep { id done doneAt } errors { code } } }";
+const CHECK_STEP: &str =
+    "mutation($i: CheckNextStepInput!) { checkNextStep(input: $i) { nextStep { id done doneAt } errors { code } } }";
+const SAVE: &str = "mutation($i: SaveSessionNotesInput!) { saveSessionNotes(input: $i) { revision errors { code } } }";
 const SET_ACTIVE_GOAL: &str = "mutation($i: SetActiveGoalInput!) { setActiveGoal(input: $i) { errors { code } } }";
 
 /// Lets days go by, after which this person signs in again.
@@ -45,8 +49,12 @@ async fn logged(by: &Person, practice: &str, coachee: &str, (title, at, status):
 
 /// Sets the next steps of a session: their ids.
 pub async fn steps(by: &Person, practice: &str, session: &str, steps: Value) -> Vec<String> {
-    let answer = by.ask(SET_STEPS, json!({ "i": { "practiceId": practice, "sessionId": session, "steps": steps } })).await;
-    let steps = answer["setNextSteps"]["session"]["nextSteps"].as_array().unwrap_or_else(|| panic!("not set: {answer}")).clone();
+    let answer =
+        by.ask(SET_STEPS, json!({ "i": { "practiceId": practice, "sessionId": session, "steps": steps } })).await;
+    let steps = answer["setNextSteps"]["session"]["nextSteps"]
+        .as_array()
+        .unwrap_or_else(|| panic!("not set: {answer}"))
+        .clone();
     steps.iter().map(|step| step["id"].as_str().expect("an id").to_owned()).collect()
 }
 
@@ -56,7 +64,9 @@ async fn set_active_goal(by: &Person, practice: &str, coachee: &str, goal: &str)
 
 /// These fields of a session, as a coach sees it.
 pub async fn session(coach: &Person, practice: &str, id: &str, fields: &str) -> Value {
-    let query = format!("query($p: ID!, $s: ID!) {{ viewer {{ coachPortal(practiceId: $p) {{ session(id: $s) {{ {fields} }} }} }} }}");
+    let query = format!(
+        "query($p: ID!, $s: ID!) {{ viewer {{ coachPortal(practiceId: $p) {{ session(id: $s) {{ {fields} }} }} }} }}"
+    );
     coach.ask(&query, json!({ "p": practice, "s": id })).await["viewer"]["coachPortal"]["session"].clone()
 }
 
@@ -175,7 +185,6 @@ both! {
         let before = entries(&ada, "coachPortal", &practice, Value::Null).await.len();
         let id = started(&ada, &practice, &robin, "First").await;
         let save = |base: u32, text: &str| json!({ "i": { "practiceId": practice, "sessionId": id, "base": base, "text": text } });
-        const SAVE: &str = "mutation($i: SaveSessionNotesInput!) { saveSessionNotes(input: $i) { revision errors { code } } }";
         ada.ask(SAVE, save(0, "# Notes")).await;
         ada.ask(SAVE, save(1, "# Notes\n- more")).await;
         ada.ask("mutation($i: RestoreSessionNotesInput!) { restoreSessionNotes(input: $i) { revision errors { code } } }", json!({ "i": { "practiceId": practice, "sessionId": id, "revision": 1 } })).await;
@@ -349,7 +358,6 @@ both! {
             assert_eq!(item["changes"].as_array().map(Vec::len), Some(1), "{item}");
             (item["changes"][0].clone(), item["position"].clone())
         };
-        const SAVE: &str = "mutation($i: SaveSessionNotesInput!) { saveSessionNotes(input: $i) { revision errors { code } } }";
         ada.ask(SAVE, json!({ "i": { "practiceId": practice, "sessionId": other, "base": 0, "text": "elsewhere" } })).await;
         ada.ask(SAVE, json!({ "i": { "practiceId": practice, "sessionId": id, "base": 0, "text": "# Begun" } })).await;
         let (change, _) = seen().await;

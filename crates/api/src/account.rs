@@ -106,7 +106,7 @@ pub struct ViewerObject;
 #[Object(name = "Viewer")]
 impl ViewerObject {
     /// The account.
-    async fn account(&self, ctx: &Context<'_>) -> Result<Account> {
+    async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
         let signed_in = viewer(ctx)?.signed_in.ok_or_else(|| error(app::Error::Unauthenticated))?;
         let (row, _, logins) = app(ctx)?.account(signed_in.person).await.map_err(error)?;
         let session = |login: Login| SignInSession {
@@ -118,11 +118,11 @@ impl ViewerObject {
             current: login.id == signed_in.login,
         };
         let email = EmailAddress(row.email.as_str().to_owned());
-        Ok(Account { id: id(row.id), email, sessions: logins.into_iter().map(session).collect() })
+        Ok(Some(Account { id: id(row.id), email, sessions: logins.into_iter().map(session).collect() }))
     }
 
     /// The portals that the viewer has, each where they have it now.
-    async fn portals(&self, ctx: &Context<'_>) -> Result<Vec<PortalEntry>> {
+    async fn portals(&self, ctx: &Context<'_>) -> Result<Option<Vec<PortalEntry>>> {
         let (app, person) = (app(ctx)?, viewer(ctx)?.person()?);
         let (_, portals, _) = app.account(person).await.map_err(error)?;
         let mut entries = Vec::with_capacity(portals.len());
@@ -137,7 +137,7 @@ impl ViewerObject {
                 Err(other) => return Err(error(other)),
             }
         }
-        Ok(entries)
+        Ok(Some(entries))
     }
 
     /// A practice through its coach portal. `atLeast` is a position that the answer must include.
@@ -146,11 +146,11 @@ impl ViewerObject {
         ctx: &Context<'_>,
         practice_id: Id<PracticeId>,
         at_least: Option<Position>,
-    ) -> Result<CoachPortal> {
+    ) -> Result<Option<CoachPortal>> {
         let at_least = at_least.map(|position| position.0);
         let view =
             app(ctx)?.view(viewer(ctx)?.person()?, practice_id.0, Portal::Coach, at_least).await.map_err(error)?;
-        Ok(CoachPortal(view))
+        Ok(Some(CoachPortal(view)))
     }
 
     /// A practice through its coachee portal. `atLeast` is a position that the answer must include.
@@ -159,11 +159,11 @@ impl ViewerObject {
         ctx: &Context<'_>,
         practice_id: Id<PracticeId>,
         at_least: Option<Position>,
-    ) -> Result<crate::coachee::CoacheePortal> {
+    ) -> Result<Option<crate::coachee::CoacheePortal>> {
         let at_least = at_least.map(|position| position.0);
         let view =
             app(ctx)?.view(viewer(ctx)?.person()?, practice_id.0, Portal::Coachee, at_least).await.map_err(error)?;
-        Ok(crate::coachee::CoacheePortal(view))
+        Ok(Some(crate::coachee::CoacheePortal(view)))
     }
 }
 
@@ -234,7 +234,7 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         input: RequestSignInLinkInput,
-    ) -> Result<RequestSignInLinkPayload> {
+    ) -> Result<Option<RequestSignInLinkPayload>> {
         let (app, viewer) = (app(ctx)?, viewer(ctx)?);
         let once = Once::of(ctx, viewer)?;
         let command = once.command(app);
@@ -246,44 +246,44 @@ impl AccountMutation {
         let asked =
             ask(app, &input.email.0, allowed, command, |log| once.idempotency(app, log)).await.map_err(error)?;
         cookies::set_browser(ctx, &asked.browser);
-        Ok(answer(asked.digits))
+        Ok(Some(answer(asked.digits)))
     }
 
     /// Redeems a sign-in link: once, within ten minutes.
-    async fn sign_in(&self, ctx: &Context<'_>, input: SignInInput) -> Result<SignInPayload> {
+    async fn sign_in(&self, ctx: &Context<'_>, input: SignInInput) -> Result<Option<SignInPayload>> {
         let (app, viewer) = (app(ctx)?, viewer(ctx)?);
         let once = Once::of(ctx, viewer)?.in_browser(viewer.browser.as_ref());
         let brought = Credentials { token: input.token, browser: viewer.browser.clone(), digits: input.code };
         match app.sign_in(&brought, input.kind.into(), once.command(app), |log| once.idempotency(app, log)).await {
-            Ok(session) => Ok(signed_in(ctx, session, input.kind)),
+            Ok(session) => Ok(Some(signed_in(ctx, session, input.kind))),
             Err(app::Error::Refused(refusal)) => {
-                Ok(SignInPayload { person_id: None, token: None, errors: vec![refusal.into()] })
+                Ok(Some(SignInPayload { person_id: None, token: None, errors: vec![refusal.into()] }))
             }
             Err(other) => Err(error(other)),
         }
     }
 
     /// Ends the sign-in that this request came through.
-    async fn sign_out(&self, ctx: &Context<'_>) -> Result<SignOutPayload> {
+    async fn sign_out(&self, ctx: &Context<'_>) -> Result<Option<SignOutPayload>> {
         let signed_in = viewer(ctx)?.signed_in.ok_or_else(|| error(app::Error::Unauthenticated))?;
         cookies::clear_session(ctx);
         let command = account::SignOut { person: signed_in.person, login: signed_in.login };
-        Ok(signed_out(send(ctx, LogId::Account(signed_in.person), None, |_| Ok(command)).await?.map(|_| ())))
+        Ok(Some(signed_out(send(ctx, LogId::Account(signed_in.person), None, |_| Ok(command)).await?.map(|_| ()))))
     }
 
     /// Ends every sign-in of the account, this one too.
-    async fn sign_out_everywhere(&self, ctx: &Context<'_>) -> Result<SignOutPayload> {
+    async fn sign_out_everywhere(&self, ctx: &Context<'_>) -> Result<Option<SignOutPayload>> {
         let person = viewer(ctx)?.person()?;
         cookies::clear_session(ctx);
         let command = account::SignOutEverywhere { person };
-        Ok(signed_out(send(ctx, LogId::Account(person), None, |_| Ok(command)).await?.map(|_| ())))
+        Ok(Some(signed_out(send(ctx, LogId::Account(person), None, |_| Ok(command)).await?.map(|_| ()))))
     }
 
     /// Ends one sign-in of the account, elsewhere or here.
-    async fn revoke_session(&self, ctx: &Context<'_>, input: RevokeSessionInput) -> Result<SignOutPayload> {
+    async fn revoke_session(&self, ctx: &Context<'_>, input: RevokeSessionInput) -> Result<Option<SignOutPayload>> {
         let person = viewer(ctx)?.person()?;
         let command = account::SignOut { person, login: input.session_id.0 };
-        Ok(signed_out(send(ctx, LogId::Account(person), None, |_| Ok(command)).await?.map(|_| ())))
+        Ok(Some(signed_out(send(ctx, LogId::Account(person), None, |_| Ok(command)).await?.map(|_| ()))))
     }
 }
 

@@ -394,7 +394,11 @@ pub(crate) struct AuthorizationMutation;
 #[Object]
 impl AuthorizationMutation {
     /// Records an approval.
-    async fn add_authorization(&self, ctx: &Context<'_>, input: AddAuthorizationInput) -> Result<AuthorizationPayload> {
+    async fn add_authorization(
+        &self,
+        ctx: &Context<'_>,
+        input: AddAuthorizationInput,
+    ) -> Result<Option<AuthorizationPayload>> {
         run(ctx, input.practice_id.0, |new| {
             Ok(authorization::AddAuthorization {
                 authorization: new.id(),
@@ -416,7 +420,7 @@ impl AuthorizationMutation {
         &self,
         ctx: &Context<'_>,
         input: UpdateAuthorizationInput,
-    ) -> Result<AuthorizationPayload> {
+    ) -> Result<Option<AuthorizationPayload>> {
         run(ctx, input.practice_id.0, |_| {
             Ok(authorization::UpdateAuthorization {
                 authorization: input.authorization_id.0,
@@ -437,7 +441,7 @@ impl AuthorizationMutation {
         &self,
         ctx: &Context<'_>,
         input: CloseAuthorizationInput,
-    ) -> Result<AuthorizationPayload> {
+    ) -> Result<Option<AuthorizationPayload>> {
         let authorization = input.authorization_id.0;
         run(ctx, input.practice_id.0, |_| Ok(authorization::CloseAuthorization { authorization })).await
     }

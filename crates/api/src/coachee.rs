@@ -430,7 +430,7 @@ pub struct CoacheeMutation;
 #[Object]
 impl CoacheeMutation {
     /// Adds a coachee; who does gets Admin access. With `sendInvitation` the activation mail leaves at once.
-    async fn add_coachee(&self, ctx: &Context<'_>, input: AddCoacheeInput) -> Result<CoacheePayload> {
+    async fn add_coachee(&self, ctx: &Context<'_>, input: AddCoacheeInput) -> Result<Option<CoacheePayload>> {
         run(ctx, input.practice_id.0, |new| {
             let token = new.token(Kind::CoacheeInvitation);
             Ok(coachee::AddCoachee {
@@ -445,7 +445,7 @@ impl CoacheeMutation {
     }
 
     /// Corrects a coachee's name or email. The coach may until the coachee has accepted.
-    async fn update_coachee(&self, ctx: &Context<'_>, input: UpdateCoacheeInput) -> Result<CoacheePayload> {
+    async fn update_coachee(&self, ctx: &Context<'_>, input: UpdateCoacheeInput) -> Result<Option<CoacheePayload>> {
         run(ctx, input.practice_id.0, |_| {
             Ok(coachee::UpdateCoachee {
                 coachee: input.coachee_id.0,
@@ -458,40 +458,44 @@ impl CoacheeMutation {
     }
 
     /// Sends the first invitation.
-    async fn send_invitation(&self, ctx: &Context<'_>, input: CoacheeInput) -> Result<CoacheePayload> {
+    async fn send_invitation(&self, ctx: &Context<'_>, input: CoacheeInput) -> Result<Option<CoacheePayload>> {
         invite(ctx, input, Sending::First).await
     }
 
     /// Sends another invitation; the one before stops working.
-    async fn resend_invitation(&self, ctx: &Context<'_>, input: CoacheeInput) -> Result<CoacheePayload> {
+    async fn resend_invitation(&self, ctx: &Context<'_>, input: CoacheeInput) -> Result<Option<CoacheePayload>> {
         invite(ctx, input, Sending::Again).await
     }
 
     /// Accepts an invitation to the coachee portal. Where the invited address has an account, its person must be signed in.
-    async fn accept_invitation(&self, ctx: &Context<'_>, input: AcceptInvitationInput) -> Result<AcceptancePayload> {
+    async fn accept_invitation(
+        &self,
+        ctx: &Context<'_>,
+        input: AcceptInvitationInput,
+    ) -> Result<Option<AcceptancePayload>> {
         let app = app(ctx)?;
         let invalid = || UserError::from(domain::Refusal::from(domain::practice::Refusal::InvitationIsNotValid));
         let command: CommandId = Once::of(ctx, viewer(ctx)?)?.command(app);
         let Some((LogId::Practice(practice), token)) = app::tokens::parse(Kind::CoacheeInvitation, &input.token) else {
-            return Ok(AcceptancePayload::refused(invalid()));
+            return Ok(Some(AcceptancePayload::refused(invalid())));
         };
         let found = app.coachee_invitation(&input.token).await.map_err(error)?;
-        let Some((invitation, row)) = found else { return Ok(AcceptancePayload::refused(invalid())) };
+        let Some((invitation, row)) = found else { return Ok(Some(AcceptancePayload::refused(invalid()))) };
         let (acceptance, session) = acceptance(app, viewer(ctx)?, &row.email, command, input.kind.into());
         let (invitation, coachee) = (invitation.id, row.id);
         let make = |_: &New<'_>| Ok(coachee::AcceptInvitation { practice, invitation, token, coachee, acceptance });
-        Ok(match send(ctx, LogId::Practice(practice), Some(command), make).await? {
+        Ok(Some(match send(ctx, LogId::Practice(practice), Some(command), make).await? {
             Ok(done) => AcceptancePayload::done(
                 practice,
                 done.position,
                 session.map(|session| signed_in(ctx, session, input.kind)),
             ),
             Err(refused) => AcceptancePayload::refused(refused),
-        })
+        }))
     }
 
     /// Writes the one sentence that coach and coachee work toward.
-    async fn set_active_goal(&self, ctx: &Context<'_>, input: SetActiveGoalInput) -> Result<CoacheePayload> {
+    async fn set_active_goal(&self, ctx: &Context<'_>, input: SetActiveGoalInput) -> Result<Option<CoacheePayload>> {
         run(ctx, input.practice_id.0, |_| {
             Ok(coachee::SetActiveGoal { coachee: input.coachee_id.0, goal: text("activeGoal", &input.active_goal)? })
         })
@@ -499,7 +503,7 @@ impl CoacheeMutation {
     }
 
     /// Writes what coaches know of a coachee in short. The coachee never sees it.
-    async fn write_synopsis(&self, ctx: &Context<'_>, input: WriteSynopsisInput) -> Result<CoacheePayload> {
+    async fn write_synopsis(&self, ctx: &Context<'_>, input: WriteSynopsisInput) -> Result<Option<CoacheePayload>> {
         run(ctx, input.practice_id.0, |_| {
             Ok(coachee::WriteSynopsis { coachee: input.coachee_id.0, synopsis: text("synopsis", &input.synopsis)? })
         })
@@ -507,7 +511,7 @@ impl CoacheeMutation {
     }
 }
 
-async fn invite(ctx: &Context<'_>, input: CoacheeInput, sending: Sending) -> Result<CoacheePayload> {
+async fn invite(ctx: &Context<'_>, input: CoacheeInput, sending: Sending) -> Result<Option<CoacheePayload>> {
     run(ctx, input.practice_id.0, |new| {
         let token = new.token(Kind::CoacheeInvitation);
         Ok(coachee::Invite {

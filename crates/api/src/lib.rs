@@ -50,8 +50,8 @@ impl Query {
         &self,
         ctx: &async_graphql::Context<'_>,
         ids: Vec<async_graphql::ID>,
-    ) -> words::Result<Vec<Option<node::Node>>> {
-        node::find_all(ctx, &ids).await
+    ) -> words::Result<Option<Vec<Option<node::Node>>>> {
+        node::find_all(ctx, &ids).await.map(Some)
     }
 
     /// The service itself.

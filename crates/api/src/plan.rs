@@ -440,7 +440,7 @@ pub struct PlanMutation;
 #[Object]
 impl PlanMutation {
     /// Sets a goal.
-    async fn add_goal(&self, ctx: &Context<'_>, input: AddGoalInput) -> Result<GoalPayload> {
+    async fn add_goal(&self, ctx: &Context<'_>, input: AddGoalInput) -> Result<Option<GoalPayload>> {
         run(ctx, input.practice_id.0, |new| {
             Ok(plan::AddGoal {
                 goal: new.id(),
@@ -453,7 +453,7 @@ impl PlanMutation {
     }
 
     /// Changes a goal.
-    async fn update_goal(&self, ctx: &Context<'_>, input: UpdateGoalInput) -> Result<GoalPayload> {
+    async fn update_goal(&self, ctx: &Context<'_>, input: UpdateGoalInput) -> Result<Option<GoalPayload>> {
         run(ctx, input.practice_id.0, |_| {
             let title = text_or("title", input.title.as_ref())?;
             Ok(plan::UpdateGoal { goal: input.goal_id.0, title, due: input.due_on.map(|due| due.0) })
@@ -462,12 +462,12 @@ impl PlanMutation {
     }
 
     /// Deletes a goal that has no milestones.
-    async fn delete_goal(&self, ctx: &Context<'_>, input: DeleteGoalInput) -> Result<DeletedPayload> {
+    async fn delete_goal(&self, ctx: &Context<'_>, input: DeleteGoalInput) -> Result<Option<DeletedPayload>> {
         delete(ctx, input.practice_id.0, |_| Ok(plan::DeleteGoal { goal: input.goal_id.0 })).await
     }
 
     /// Sets a milestone of a goal, which then is open.
-    async fn add_milestone(&self, ctx: &Context<'_>, input: AddMilestoneInput) -> Result<MilestonePayload> {
+    async fn add_milestone(&self, ctx: &Context<'_>, input: AddMilestoneInput) -> Result<Option<MilestonePayload>> {
         run(ctx, input.practice_id.0, |new| {
             let title = text("title", &input.title)?;
             Ok(plan::AddMilestone { milestone: new.id(), goal: input.goal_id.0, title, due: input.due_on.0 })
@@ -476,7 +476,11 @@ impl PlanMutation {
     }
 
     /// Changes a milestone.
-    async fn update_milestone(&self, ctx: &Context<'_>, input: UpdateMilestoneInput) -> Result<MilestonePayload> {
+    async fn update_milestone(
+        &self,
+        ctx: &Context<'_>,
+        input: UpdateMilestoneInput,
+    ) -> Result<Option<MilestonePayload>> {
         run(ctx, input.practice_id.0, |_| {
             let title = text_or("title", input.title.as_ref())?;
             Ok(plan::UpdateMilestone { milestone: input.milestone_id.0, title, due: input.due_on.map(|due| due.0) })
@@ -485,12 +489,12 @@ impl PlanMutation {
     }
 
     /// Deletes a milestone that has no actions.
-    async fn delete_milestone(&self, ctx: &Context<'_>, input: DeleteMilestoneInput) -> Result<DeletedPayload> {
+    async fn delete_milestone(&self, ctx: &Context<'_>, input: DeleteMilestoneInput) -> Result<Option<DeletedPayload>> {
         delete(ctx, input.practice_id.0, |_| Ok(plan::DeleteMilestone { milestone: input.milestone_id.0 })).await
     }
 
     /// Sets an action, alone, for a goal, or under a milestone, which then is open.
-    async fn add_action(&self, ctx: &Context<'_>, input: AddActionInput) -> Result<ActionPayload> {
+    async fn add_action(&self, ctx: &Context<'_>, input: AddActionInput) -> Result<Option<ActionPayload>> {
         run(ctx, input.practice_id.0, |new| {
             Ok(plan::AddAction {
                 action: new.id(),
@@ -506,7 +510,7 @@ impl PlanMutation {
     }
 
     /// Changes an action's words or day.
-    async fn update_action(&self, ctx: &Context<'_>, input: UpdateActionInput) -> Result<ActionPayload> {
+    async fn update_action(&self, ctx: &Context<'_>, input: UpdateActionInput) -> Result<Option<ActionPayload>> {
         run(ctx, input.practice_id.0, |_| {
             Ok(plan::UpdateAction {
                 action: input.action_id.0,
@@ -519,7 +523,11 @@ impl PlanMutation {
     }
 
     /// Sets how far an action is. Its milestone and goal follow.
-    async fn set_action_progress(&self, ctx: &Context<'_>, input: SetActionProgressInput) -> Result<ActionPayload> {
+    async fn set_action_progress(
+        &self,
+        ctx: &Context<'_>,
+        input: SetActionProgressInput,
+    ) -> Result<Option<ActionPayload>> {
         run(ctx, input.practice_id.0, |_| {
             let progress =
                 Percent::parse(i64::from(input.progress)).map_err(|refusal| UserError::at("progress", refusal))?;
@@ -529,7 +537,7 @@ impl PlanMutation {
     }
 
     /// Deletes an action.
-    async fn delete_action(&self, ctx: &Context<'_>, input: DeleteActionInput) -> Result<DeletedPayload> {
+    async fn delete_action(&self, ctx: &Context<'_>, input: DeleteActionInput) -> Result<Option<DeletedPayload>> {
         delete(ctx, input.practice_id.0, |_| Ok(plan::DeleteAction { action: input.action_id.0 })).await
     }
 }

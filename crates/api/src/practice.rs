@@ -468,7 +468,7 @@ pub struct PracticeMutation;
 #[Object]
 impl PracticeMutation {
     /// Founds a practice; who does is its owner.
-    async fn create_practice(&self, ctx: &Context<'_>, input: CreatePracticeInput) -> Result<PracticePayload> {
+    async fn create_practice(&self, ctx: &Context<'_>, input: CreatePracticeInput) -> Result<Option<PracticePayload>> {
         let founder = viewer(ctx)?.person()?;
         let command = Once::of(ctx, viewer(ctx)?)?.command(app(ctx)?);
         let practice = PracticeId::of(command.uuid());
@@ -481,14 +481,14 @@ impl PracticeMutation {
                 let view =
                     app(ctx)?.view(founder, practice, Portal::Coach, Some(done.position)).await.map_err(error)?;
                 let row = view.practice().await.map_err(error)?;
-                Ok(crate::words::Payload::done(Position(done.position), &view, Some(row)))
+                Ok(Some(crate::words::Payload::done(Position(done.position), &view, Some(row))))
             }
-            Err(refused) => Ok(crate::words::Payload::refused(refused)),
+            Err(refused) => Ok(Some(crate::words::Payload::refused(refused))),
         }
     }
 
     /// Changes a practice's settings; managers only.
-    async fn update_practice(&self, ctx: &Context<'_>, input: UpdatePracticeInput) -> Result<PracticePayload> {
+    async fn update_practice(&self, ctx: &Context<'_>, input: UpdatePracticeInput) -> Result<Option<PracticePayload>> {
         run(ctx, input.practice_id.0, |_| {
             Ok(practice::UpdatePractice {
                 practice: input.practice_id.0,
@@ -503,7 +503,7 @@ impl PracticeMutation {
     }
 
     /// Invites a coach by mail; managers only, a manager by the owner only. Coaches see no client until access is granted.
-    async fn add_coach(&self, ctx: &Context<'_>, input: AddCoachInput) -> Result<CoachInvitationPayload> {
+    async fn add_coach(&self, ctx: &Context<'_>, input: AddCoachInput) -> Result<Option<CoachInvitationPayload>> {
         run(ctx, input.practice_id.0, |new| {
             let token = new.token(Kind::CoachInvitation);
             Ok(practice::AddCoach {
@@ -523,33 +523,37 @@ impl PracticeMutation {
         &self,
         ctx: &Context<'_>,
         input: AcceptCoachInvitationInput,
-    ) -> Result<AcceptancePayload> {
+    ) -> Result<Option<AcceptancePayload>> {
         let app = app(ctx)?;
         let invalid = || UserError::from(domain::Refusal::from(practice::Refusal::InvitationIsNotValid));
         let once = Once::of(ctx, viewer(ctx)?)?;
         let command: CommandId = once.command(app);
         let Some((LogId::Practice(practice), hash)) = app::tokens::parse(Kind::CoachInvitation, &input.token) else {
-            return Ok(AcceptancePayload::refused(invalid()));
+            return Ok(Some(AcceptancePayload::refused(invalid())));
         };
         let Some(invitation) = app.coach_invitation(&input.token).await.map_err(error)? else {
-            return Ok(AcceptancePayload::refused(invalid()));
+            return Ok(Some(AcceptancePayload::refused(invalid())));
         };
         let (acceptance, session) = acceptance(app, viewer(ctx)?, &invitation.email, command, input.kind.into());
         let make = |_: &New<'_>| {
             Ok(practice::AcceptCoachInvitation { practice, invitation: invitation.id, token: hash, acceptance })
         };
-        Ok(match send(ctx, LogId::Practice(practice), Some(command), make).await? {
+        Ok(Some(match send(ctx, LogId::Practice(practice), Some(command), make).await? {
             Ok(done) => AcceptancePayload::done(
                 practice,
                 done.position,
                 session.map(|session| signed_in(ctx, session, input.kind)),
             ),
             Err(refused) => AcceptancePayload::refused(refused),
-        })
+        }))
     }
 
     /// Changes a coach's own settings; a manager may change anybody's.
-    async fn update_coach_settings(&self, ctx: &Context<'_>, input: UpdateCoachSettingsInput) -> Result<CoachPayload> {
+    async fn update_coach_settings(
+        &self,
+        ctx: &Context<'_>,
+        input: UpdateCoachSettingsInput,
+    ) -> Result<Option<CoachPayload>> {
         let oneself = viewer(ctx)?.person()?;
         run(ctx, input.practice_id.0, |_| {
             Ok(practice::UpdateCoachSettings {
@@ -566,7 +570,7 @@ impl PracticeMutation {
     }
 
     /// Makes a coach a manager, or a manager a coach; the owner only.
-    async fn set_coach_role(&self, ctx: &Context<'_>, input: SetCoachRoleInput) -> Result<CoachPayload> {
+    async fn set_coach_role(&self, ctx: &Context<'_>, input: SetCoachRoleInput) -> Result<Option<CoachPayload>> {
         run(ctx, input.practice_id.0, |_| {
             Ok(practice::SetCoachRole { coach: input.coach_id.0, role: input.role.into() })
         })
@@ -574,24 +578,28 @@ impl PracticeMutation {
     }
 
     /// Removes a coach; managers only, a manager by the owner only. What they wrote stays the practice's.
-    async fn remove_coach(&self, ctx: &Context<'_>, input: RemoveCoachInput) -> Result<crate::words::DeletedPayload> {
+    async fn remove_coach(
+        &self,
+        ctx: &Context<'_>,
+        input: RemoveCoachInput,
+    ) -> Result<Option<crate::words::DeletedPayload>> {
         crate::words::delete(ctx, input.practice_id.0, |_| Ok(practice::RemoveCoach { coach: input.coach_id.0 })).await
     }
 
     /// Grants a coach access to a client; managers only.
-    async fn grant_access(&self, ctx: &Context<'_>, input: AccessInput) -> Result<AccessPayload> {
+    async fn grant_access(&self, ctx: &Context<'_>, input: AccessInput) -> Result<Option<AccessPayload>> {
         let step = AccessStep::Grant(input.level.into());
         set_access(ctx, input.practice_id.0, input.coach_id.0, input.coachee_id.0, step).await
     }
 
     /// Sets another level of an access; managers only.
-    async fn change_access(&self, ctx: &Context<'_>, input: AccessInput) -> Result<AccessPayload> {
+    async fn change_access(&self, ctx: &Context<'_>, input: AccessInput) -> Result<Option<AccessPayload>> {
         let step = AccessStep::Change(input.level.into());
         set_access(ctx, input.practice_id.0, input.coach_id.0, input.coachee_id.0, step).await
     }
 
     /// Takes a coach's access to a client away; managers only. It ends at once, also where they are looking.
-    async fn revoke_access(&self, ctx: &Context<'_>, input: RevokeAccessInput) -> Result<AccessPayload> {
+    async fn revoke_access(&self, ctx: &Context<'_>, input: RevokeAccessInput) -> Result<Option<AccessPayload>> {
         set_access(ctx, input.practice_id.0, input.coach_id.0, input.coachee_id.0, AccessStep::Revoke).await
     }
 }
@@ -602,7 +610,7 @@ async fn set_access(
     coach: PersonId,
     coachee: CoacheeId,
     step: AccessStep,
-) -> Result<AccessPayload> {
+) -> Result<Option<AccessPayload>> {
     let seen = view(ctx, practice, None).await?.one::<domain::coachee::Coachee>(coachee).await.map_err(error)?;
     let client = seen.map_or_else(|| coachee.into(), |coachee| coachee.client());
     run(ctx, practice, |_| Ok(practice::SetAccess { coach, coachee, access: AccessId::between(coach, client), step }))

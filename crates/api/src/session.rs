@@ -453,7 +453,7 @@ pub(crate) struct SessionMutation;
 #[Object]
 impl SessionMutation {
     /// Starts a session now. It keeps the active goal as it stands; with an authorization it holds a unit of it.
-    async fn start_session(&self, ctx: &Context<'_>, input: StartSessionInput) -> Result<SessionPayload> {
+    async fn start_session(&self, ctx: &Context<'_>, input: StartSessionInput) -> Result<Option<SessionPayload>> {
         run(ctx, input.practice_id.0, |new| {
             Ok(session::StartSession {
                 session: new.id(),
@@ -466,7 +466,7 @@ impl SessionMutation {
     }
 
     /// Writes down a session afterwards. With an authorization it uses a unit at once, if its status uses one.
-    async fn log_session(&self, ctx: &Context<'_>, input: LogSessionInput) -> Result<SessionPayload> {
+    async fn log_session(&self, ctx: &Context<'_>, input: LogSessionInput) -> Result<Option<SessionPayload>> {
         run(ctx, input.practice_id.0, |new| {
             Ok(session::LogSession {
                 session: new.id(),
@@ -482,7 +482,7 @@ impl SessionMutation {
     }
 
     /// Corrects a session's title, start or duration, also after it has ended.
-    async fn update_session(&self, ctx: &Context<'_>, input: UpdateSessionInput) -> Result<SessionPayload> {
+    async fn update_session(&self, ctx: &Context<'_>, input: UpdateSessionInput) -> Result<Option<SessionPayload>> {
         run(ctx, input.practice_id.0, |_| {
             Ok(session::UpdateSession {
                 session: input.session_id.0,
@@ -495,7 +495,7 @@ impl SessionMutation {
     }
 
     /// Ends a session. The unit that it holds is used, or given back where its status uses none.
-    async fn end_session(&self, ctx: &Context<'_>, input: EndSessionInput) -> Result<SessionPayload> {
+    async fn end_session(&self, ctx: &Context<'_>, input: EndSessionInput) -> Result<Option<SessionPayload>> {
         run(ctx, input.practice_id.0, |_| {
             let (minutes, status) = (input.duration_minutes, input.status.into());
             Ok(session::EndSession { session: input.session_id.0, minutes, status })
@@ -504,7 +504,11 @@ impl SessionMutation {
     }
 
     /// Corrects how a session went that has ended. Its unit follows.
-    async fn set_session_status(&self, ctx: &Context<'_>, input: SetSessionStatusInput) -> Result<SessionPayload> {
+    async fn set_session_status(
+        &self,
+        ctx: &Context<'_>,
+        input: SetSessionStatusInput,
+    ) -> Result<Option<SessionPayload>> {
         run(ctx, input.practice_id.0, |_| {
             Ok(session::SetSessionStatus { session: input.session_id.0, status: input.status.into() })
         })
@@ -512,7 +516,11 @@ impl SessionMutation {
     }
 
     /// Links a session to an active authorization: it holds a unit while it goes on, and uses one where it has ended.
-    async fn link_authorization(&self, ctx: &Context<'_>, input: LinkAuthorizationInput) -> Result<SessionPayload> {
+    async fn link_authorization(
+        &self,
+        ctx: &Context<'_>,
+        input: LinkAuthorizationInput,
+    ) -> Result<Option<SessionPayload>> {
         run(ctx, input.practice_id.0, |_| {
             Ok(session::LinkAuthorization { session: input.session_id.0, authorization: input.authorization_id.0 })
         })
@@ -520,7 +528,11 @@ impl SessionMutation {
     }
 
     /// Unlinks a session from its authorization and gives its unit back.
-    async fn unlink_authorization(&self, ctx: &Context<'_>, input: UnlinkAuthorizationInput) -> Result<SessionPayload> {
+    async fn unlink_authorization(
+        &self,
+        ctx: &Context<'_>,
+        input: UnlinkAuthorizationInput,
+    ) -> Result<Option<SessionPayload>> {
         run(ctx, input.practice_id.0, |_| Ok(session::UnlinkAuthorization { session: input.session_id.0 })).await
     }
 }

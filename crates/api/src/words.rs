@@ -232,14 +232,14 @@ pub async fn run<P: Payload, C: Command<Thing = P::Row>>(
     ctx: &Context<'_>,
     practice: PracticeId,
     make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
-) -> Result<P> {
+) -> Result<Option<P>> {
     let done = match send(ctx, LogId::Practice(practice), None, make).await? {
         Ok(done) => done,
-        Err(refused) => return Ok(P::refused(refused)),
+        Err(refused) => return Ok(Some(P::refused(refused))),
     };
     let view = view(ctx, practice, Some(done.position)).await?;
     let row = view.one::<P::Row>(<P::Row as domain::row::Row>::Id::of(done.thing)).await.map_err(error)?;
-    Ok(P::done(Position(done.position), &view, row))
+    Ok(Some(P::done(Position(done.position), &view, row)))
 }
 
 /// Runs a command that deletes what it is about.
@@ -247,15 +247,15 @@ pub async fn delete<C: Command>(
     ctx: &Context<'_>,
     practice: PracticeId,
     make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
-) -> Result<DeletedPayload> {
-    Ok(match send(ctx, LogId::Practice(practice), None, make).await? {
+) -> Result<Option<DeletedPayload>> {
+    Ok(Some(match send(ctx, LogId::Practice(practice), None, make).await? {
         Ok(done) => {
             let prefix = <<C::Thing as domain::row::Row>::Id as domain::id::Id>::PREFIX;
             let deleted_id = Some(crate::scalars::id(domain::id::text(prefix, done.thing)));
             DeletedPayload { deleted_id, position: Some(Position(done.position)), errors: Vec::new() }
         }
         Err(refused) => DeletedPayload { deleted_id: None, position: None, errors: vec![refused] },
-    })
+    }))
 }
 
 /// Runs a command: done, or refused. What is no refusal is an error.
@@ -298,7 +298,8 @@ impl Once {
         let arguments = ctx.field().arguments().unwrap_or_default();
         let arguments: Vec<String> = arguments.into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
         input.push_str(&arguments.join(", "));
-        let who = viewer.signed_in.map_or_else(|| format!("visitor\0{input}"), |signed_in| signed_in.person.to_string());
+        let who =
+            viewer.signed_in.map_or_else(|| format!("visitor\0{input}"), |signed_in| signed_in.person.to_string());
         Ok(Self { scope: key.map(|key| format!("{who}\0{path}\0{key}")), input })
     }
 

@@ -268,7 +268,14 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
         }
         Event::CoachRemoved { person } => rows.delete::<Member>(*person),
         Event::AccessGranted { access, coach, client, level } => {
-            rows.put(Access { id: *access, coach: *coach, client: *client, level: *level, granted_at: when.at, granted: when.seq });
+            rows.put(Access {
+                id: *access,
+                coach: *coach,
+                client: *client,
+                level: *level,
+                granted_at: when.at,
+                granted: when.seq,
+            });
         }
         Event::AccessChanged { access, level, .. } => {
             let level = level.now;

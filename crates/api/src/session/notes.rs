@@ -284,7 +284,11 @@ pub(crate) struct NotesMutation;
 impl NotesMutation {
     /// Saves the notes, also of a session that has ended. A save from an older revision is merged with what is there;
     /// where both changed the same lines both texts are kept, and the answer has the conflict.
-    async fn save_session_notes(&self, ctx: &Context<'_>, input: SaveSessionNotesInput) -> Result<SessionNotesPayload> {
+    async fn save_session_notes(
+        &self,
+        ctx: &Context<'_>,
+        input: SaveSessionNotesInput,
+    ) -> Result<Option<SessionNotesPayload>> {
         let (practice, session) = (input.practice_id.0, input.session_id.0);
         let sent = input.text.0;
         let make = |_: &New<'_>| {
@@ -299,7 +303,7 @@ impl NotesMutation {
         &self,
         ctx: &Context<'_>,
         input: RestoreSessionNotesInput,
-    ) -> Result<SessionNotesPayload> {
+    ) -> Result<Option<SessionNotesPayload>> {
         let (practice, session) = (input.practice_id.0, input.session_id.0);
         let before = view(ctx, practice, None).await?;
         let there = NotesText::of(&before, session, input.revision).await?;
@@ -320,18 +324,18 @@ async fn answer<C: domain::Command<Thing = Notes>>(
     session: SessionId,
     sent: Option<&str>,
     make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
-) -> Result<SessionNotesPayload> {
+) -> Result<Option<SessionNotesPayload>> {
     let command = Once::of(ctx, viewer(ctx)?)?.command(app(ctx)?);
     let position = match send(ctx, LogId::Practice(practice), Some(command), make).await? {
         Ok(done) => done.position,
         Err(refused) => {
-            return Ok(SessionNotesPayload {
+            return Ok(Some(SessionNotesPayload {
                 session: None,
                 revision: None,
                 conflict: None,
                 position: None,
                 errors: vec![refused],
-            });
+            }));
         }
     };
     let view = view(ctx, practice, Some(position)).await?;
@@ -341,13 +345,13 @@ async fn answer<C: domain::Command<Thing = Notes>>(
         (Some(notes), Some(sent)) => conflict(&view, notes, sent, (command, position)).await?,
         (None, _) | (_, None) => None,
     };
-    Ok(SessionNotesPayload {
+    Ok(Some(SessionNotesPayload {
         session: row.map(|row| Session::new(&view, row)),
         revision: notes.as_ref().map(Notes::newest),
         conflict,
         position: Some(Position(position)),
         errors: Vec::new(),
-    })
+    }))
 }
 
 /// The conflict that a save ended in, if it did: told by its own event, since others may have saved meanwhile.

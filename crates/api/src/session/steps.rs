@@ -99,7 +99,7 @@ pub(crate) struct StepsMutation;
 #[Object]
 impl StepsMutation {
     /// Sets the next steps of a session, in their order. What is not in the list is taken off.
-    async fn set_next_steps(&self, ctx: &Context<'_>, input: SetNextStepsInput) -> Result<SessionPayload> {
+    async fn set_next_steps(&self, ctx: &Context<'_>, input: SetNextStepsInput) -> Result<Option<SessionPayload>> {
         run(ctx, input.practice_id.0, |new| {
             let line = |line: &NextStepInput| {
                 text("steps", &line.text).map(|text| match line.id {
@@ -114,7 +114,7 @@ impl StepsMutation {
     }
 
     /// Marks a next step as done or not done: the coach or the coachee.
-    async fn check_next_step(&self, ctx: &Context<'_>, input: CheckNextStepInput) -> Result<NextStepPayload> {
+    async fn check_next_step(&self, ctx: &Context<'_>, input: CheckNextStepInput) -> Result<Option<NextStepPayload>> {
         run(ctx, input.practice_id.0, |_| Ok(session::CheckNextStep { step: input.next_step_id.0, done: input.done }))
             .await
     }
