@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tests::{Listening, Person, Product, both};
+use tests::{Listening, Person, both};
 
 const GRANT: &str =
     "mutation($i: AccessInput!) { grantAccess(input: $i) { access { coachId clientId level } errors { code } } }";

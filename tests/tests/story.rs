@@ -30,4 +30,29 @@ both! {
         assert_eq!(answer["viewer"]["coachPortal"]["coachee"]["goals"]["nodes"][0]["complete"], true);
         product.prove().await;
     }
+
+    /// A timer is a row that is due: what it asks for happens once, however often and wherever it is looked at.
+    #[test]
+    async fn an_invitation_that_nobody_accepts_ends_once(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let robin = product.coachee(&ada, &practice, "Robin").await;
+        let invite = "mutation($i: CoacheeInput!) { sendInvitation(input: $i) { errors { code } } }";
+        ada.ask(invite, json!({ "i": { "practiceId": practice, "coacheeId": robin } })).await;
+        let token = product.token("robin@coachee.example", "/invitations/").await;
+        let expired = "query($p: ID!) { viewer { coachPortal(practiceId: $p) { activityLog(filter: { kinds: [\"invitation_expire\"] }) { nodes { system through } } } } }";
+        product.later(14 * 24 * 60 - 1);
+        product.app.ring_timers().await.expect("timers ring");
+        // Two weeks have passed: the sign-in has been idle, so somebody signs in anew to look.
+        let ada = product.person("ada@practice.example").await;
+        let before = ada.ask(expired, json!({ "p": practice })).await;
+        assert_eq!(before["viewer"]["coachPortal"]["activityLog"]["nodes"], json!([]));
+        product.later(2);
+        product.app.ring_timers().await.expect("timers ring");
+        product.app.ring_timers().await.expect("timers ring");
+        let after = ada.ask(expired, json!({ "p": practice })).await;
+        assert_eq!(after["viewer"]["coachPortal"]["activityLog"]["nodes"], json!([{ "system": "timers", "through": "SYSTEM" }]));
+        let accept = "mutation($t: String!) { acceptInvitation(input: { token: $t }) { practiceId errors { code } } }";
+        assert_eq!(product.stranger().refused(accept, json!({ "t": token })).await, "INVITATION_IS_NOT_VALID");
+        product.prove().await;
+    }
 }

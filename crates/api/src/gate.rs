@@ -6,11 +6,12 @@ use app::App;
 use domain::id::Id as _;
 
 use crate::http::{Credentials, Gate, Refused};
+use crate::trusted::Trusted;
 use crate::words::Viewer;
 
 /// The gate.
 #[derive(Debug, Clone)]
-pub struct Doorkeeper(pub App);
+pub struct Doorkeeper(pub App, pub Trusted);
 
 impl Gate for Doorkeeper {
     type Viewer = Viewer;
@@ -50,6 +51,13 @@ impl Gate for Doorkeeper {
             // Where the app is gone it has stopped too.
             let _ = stopping.wait_for(|stop| *stop).await;
         }
+    }
+
+    fn admit(&self, document: &str) -> Result<(), Refused> {
+        if self.1.admits(document) {
+            return Ok(());
+        }
+        Err(Refused::new("FORBIDDEN", "This server runs the operations of its list only, and this is not one of them."))
     }
 
     fn key(&self, viewer: &Viewer) -> Option<[u8; 16]> {

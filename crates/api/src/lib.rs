@@ -22,12 +22,14 @@ mod plan;
 mod practice;
 mod scalars;
 mod session;
+mod trusted;
 mod words;
 
 use std::sync::Arc;
 
 use app::App;
 use async_graphql::{MergedObject, Object, Schema};
+pub use trusted::Trusted;
 
 /// What can be asked.
 #[derive(Default)]
@@ -111,9 +113,14 @@ pub fn schema_sdl() -> String {
     schema(None).sdl_with_options(options)
 }
 
-/// The router of `/graphql` and of the pages beside it.
+/// The router of `/graphql`, where every document may run, and of the pages beside it.
 pub fn router(app: App, settings: http::Settings) -> axum::Router {
+    router_of_trusted(app, settings, Trusted::default())
+}
+
+/// The same, where only trusted documents may run.
+pub fn router_of_trusted(app: App, settings: http::Settings, trusted: Trusted) -> axum::Router {
     let limits = Arc::new(limits::Limits::default());
     let pages = pages::router(app.clone(), limits.clone(), settings.clone());
-    http::router(schema(Some((app.clone(), limits))), gate::Doorkeeper(app), settings).merge(pages)
+    http::router(schema(Some((app.clone(), limits))), gate::Doorkeeper(app, trusted), settings).merge(pages)
 }

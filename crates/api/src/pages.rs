@@ -63,7 +63,7 @@ pub(crate) fn router(app: App, limits: Arc<Limits>, settings: Settings) -> Route
         explorer::source(STYLE)
     );
     let policy = HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
-    let room = Arc::new(Room { gate: Doorkeeper(app), limits, settings, policy });
+    let room = Arc::new(Room { gate: Doorkeeper(app, crate::Trusted::default()), limits, settings, policy });
     Router::new()
         .route("/", get(explorer::open))
         .route("/login", get(open_login).post(log_in))

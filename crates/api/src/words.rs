@@ -233,6 +233,8 @@ pub async fn run<P: Payload, C: Command<Thing = P::Row>>(
     practice: PracticeId,
     make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
 ) -> Result<Option<P>> {
+    // Nobody learns what is there by how they are sent away.
+    viewer(ctx)?.person()?;
     let done = match send(ctx, LogId::Practice(practice), None, make).await? {
         Ok(done) => done,
         Err(refused) => return Ok(Some(P::refused(refused))),
@@ -248,6 +250,7 @@ pub async fn delete<C: Command>(
     practice: PracticeId,
     make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
 ) -> Result<Option<DeletedPayload>> {
+    viewer(ctx)?.person()?;
     Ok(Some(match send(ctx, LogId::Practice(practice), None, make).await? {
         Ok(done) => {
             let prefix = <<C::Thing as domain::row::Row>::Id as domain::id::Id>::PREFIX;

@@ -6,6 +6,7 @@
 
 use std::future::IntoFuture as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -106,7 +107,7 @@ pub async fn start(app: App, settings: &Settings, world: &World, further: Router
         nonce,
         requests: AtomicU64::new(0),
     });
-    let api = graphql(&app, &settings, nonce);
+    let api = graphql(&app, &settings, nonce)?;
     let router = front::router(front.clone(), api.merge(further));
     let ended =
         listen_until(&app, Patient::new(listener, settings.write_seconds), router, stopping, settings.stop_seconds);
@@ -114,7 +115,11 @@ pub async fn start(app: App, settings: &Settings, world: &World, further: Router
 }
 
 /// The API's routes.
-fn graphql(app: &App, settings: &Settings, nonce: u64) -> Router {
+fn graphql(app: &App, settings: &Settings, nonce: u64) -> Result<Router, Error> {
+    let trusted = match &settings.trusted_documents {
+        Some(path) => trusted(path)?,
+        None => api::Trusted::default(),
+    };
     let settings = api::http::Settings {
         origins: settings.allowed_origins.clone(),
         session_cookie: api::cookies::SESSION.to_owned(),
@@ -122,7 +127,14 @@ fn graphql(app: &App, settings: &Settings, nonce: u64) -> Router {
         nonce,
         bounds: settings.bounds(),
     };
-    api::router(app.clone(), settings)
+    Ok(api::router_of_trusted(app.clone(), settings, trusted))
+}
+
+/// The list of operations that may run.
+fn trusted(path: &Path) -> Result<api::Trusted, Error> {
+    let wrong = |what: String| Error::Usage(format!("`trusted_documents`, {}: {what}", path.display()));
+    let list = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    api::Trusted::parse(&list).map_err(wrong)
 }
 
 /// Answers requests in a task of the app, until `stopping` and all that ran by then has ended.

@@ -184,6 +184,8 @@ settings! {
     mail_from: String = "Throughline <throughline@localhost.localdomain>", Plainly, checked(read::is_mailbox, "a mailbox such as Coaching <mail@example.org>");
     /// Whether anybody may open an account with an email address; otherwise only who was invited.
     sign_up_open: bool = "true", Plainly, one_of(&[("true", true), ("false", false)]);
+    /// A JSON file of the operations that may run, by the SHA-256 of their exact text (an object of hash and document, or an array of hashes). Empty: every operation may.
+    trusted_documents: Option<PathBuf> = "", Plainly, optional(path);
     /// Lanes in which changes are committed (PostgreSQL; SQLite has one).
     lanes: usize = "4", Plainly, whole(1..=64);
     /// How many bytes of rows each lane keeps at hand.

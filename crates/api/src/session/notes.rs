@@ -325,6 +325,7 @@ async fn answer<C: domain::Command<Thing = Notes>>(
     sent: Option<&str>,
     make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
 ) -> Result<Option<SessionNotesPayload>> {
+    viewer(ctx)?.person()?;
     let command = Once::of(ctx, viewer(ctx)?)?.command(app(ctx)?);
     let position = match send(ctx, LogId::Practice(practice), Some(command), make).await? {
         Ok(done) => done.position,

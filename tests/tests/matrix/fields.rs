@@ -1,0 +1,364 @@
+//! Who sees what, written by hand from the sight table of the facts.
+//!
+//! | letter | what the field shows |
+//! | --- | --- |
+//! | A | it answers, and Robin's marked text is in it |
+//! | E | it answers, and nothing in it is Robin's |
+//! | N | `NOT_FOUND` |
+//! | U | nobody is signed in, so there is no viewer |
+//!
+//! Columns as in [`super::operations`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::letters;
+use super::schema::Schema;
+use super::world::{ACTORS, COACHEE, NO_ACCESS, OTHER_OWNER, OWNER, World};
+
+/// The coach portal: field, arguments, the text by which Robin is known in it, and who sees it.
+const COACH_PORTAL: &[(&str, &str, &str, &str)] = &[
+    ("position", "", "", "EEEEE ENNNU"),
+    ("practice", "", "", "EEEEE ENNNU"),
+    ("me", "", "", "EEEEE ENNNU"),
+    ("coaches", "(first: 20)", "", "EEEEE ENNNU"),
+    // Who was invited as a coach is the managers'.
+    ("coachInvitations", "", "eve@practice.example", "AAEEE ENNNU"),
+    ("access", "(first: 20)", "$COACHEE", "AAAAA ENNNU"),
+    ("coachees", "(first: 10)", "ROBIN-SYNOPSIS", "AAAAA ENNNU"),
+    ("coachee", "(id: $COACHEE)", "ROBIN-SYNOPSIS", "AAAAA NNNNU"),
+    ("goals", "(first: 10)", "ROBIN-GOAL", "AAAAA ENNNU"),
+    ("goal", "(id: $GOAL)", "ROBIN-ACTION", "AAAAA NNNNU"),
+    ("actions", "(first: 10)", "ROBIN-DESCRIPTION", "AAAAA ENNNU"),
+    ("sessions", "(first: 5, filter: { running: true })", "ROBIN-NOTES", "AAAAA ENNNU"),
+    ("session", "(id: $SESSION)", "ROBIN-NOTES", "AAAAA NNNNU"),
+    ("liveSession", "(id: $SESSION)", "ROBIN-NOTES", "AAAAA NNNNU"),
+    // Whoever has access sees the authorizations, though only Admin keeps them.
+    ("authorizations", "(first: 10)", "ROBIN-NUMBER", "AAAAA ENNNU"),
+    ("dashboard", "", "ROBIN-NUMBER", "AAAAA ENNNU"),
+    // Owner and managers review the whole practice, coaches their clients.
+    ("activityLog", "(first: 100)", "ROBIN-SYNOPSIS", "AAAAA ENNNU"),
+];
+
+/// The coachee portal, likewise.
+const COACHEE_PORTAL: &[(&str, &str, &str, &str)] = &[
+    ("position", "", "", "NNNNN NEENU"),
+    ("practice", "", "", "NNNNN NEENU"),
+    ("me", "", "ROBIN-NAME", "NNNNN NAENU"),
+    ("coaches", "", "", "NNNNN NEENU"),
+    ("activeGoal", "", "ROBIN-AIM", "NNNNN NAENU"),
+    ("goals", "(first: 10)", "ROBIN-MILESTONE", "NNNNN NAENU"),
+    ("actions", "(first: 10)", "ROBIN-ACTION", "NNNNN NAENU"),
+    ("sessions", "(first: 10, filter: { running: true })", "ROBIN-SESSION", "NNNNN NAENU"),
+    ("nextSteps", "(first: 10)", "ROBIN-STEP", "NNNNN NAENU"),
+    ("activityLog", "(first: 100)", "ROBIN-GOAL", "NNNNN NAENU"),
+];
+
+/// Robin's things by their ids: kind, and who finds it.
+const NODES: &[(&str, &str, &str)] = &[
+    ("Practice", "practice", "AAAAA ANNNU"),
+    ("Coach", "person", "AAAAA ANNNU"),
+    ("Coachee CoacheeProfile", "coachee", "AAAAA NANNU"),
+    ("Goal", "goal", "AAAAA NANNU"),
+    ("Milestone", "milestone", "AAAAA NANNU"),
+    ("Action", "action", "AAAAA NANNU"),
+    ("Session CoacheeSession", "session", "AAAAA NANNU"),
+    ("NextStep", "step", "AAAAA NANNU"),
+    ("Authorization", "authorization", "AAAAA NNNNU"),
+];
+
+/// What a coachee never sees of their own file: synopsis, notes, authorization and rate.
+const NEVER_THE_COACHEES: [&str; 6] =
+    ["ROBIN-SYNOPSIS", "ROBIN-NOTES", "ROBIN-NUMBER", "ROBIN-SOURCE", "8765.43", "authorization_"];
+
+/// Whose a type is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// Only coaches reach it.
+    Coach,
+    /// Only coachees reach it.
+    Coachee,
+    /// Both do, and everything in it is for both.
+    Both,
+    /// It is one's own account's, or says what became of a change.
+    Own,
+}
+
+/// Every object type with its fields.
+const TYPES: &[(&str, Side, &str)] = &[
+    ("Query", Side::Own, "node nodes service viewer"),
+    ("Service", Side::Own, "version"),
+    ("Viewer", Side::Own, "account coachPortal coacheePortal portals"),
+    ("Account", Side::Own, "email id sessions"),
+    ("SignInSession", Side::Own, "current endsAt id kind signedInAt usedAt"),
+    ("PortalEntry", Side::Own, "kind practice"),
+    ("PracticeCard", Side::Both, "id name timeZone"),
+    ("Practice", Side::Coach, "coachesMayAddCoachees createdAt expiringSoonDays id lowSessions name timeZone"),
+    ("Coach", Side::Coach, "bookingLink displayName email id joinedAt phone role timeZone title videoLink"),
+    ("CoachCard", Side::Coachee, "bookingLink displayName id title videoLink"),
+    ("CoachInvitation", Side::Coach, "email expiresAt id name role"),
+    ("Access", Side::Coach, "clientId coachId grantedAt id level"),
+    (
+        "Coachee",
+        Side::Coach,
+        "acceptedAt actions activeGoal activityLog addedAt authorizations email fileOwner firstName fullName goals id invitedAt \
+         lastName lastSessionAt leadCoachId options sessions status synopsis",
+    ),
+    ("CoacheeProfile", Side::Coachee, "acceptedAt activeGoal email firstName id lastName"),
+    (
+        "Goal",
+        Side::Both,
+        "coacheeId complete completedMilestoneCount createdAt dueOn id milestoneCount milestones title",
+    ),
+    ("Milestone", Side::Both, "actionCount actions complete completedActionCount dueOn goalId id title"),
+    (
+        "Action",
+        Side::Both,
+        "authorId coacheeId complete createdAt description dueOn goalId id milestoneId progress title",
+    ),
+    (
+        "Session",
+        Side::Coach,
+        "activeGoal activeGoalThen authorization coachId coacheeId durationMinutes fromLastSession id lookBack nextSteps notes \
+         notesHtml revision revisions running startedAt status title",
+    ),
+    ("CoacheeSession", Side::Coachee, "durationMinutes id nextSteps startedAt status title"),
+    ("SessionNotes", Side::Coach, "html revision savedAt savedById siblings text"),
+    ("NotesSibling", Side::Coach, "at authorId base revision text"),
+    ("NotesRevision", Side::Coach, "actorId at base restoredFrom revision sibling"),
+    ("NotesText", Side::Coach, "html revision text"),
+    ("NotesConflict", Side::Coach, "base revision theirs yours"),
+    ("NextStep", Side::Both, "done doneAt id place sessionId text"),
+    ("FromLastSession", Side::Coach, "heading nextSteps sessionId startedAt"),
+    ("PastSession", Side::Coach, "activeGoal id nextSteps startedAt status title"),
+    (
+        "Authorization",
+        Side::Coach,
+        "closedAt coacheeId createdAt endsOn expiringSoon held id number ratePerHour remaining runningLow source startsOn state \
+         totalSessions used usedBy",
+    ),
+    ("Money", Side::Coach, "amount currency"),
+    ("Dashboard", Side::Coach, "expiringAuthorizations lowAuthorizations recentActivity"),
+    (
+        "ActivityEntry",
+        Side::Both,
+        "actorId at changes coacheeId entry kind onBehalfOfId position system thingId through",
+    ),
+    ("ActivityChange", Side::Both, "field now was"),
+    ("ActivityItem", Side::Both, "entry position"),
+    ("CoachPortalItem", Side::Coach, "changes position"),
+    ("CoacheePortalItem", Side::Coachee, "changes position"),
+    ("LiveSessionItem", Side::Coach, "changes position"),
+    ("PlanItem", Side::Both, "changes position"),
+    ("Gone", Side::Both, "id"),
+    ("ResyncRequired", Side::Both, "atLeast"),
+    ("UserError", Side::Own, "code message path"),
+    ("RequestSignInLinkPayload", Side::Own, "code minutes"),
+    ("SignInPayload", Side::Own, "errors personId token"),
+    ("SignOutPayload", Side::Own, "done errors"),
+    ("AcceptancePayload", Side::Own, "errors position practiceId signedIn"),
+    ("DeletedPayload", Side::Own, "deletedId errors position"),
+    ("PracticePayload", Side::Coach, "errors position practice"),
+    ("CoachPayload", Side::Coach, "coach errors position"),
+    ("CoachInvitationPayload", Side::Coach, "errors invitation position"),
+    ("AccessPayload", Side::Coach, "access errors position"),
+    // Each side is answered with its own side: a test of its own shows that.
+    ("CoacheePayload", Side::Own, "coachee errors position profile"),
+    ("GoalPayload", Side::Both, "errors goal position"),
+    ("MilestonePayload", Side::Both, "errors milestone position"),
+    ("ActionPayload", Side::Both, "action errors position"),
+    ("SessionPayload", Side::Coach, "errors position session"),
+    ("SessionNotesPayload", Side::Coach, "conflict errors position revision session"),
+    ("NextStepPayload", Side::Both, "errors nextStep position"),
+    ("AuthorizationPayload", Side::Coach, "authorization errors position"),
+];
+
+/// Those whose fields the other tables have, and those of lists.
+fn is_elsewhere(name: &str) -> bool {
+    ["Mutation", "Subscription", "CoachPortal", "CoacheePortal", "PageInfo"].contains(&name)
+        || name.ends_with("Connection")
+        || name.ends_with("Edge")
+        || name.starts_with("__")
+}
+
+/// Every type is in the table with its fields, and no side reaches the other's.
+pub fn types(schema: &Schema) {
+    let objects = schema.types.iter().filter(|(name, of)| of.kind == "OBJECT" && !is_elsewhere(name));
+    let served: BTreeMap<&str, BTreeSet<&str>> =
+        objects.map(|(name, _)| (name.as_str(), schema.fields(name).collect())).collect();
+    let known: BTreeMap<&str, BTreeSet<&str>> =
+        TYPES.iter().map(|(name, _, fields)| (*name, fields.split_whitespace().collect())).collect();
+    for name in served.keys().chain(known.keys()) {
+        assert_eq!(served.get(name), known.get(name), "{name}: as served, and as in the table");
+    }
+    let list: BTreeSet<&str> = ["edges", "nodes", "pageInfo", "totalCount", "cursor", "node"].into();
+    for name in schema.types.keys().filter(|name| name.ends_with("Connection") || name.ends_with("Edge")) {
+        assert!(schema.fields(name).all(|field| list.contains(field)), "{name}");
+    }
+    let sides: BTreeMap<&str, Side> = TYPES.iter().map(|(name, side, _)| (*name, *side)).collect();
+    for (root, other) in [
+        ("CoacheePortal", Side::Coach),
+        ("CoacheePortalItem", Side::Coach),
+        ("PlanItem", Side::Coach),
+        ("CoachPortal", Side::Coachee),
+    ] {
+        for name in schema.reachable(&[root]) {
+            assert_ne!(sides.get(name.as_str()), Some(&other), "{root} leads to {name}");
+        }
+    }
+    for (root, table) in [("CoachPortal", COACH_PORTAL), ("CoacheePortal", COACHEE_PORTAL)] {
+        let known: BTreeSet<&str> = table.iter().map(|(name, ..)| *name).collect();
+        assert_eq!(schema.fields(root).collect::<BTreeSet<_>>(), known, "{root}");
+    }
+    let nodes: BTreeSet<&str> = NODES.iter().flat_map(|(types, ..)| types.split_whitespace()).collect();
+    assert_eq!(schema.types["Node"].possible.iter().map(String::as_str).collect::<BTreeSet<_>>(), nodes);
+}
+
+/// Every field of both portals, by everybody.
+pub async fn portals(world: &World, wrong: &mut Vec<String>) {
+    for (portal, of, table) in
+        [("coachPortal", "CoachPortal", COACH_PORTAL), ("coacheePortal", "CoacheePortal", COACHEE_PORTAL)]
+    {
+        for (field, arguments, needle, line) in table {
+            let inner = &world.schema.types[of].fields[*field].of;
+            let below = selection(&world.schema, inner, arguments.contains("id:"));
+            let query = format!("{{ viewer {{ {portal}(practiceId: $PRACTICE) {{ {field}{arguments} {below} }} }} }}");
+            let query = world.robin.filled(&query);
+            let needle = world.robin.filled(needle).replace('"', "");
+            for (actor, expected) in letters(line).into_iter().enumerate() {
+                let body = world.people[actor].whole(&query, json!({})).await.body;
+                let got = shown(world, &body, &needle);
+                if got != Some(expected) {
+                    wrong.push(format!(
+                        "{of}.{field} by {}: {got:?} and not {expected}: {query}\n  {body}",
+                        ACTORS[actor]
+                    ));
+                }
+                wrong.extend(
+                    leaks(world, actor, &body)
+                        .map(|leak| format!("{of}.{field} shows {} {leak}: {body}", ACTORS[actor])),
+                );
+            }
+        }
+    }
+}
+
+/// What is asked below a field: more lists deep where it is one thing.
+fn selection(schema: &Schema, of: &str, is_one: bool) -> String {
+    let fields = &schema.types[of].fields;
+    if fields.is_empty() {
+        return String::new();
+    }
+    match fields.get("nodes").filter(|_| fields.contains_key("edges")) {
+        Some(nodes) => format!("{{ nodes {{ {} }} }}", schema.select(&nodes.of, 1)),
+        None => format!("{{ {} }}", schema.select(of, if is_one { 3 } else { 1 })),
+    }
+}
+
+/// The letter of an answer; nothing where it is none of them.
+fn shown(world: &World, body: &Value, needle: &str) -> Option<char> {
+    if let Some(errors) = body["errors"].as_array() {
+        return match errors[0]["extensions"]["code"].as_str() {
+            Some("NOT_FOUND") => Some('N'),
+            Some("UNAUTHENTICATED") => Some('U'),
+            _ => None,
+        };
+    }
+    if body["data"]["viewer"].is_null() {
+        return Some('U');
+    }
+    let text = body["data"].to_string();
+    if !needle.is_empty() && text.contains(needle) {
+        return Some('A');
+    }
+    let is_robins = text.contains(world.robin.mark)
+        || world
+            .robin
+            .things
+            .iter()
+            .any(|(kind, id)| !["practice", "login"].contains(&kind.as_str()) && text.contains(id));
+    (!is_robins).then_some('E')
+}
+
+/// What an answer shows that this one must never see.
+fn leaks(world: &World, actor: usize, body: &Value) -> impl Iterator<Item = String> {
+    let mut never: Vec<&str> = Vec::new();
+    if actor != OTHER_OWNER {
+        never.push(world.far.mark);
+    }
+    if (2..=COACHEE).contains(&actor) {
+        never.push(world.lee.mark);
+    }
+    if actor >= NO_ACCESS && actor != COACHEE {
+        never.push(world.robin.mark);
+    }
+    if actor == COACHEE {
+        never.extend(NEVER_THE_COACHEES);
+    }
+    let text = body.to_string();
+    never.into_iter().filter(|mark| text.contains(mark)).map(str::to_owned).collect::<Vec<_>>().into_iter()
+}
+
+/// Everything by its id, by everybody.
+pub async fn nodes(world: &World, wrong: &mut Vec<String>) {
+    let query = "query($i: ID!) { node(id: $i) { __typename id } }";
+    let many = "query($i: ID!) { nodes(ids: [$i]) { id } }";
+    for (_, kind, line) in NODES {
+        let found = world.robin.things.iter().find(|(name, _)| name.ends_with(kind)).map(|(_, id)| id);
+        let id = found.unwrap_or(&world.people[OWNER].id);
+        for (actor, expected) in letters(line).into_iter().enumerate() {
+            let person = &world.people[actor];
+            let body = person.whole(query, json!({ "i": id })).await.body;
+            let got = match body["errors"][0]["extensions"]["code"].as_str() {
+                None if body["data"]["node"]["id"] == json!(id) => 'A',
+                Some("NOT_FOUND") => 'N',
+                Some("UNAUTHENTICATED") => 'U',
+                None | Some(_) => '?',
+            };
+            let nodes = person.whole(many, json!({ "i": id })).await.body["data"]["nodes"][0].clone();
+            if got != expected || nodes.is_null() != (expected != 'A') {
+                wrong.push(format!("node {kind} by {}: {got} and not {expected}: {body} {nodes}", ACTORS[actor]));
+            }
+        }
+        let far = world.far.like(id).expect("its like");
+        if world.people[OWNER].fails(query, json!({ "i": far })).await != "NOT_FOUND" {
+            wrong.push(format!("node {kind} of another practice"));
+        }
+    }
+}
+
+/// Lists that are filtered by somebody whom one may not see are empty, and by-id fields do not find.
+pub async fn lists_by_foreign_ids(world: &World, wrong: &mut Vec<String>) {
+    let lists = ["goals", "actions", "sessions", "authorizations", "activityLog"];
+    for (actor, unseen) in [(OWNER, &world.far), (4, &world.lee), (NO_ACCESS, &world.robin)] {
+        for list in lists {
+            let running = if list == "sessions" { ", running: true" } else { "" };
+            let query = format!(
+                "{{ viewer {{ coachPortal(practiceId: \"{}\") {{ {list}(filter: {{ coacheeId: $COACHEE{running} }}) {{ nodes {{ __typename }} }} }} }} }}",
+                world.practice
+            );
+            let data = world.people[actor].ask(&unseen.filled(&query), json!({})).await;
+            if data["viewer"]["coachPortal"][list]["nodes"] != json!([]) {
+                wrong.push(format!("{list} of somebody unseen by {}: {data}", ACTORS[actor]));
+            }
+        }
+        for (field, kind) in
+            [("coachee", "COACHEE"), ("goal", "GOAL"), ("session", "SESSION"), ("liveSession", "SESSION")]
+        {
+            let query = format!(
+                "{{ viewer {{ coachPortal(practiceId: \"{}\") {{ {field}(id: ${kind}) {{ id }} }} }} }}",
+                world.practice
+            );
+            let real = world.people[actor].whole(&unseen.filled(&query), json!({})).await.body;
+            let id =
+                unseen.things.iter().find(|(name, _)| name.to_uppercase() == kind).map(|(_, id)| id).expect("an id");
+            let none = query.replace(&format!("${kind}"), &format!("\"{}\"", super::nothing_like(id)));
+            let none = world.people[actor].whole(&none, json!({})).await.body;
+            // Only where in the document the field stands may differ.
+            if real != none || real["errors"][0]["extensions"]["code"] != "NOT_FOUND" {
+                wrong.push(format!("{field} of somebody unseen by {}: {real} {none}", ACTORS[actor]));
+            }
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Who may do what, written by hand from the facts.
+//!
+//! | letter | what becomes of it |
+//! | --- | --- |
+//! | Y | it is done |
+//! | R | it is refused for a reason of its own (a `UserError`) |
+//! | F | `FORBIDDEN`: they see it and may not do this |
+//! | N | `NOT_FOUND`: they must not learn that it is there |
+//! | U | `UNAUTHENTICATED` |
+//!
+//! Columns: owner, manager, coach with Admin, User Admin, User – coach without access, the coachee, another coachee,
+//! another practice's owner, nobody.
+
+use serde_json::{Value, json};
+use tests::Person;
+
+use super::world::{COACHEE, NOBODY, OWNER, World, authorization};
+
+/// Mutations. What follows a `/` is a case of the mutation before it.
+pub const MUTATIONS: &[(&str, &str)] = &[
+    // Anybody may ask for a link and use it; one's own account is everybody's who has one (S1.8, S1.81).
+    ("requestSignInLink", "YYYYY YYYYY"),
+    ("signIn", "YYYYY YYYYY"),
+    ("revokeSession", "YYYYY YYYYU"),
+    ("signOut", "YYYYY YYYYU"),
+    ("signOutEverywhere", "YYYYY YYYYU"),
+    ("createPractice", "YYYYY YYYYU"),
+    // An invitation is for whoever holds its link.
+    ("acceptCoachInvitation", "YYYYY YYYYY"),
+    ("acceptInvitation", "YYYYY YYYYY"),
+    // The practice and its coaches are the managers' (S4.3, S4.7); managers are the owner's.
+    ("updatePractice", "YYFFF FNNNU"),
+    ("addCoach", "YYFFF FNNNU"),
+    ("addCoach/manager", "YFFFF FNNNU"),
+    ("setCoachRole", "YFFFF FNNNU"),
+    ("removeCoach", "YYFFF FNNNU"),
+    ("removeCoach/manager", "YFFFF FNNNU"),
+    // One's own settings (S1.12); a manager changes anybody's.
+    ("updateCoachSettings", "YYYYY YNNNU"),
+    ("updateCoachSettings/another", "YYFFF FNNNU"),
+    // Only managers grant access (S4.3); who does not see the client must not learn of them.
+    ("grantAccess", "YYFFF NNNNU"),
+    ("changeAccess", "YYFFF NNNNU"),
+    ("revokeAccess", "YYFFF NNNNU"),
+    // Owner and managers always, coaches where the practice lets them (S4.1).
+    ("addCoachee", "YYYYY YNNNU"),
+    ("addCoachee/closed", "YYFFF FNNNU"),
+    // Name and email are the coaches' until the account is active, then the coachee's (S2.7).
+    ("updateCoachee", "YYYYY NNNNU"),
+    ("updateCoachee/active", "RRRRR NYNNU"),
+    // Inviting is administration: User Admin and Admin (S4.6, S4.8).
+    ("sendInvitation", "YYYYF NFNNU"),
+    ("resendInvitation", "YYYYF NFNNU"),
+    // The client's data is full access for a User (S4.7); the coachee does not write the coach's side.
+    ("setActiveGoal", "YYYYY NFNNU"),
+    ("writeSynopsis", "YYYYY NFNNU"),
+    // The plan is both sides' (S2.27, S3.10, S3.15).
+    ("addGoal", "YYYYY NYNNU"),
+    ("updateGoal", "YYYYY NYNNU"),
+    ("deleteGoal", "YYYYY NYNNU"),
+    ("addMilestone", "YYYYY NYNNU"),
+    ("updateMilestone", "YYYYY NYNNU"),
+    ("deleteMilestone", "YYYYY NYNNU"),
+    ("addAction", "YYYYY NYNNU"),
+    ("addAction/milestone", "YYYYY NYNNU"),
+    ("updateAction", "YYYYY NYNNU"),
+    ("setActionProgress", "YYYYY NYNNU"),
+    ("deleteAction", "YYYYY NYNNU"),
+    // Sessions are the coaches' who have access; the coachee sees that they were, and checks next steps (S1.43).
+    ("startSession", "YYYYY NFNNU"),
+    ("updateSession", "YYYYY NFNNU"),
+    ("saveSessionNotes", "YYYYY NFNNU"),
+    ("restoreSessionNotes", "YYYYY NFNNU"),
+    ("setNextSteps", "YYYYY NFNNU"),
+    ("checkNextStep", "YYYYY NYNNU"),
+    ("linkAuthorization", "YYYYY NFNNU"),
+    ("unlinkAuthorization", "YYYYY NFNNU"),
+    ("endSession", "YYYYY NFNNU"),
+    ("logSession", "YYYYY NFNNU"),
+    ("setSessionStatus", "YYYYY NFNNU"),
+    // Money: Admin, and the managers (S4.3, S4.8). The coachee never sees an authorization.
+    ("addAuthorization", "YYYFF NNNNU"),
+    ("updateAuthorization", "YYYFF NNNNU"),
+    ("closeAuthorization", "YYYFF NNNNU"),
+];
+
+/// Subscriptions with their arguments. Whoever is let in hears something at once, for they listen from the beginning.
+pub const SUBSCRIPTIONS: &[(&str, &str, &str)] = &[
+    ("activity", "practiceId: $PRACTICE, after: \"at1\"", "YYYYY YYYNU"),
+    ("coachPortalChanges", "practiceId: $PRACTICE, after: \"at1\"", "YYYYY YNNNU"),
+    ("coacheePortalChanges", "practiceId: $PRACTICE, after: \"at1\"", "NNNNN NYYNU"),
+    ("plan", "practiceId: $PRACTICE, coacheeId: $COACHEE, after: \"at1\"", "YYYYY NYNNU"),
+    ("liveSession", "practiceId: $PRACTICE, id: $SESSION, after: \"at1\"", "YYYYY NNNNU"),
+];
+
+/// Who tries it and with what: everything in it is there and theirs to use, if it is anybody's.
+pub async fn attempt(world: &mut World, key: &str, actor: usize) -> (Person, Value) {
+    let input = match key {
+        "requestSignInLink" | "signIn" | "revokeSession" | "signOut" | "signOutEverywhere" => {
+            account(world, key, actor).await
+        }
+        "acceptCoachInvitation" | "acceptInvitation" => invitation(world, key).await,
+        _ if key.contains("Coachee")
+            || key.contains("Invitation")
+            || key == "setActiveGoal"
+            || key == "writeSynopsis" =>
+        {
+            coachee(world, key, actor).await
+        }
+        _ if key.contains("Goal") || key.contains("Milestone") || key.contains("Action") => plan(world, key).await,
+        _ if key.contains("Session") || key.contains("Step") => session(world, key).await,
+        _ if key.contains("Authorization") => money(world, key).await,
+        _ => practice(world, key).await,
+    };
+    (world.people[actor].clone(), input)
+}
+
+async fn account(world: &mut World, key: &str, actor: usize) -> Value {
+    let email = format!("somebody{}@elsewhere.example", world.next());
+    match key {
+        "requestSignInLink" => json!({ "email": email }),
+        "signIn" => {
+            let stranger = world.product.stranger();
+            let asked = stranger.ask(
+                "mutation($e: EmailAddress!) { requestSignInLink(input: { email: $e }) { code } }",
+                json!({ "e": email }),
+            );
+            let code = asked.await["requestSignInLink"]["code"].clone();
+            let token = world.product.token(&email, "/login?token=").await;
+            json!({ "token": token, "code": code, "kind": "PROGRAM" })
+        }
+        "revokeSession" if actor == NOBODY => json!({ "sessionId": world.far.thing("login") }),
+        "revokeSession" => {
+            let again = world.product.person(&world.people[actor].email.clone()).await;
+            let sessions = again.ask("{ viewer { account { sessions { id current } } } }", json!({})).await;
+            let sessions = sessions["viewer"]["account"]["sessions"].as_array().expect("sessions").clone();
+            let new = sessions.iter().find(|session| session["current"] == true).expect("the new one");
+            json!({ "sessionId": new["id"] })
+        }
+        _ => Value::Null,
+    }
+}
+
+/// Invitations come from a third practice: accepting them changes nothing in the one that is tried.
+async fn invitation(world: &mut World, key: &str) -> Value {
+    let email = format!("guest{}@elsewhere.example", world.next());
+    let (host, practice) = world.host.clone();
+    if key == "acceptCoachInvitation" {
+        world.done(&host, "addCoach", json!({ "practiceId": practice, "name": "Guest", "email": email })).await;
+    } else {
+        let input = json!({ "practiceId": practice, "firstName": "Guest", "email": email, "sendInvitation": true });
+        world.done(&host, "addCoachee", input).await;
+    }
+    json!({ "token": world.product.token(&email, "/invitations/").await, "kind": "PROGRAM" })
+}
+
+async fn practice(world: &mut World, key: &str) -> Value {
+    let (practice, robin, target) = (world.practice.clone(), world.robin.coachee.clone(), world.target.clone());
+    let access = json!({ "practiceId": practice, "coachId": target, "coacheeId": robin, "level": "USER" });
+    let without = json!({ "practiceId": practice, "coachId": target, "coacheeId": robin });
+    let owner = world.people[OWNER].clone();
+    match key {
+        "createPractice" => json!({ "name": "New", "timeZone": "Europe/Berlin", "displayName": "Founder" }),
+        "updatePractice" => json!({ "practiceId": practice, "lowSessions": world.next() }),
+        "addCoach" | "addCoach/manager" => {
+            let role = if key == "addCoach" { "COACH" } else { "MANAGER" };
+            let email = format!("invited{}@practice.example", world.next());
+            json!({ "practiceId": practice, "name": "Invited", "email": email, "role": role })
+        }
+        "setCoachRole" => {
+            json!({ "practiceId": practice, "coachId": world.new_coach("COACH").await, "role": "MANAGER" })
+        }
+        "removeCoach" => json!({ "practiceId": practice, "coachId": world.new_coach("COACH").await }),
+        "removeCoach/manager" => json!({ "practiceId": practice, "coachId": world.new_coach("MANAGER").await }),
+        "updateCoachSettings" => json!({ "practiceId": practice, "title": format!("Coach {}", world.next()) }),
+        "updateCoachSettings/another" => {
+            json!({ "practiceId": practice, "coachId": target, "title": format!("Coach {}", world.next()) })
+        }
+        "grantAccess" => {
+            world.send(&owner, "revokeAccess", &without).await;
+            access
+        }
+        "changeAccess" => {
+            world.send(&owner, "grantAccess", &access).await;
+            json!({ "practiceId": practice, "coachId": target, "coacheeId": robin, "level": "ADMIN" })
+        }
+        "revokeAccess" => {
+            world.send(&owner, "grantAccess", &access).await;
+            without
+        }
+        _ => panic!("how is {key} tried?"),
+    }
+}
+
+async fn coachee(world: &mut World, key: &str, actor: usize) -> Value {
+    let (practice, robin) = (world.practice.clone(), world.robin.coachee.clone());
+    let owner = world.people[OWNER].clone();
+    match key {
+        "addCoachee" | "addCoachee/closed" => {
+            let is_open = key == "addCoachee";
+            world
+                .done(&owner, "updatePractice", json!({ "practiceId": practice, "coachesMayAddCoachees": is_open }))
+                .await;
+            let email = format!("added{}@coachee.example", world.next());
+            json!({ "practiceId": practice, "firstName": "Added", "email": email })
+        }
+        "updateCoachee" => {
+            json!({ "practiceId": practice, "coacheeId": world.kim, "lastName": format!("Kim {}", world.next()) })
+        }
+        "updateCoachee/active" => {
+            json!({ "practiceId": practice, "coacheeId": robin, "lastName": format!("Reed {}", world.next()) })
+        }
+        // The coachee tries it with themself.
+        "sendInvitation" | "resendInvitation" if actor == COACHEE => {
+            json!({ "practiceId": practice, "coacheeId": robin })
+        }
+        "sendInvitation" => json!({ "practiceId": practice, "coacheeId": world.new_client().await }),
+        "resendInvitation" => {
+            let coachee = world.new_client().await;
+            world.done(&owner, "sendInvitation", json!({ "practiceId": practice, "coacheeId": coachee })).await;
+            json!({ "practiceId": practice, "coacheeId": coachee })
+        }
+        "setActiveGoal" => {
+            json!({ "practiceId": practice, "coacheeId": robin, "activeGoal": format!("Aim {}", world.next()) })
+        }
+        "writeSynopsis" => {
+            json!({ "practiceId": practice, "coacheeId": robin, "synopsis": format!("Synopsis {}", world.next()) })
+        }
+        _ => panic!("how is {key} tried?"),
+    }
+}
+
+async fn plan(world: &mut World, key: &str) -> Value {
+    let (practice, robin) = (world.practice.clone(), world.robin.coachee.clone());
+    let new_goal = json!({ "practiceId": practice, "coacheeId": robin, "title": "A goal", "dueOn": "2026-06-30" });
+    if key == "addGoal" {
+        return new_goal;
+    }
+    let goal = world.made("addGoal", new_goal).await;
+    let new_action = json!({ "practiceId": practice, "coacheeId": robin, "goalId": goal, "title": "An action" });
+    let new_milestone =
+        json!({ "practiceId": practice, "goalId": goal, "title": "A milestone", "dueOn": "2026-06-30" });
+    match key {
+        "updateGoal" => return json!({ "practiceId": practice, "goalId": goal, "title": "Another goal" }),
+        "deleteGoal" => return json!({ "practiceId": practice, "goalId": goal }),
+        "addMilestone" => return new_milestone,
+        "addAction" => return new_action,
+        _ => {}
+    }
+    let milestone = world.made("addMilestone", new_milestone).await;
+    let new_action =
+        json!({ "practiceId": practice, "coacheeId": robin, "milestoneId": milestone, "title": "An action" });
+    match key {
+        "updateMilestone" => return json!({ "practiceId": practice, "milestoneId": milestone, "dueOn": "2026-07-31" }),
+        "deleteMilestone" => return json!({ "practiceId": practice, "milestoneId": milestone }),
+        "addAction/milestone" => return new_action,
+        _ => {}
+    }
+    let action = world.made("addAction", new_action).await;
+    match key {
+        "updateAction" => json!({ "practiceId": practice, "actionId": action, "description": "At length" }),
+        "setActionProgress" => json!({ "practiceId": practice, "actionId": action, "progress": 50 }),
+        "deleteAction" => json!({ "practiceId": practice, "actionId": action }),
+        _ => panic!("how is {key} tried?"),
+    }
+}
+
+async fn session(world: &mut World, key: &str) -> Value {
+    let (practice, robin, owner) = (world.practice.clone(), world.robin.coachee.clone(), world.people[OWNER].clone());
+    match key {
+        "startSession" => return json!({ "practiceId": practice, "coacheeId": robin }),
+        "logSession" => {
+            let began = "2026-03-01T09:00:00Z";
+            return json!({ "practiceId": practice, "coacheeId": robin, "startedAt": began, "durationMinutes": 50 });
+        }
+        _ => {}
+    }
+    let session = world.session().await;
+    let about = |mut rest: Value| {
+        rest["practiceId"] = json!(practice);
+        rest["sessionId"] = json!(session);
+        rest
+    };
+    match key {
+        "updateSession" => about(json!({ "title": "Another title" })),
+        "saveSessionNotes" => about(json!({ "base": 0, "text": "Notes" })),
+        "restoreSessionNotes" => {
+            for (base, text) in [(0, "First"), (1, "Second")] {
+                world.done(&owner, "saveSessionNotes", about(json!({ "base": base, "text": text }))).await;
+            }
+            about(json!({ "revision": 1 }))
+        }
+        "setNextSteps" | "checkNextStep" => {
+            world.done(&owner, "setNextSteps", about(json!({ "steps": [{ "text": "A step" }] }))).await;
+            let step = world.step(&owner, &practice, &session).await;
+            if key == "checkNextStep" {
+                return json!({ "practiceId": practice, "nextStepId": step, "done": true });
+            }
+            about(json!({ "steps": [{ "id": step, "text": "A step" }, { "text": "Another" }] }))
+        }
+        "endSession" => about(json!({ "durationMinutes": 50 })),
+        "setSessionStatus" => {
+            world.done(&owner, "endSession", about(json!({ "durationMinutes": 50 }))).await;
+            about(json!({ "status": "LATE" }))
+        }
+        _ => panic!("how is {key} tried?"),
+    }
+}
+
+async fn money(world: &mut World, key: &str) -> Value {
+    let (practice, owner) = (world.practice.clone(), world.people[OWNER].clone());
+    let mut new = authorization("ANY-", 9);
+    new["practiceId"] = json!(practice);
+    new["coacheeId"] = json!(world.robin.coachee);
+    if key == "addAuthorization" {
+        return new;
+    }
+    let authorization = world.made("addAuthorization", new).await;
+    match key {
+        "updateAuthorization" => {
+            json!({ "practiceId": practice, "authorizationId": authorization, "totalSessions": 12 })
+        }
+        "closeAuthorization" => json!({ "practiceId": practice, "authorizationId": authorization }),
+        "linkAuthorization" | "unlinkAuthorization" => {
+            let session = world.session().await;
+            let link = json!({ "practiceId": practice, "sessionId": session, "authorizationId": authorization });
+            if key == "linkAuthorization" {
+                return link;
+            }
+            world.done(&owner, "linkAuthorization", link).await;
+            json!({ "practiceId": practice, "sessionId": session })
+        }
+        _ => panic!("how is {key} tried?"),
+    }
+}
