@@ -13,3 +13,4 @@ mod plan;
 mod practice;
 mod session;
 mod story;
+mod tidy;

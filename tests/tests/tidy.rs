@@ -31,17 +31,29 @@ fn sources(folder: &str) -> Vec<PathBuf> {
 fn dependencies(krate: &str) -> Vec<String> {
     let manifest = read(format!("crates/{krate}/Cargo.toml"));
     let section = manifest.split("\n[").find(|section| section.starts_with("dependencies]")).expect("dependencies");
-    section.lines().skip(1).filter_map(|line| line.split(['.', ' ', '=']).next()).filter(|name| !name.is_empty() && !name.starts_with('#')).map(str::to_owned).collect()
+    section
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(['.', ' ', '=']).next())
+        .filter(|name| !name.is_empty() && !name.starts_with('#'))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
 fn the_schema_that_is_committed_is_the_one_that_is_served() {
-    assert!(read("schema.graphql") == api::schema_sdl(), "schema.graphql is out of date: cargo run -- schema > schema.graphql");
+    assert!(
+        read("schema.graphql") == api::schema_sdl(),
+        "schema.graphql is out of date: cargo run -- schema > schema.graphql"
+    );
 }
 
 #[test]
 fn the_page_of_events_is_the_codes() {
-    assert!(read("docs/EVENTS.md") == domain::entry::page(), "docs/EVENTS.md is out of date: cargo run -- schema --events > docs/EVENTS.md");
+    assert!(
+        read("docs/EVENTS.md") == domain::entry::page(),
+        "docs/EVENTS.md is out of date: cargo run -- schema --events > docs/EVENTS.md"
+    );
 }
 
 #[test]
@@ -59,11 +71,20 @@ fn the_rooms_are_apart() {
     ];
     for (krate, allowed) in drawn {
         for dependency in dependencies(krate) {
-            assert!(!OURS.contains(&dependency.as_str()) || allowed.contains(&dependency.as_str()), "{krate} must not depend on {dependency}");
+            assert!(
+                !OURS.contains(&dependency.as_str()) || allowed.contains(&dependency.as_str()),
+                "{krate} must not depend on {dependency}"
+            );
             assert!(dependency != "sqlx" || *krate == "store", "{krate} must not depend on sqlx: SQL is the store's");
-            assert!(dependency != "async-graphql" || *krate == "api", "{krate} must not depend on async-graphql: GraphQL is the api's");
+            assert!(
+                dependency != "async-graphql" || *krate == "api",
+                "{krate} must not depend on async-graphql: GraphQL is the api's"
+            );
             let pure = ["tokio", "sqlx", "axum", "getrandom", "rand"];
-            assert!(*krate != "domain" || !pure.contains(&dependency.as_str()), "domain must not depend on {dependency}");
+            assert!(
+                *krate != "domain" || !pure.contains(&dependency.as_str()),
+                "domain must not depend on {dependency}"
+            );
         }
     }
 }
