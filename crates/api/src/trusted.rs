@@ -32,8 +32,11 @@ impl Trusted {
                     None => Err(format!("beside {hash} stands no document")),
                 })
                 .collect::<Result<_, _>>()?,
-            other => {
-                return Err(format!("it is neither an object of hashes and documents nor an array of hashes: {other}"));
+            serde_json::Value::Null
+            | serde_json::Value::Bool(_)
+            | serde_json::Value::Number(_)
+            | serde_json::Value::String(_) => {
+                return Err("it is neither an object of hashes and documents nor an array of hashes".to_owned());
             }
         };
         let mut known = BTreeSet::new();
