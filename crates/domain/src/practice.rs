@@ -1,16 +1,19 @@
 //! Practices, their coaches, and who has access to which client (S1.12, S1.13, S4.1–S4.7).
 
+mod access;
+
 use serde::{Deserialize, Serialize};
+
+pub use access::{Access, AccessStep, SetAccess};
 
 use crate::access::{Deed, Level};
 use crate::account::{self, NewLogin, Portal};
-use crate::coachee::Coachee;
 use crate::decide::{About, Actor, Command, Decision, Facts, Stop, shows};
 use crate::declare::{events, row};
 use crate::edit::{changed, changed_from, personal};
 use crate::entry::Entry;
 use crate::fold::When;
-use crate::id::{AccessId, AddressId, ClientId, CoacheeId, InvitationId, LogId, PersonId, PracticeId, Subject};
+use crate::id::{AccessId, AddressId, ClientId, InvitationId, LogId, PersonId, PracticeId, Subject};
 use crate::row::SortKey;
 use crate::text::{Change, Email, Link, Name, Personal, Phone, ProfessionalTitle, facts};
 use crate::value::{Time, Zone};
@@ -160,32 +163,6 @@ pub struct CoachInvitation {
 }
 row! { CoachInvitation in coach_invitation, seen as Access, id id: InvitationId, subject |r| r.practice,
 columns |r| [due: Time = r.expires_at] }
-
-/// A coach's access to a client.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Access {
-    /// Derived from both.
-    pub id: AccessId,
-    /// Who.
-    pub coach: PersonId,
-    /// To whom.
-    pub client: ClientId,
-    /// How far.
-    pub level: Level,
-    /// Since when.
-    pub granted_at: Time,
-    /// The log's position at which it was granted.
-    pub granted: u64,
-}
-row! { Access in access, seen as Access, id id: AccessId, subject |r| crate::id::Subject::of(r.client.uuid()),
-columns |r| [coach: PersonId = r.coach, client: ClientId = r.client] }
-
-impl Access {
-    /// Whether it is this coach's, and not one from before they left and came back.
-    pub fn holds(&self, member: &Member) -> bool {
-        self.coach == member.id && self.granted > member.joined
-    }
-}
 
 /// Folds an event of this feature.
 pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
@@ -668,63 +645,5 @@ impl Command for RemoveCoach {
             return Err(Refusal::OwnerStays.into());
         }
         Ok(decision.with(Event::CoachRemoved { person: self.coach }))
-    }
-}
-
-/// Grants a coach access to a client, changes its level, or revokes it (S4.3, S4.4).
-#[derive(Debug)]
-pub struct SetAccess {
-    /// The coach.
-    pub coach: PersonId,
-    /// A coachee of the client: the client is their company, or they themselves.
-    pub coachee: CoacheeId,
-    /// The access of this coach to this client.
-    pub access: AccessId,
-    /// What to do.
-    pub step: AccessStep,
-}
-
-/// What to do with an access.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccessStep {
-    /// Grant it; refused where there is one.
-    Grant(Level),
-    /// Set another level; refused where there is none.
-    Change(Level),
-    /// Revoke it; refused where there is none.
-    Revoke,
-}
-
-impl Command for SetAccess {
-    type Thing = Access;
-    fn thing(&self) -> AccessId {
-        self.access
-    }
-    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
-        let (coachee, member) = (facts.get::<Coachee>(self.coachee)?, facts.find::<Member>(self.coach)?);
-        let client = coachee.client();
-        let access = AccessId::between(self.coach, client);
-        let row = facts.find::<Access>(access)?;
-        let decision = facts.allow(Deed::GrantAccess, self.coachee)?;
-        let decision = decision.about(crate::id::Subject::of(client.uuid()));
-        let member = member.ok_or(Stop::NotFound)?;
-        if member.role != Role::Coach {
-            return Err(Refusal::ManagersHaveAccess.into());
-        }
-        let (coach, row) = (self.coach, row.filter(|row| row.holds(member)));
-        match (self.step, row) {
-            (AccessStep::Grant(_), Some(_)) => Err(Refusal::AlreadyGranted.into()),
-            (AccessStep::Grant(level), None) => {
-                Ok(decision.with(Event::AccessGranted { access, coach, client, level }))
-            }
-            (AccessStep::Change(_) | AccessStep::Revoke, None) => Err(Refusal::NotGranted.into()),
-            (AccessStep::Change(level), Some(row)) => Ok(match changed(&row.level, Some(&level)) {
-                Some(level) => decision.with(Event::AccessChanged { access, coach, level }),
-                None => decision,
-            }),
-            (AccessStep::Revoke, Some(row)) => {
-                Ok(decision.with(Event::AccessRevoked { access, coach, level: row.level }))
-            }
-        }
     }
 }
