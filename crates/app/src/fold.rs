@@ -77,13 +77,13 @@ pub(crate) async fn catch_up(
             .min()
             .unwrap_or(seq);
         let limit = u32::try_from((until - from).min(EVENTS_MAX as u64)).unwrap_or(u32::MAX);
-        let events = batch.events(log.uuid().into_bytes(), from, limit).await?;
-        let Some(last) = events.last().map(|event| event.seq) else {
+        let records = batch.records(log.uuid().into_bytes(), from, limit).await?;
+        let Some((last, _)) = records.last() else {
             return Err(store::Error::Malformed(format!("{log} ends before its head says")));
         };
-        fold_chunk(inner, batch, log, &events, &group).await?;
+        fold_chunk(inner, batch, log, &records, &group).await?;
         for projection in group {
-            folded.set(projection.fingerprint, last);
+            folded.set(projection.fingerprint, *last);
         }
     }
 }
@@ -92,19 +92,21 @@ async fn fold_chunk(
     inner: &Inner,
     batch: &mut Batch,
     log: LogId,
-    events: &[store::Event],
+    records: &[(u64, Vec<u8>)],
     group: &[&Projection],
 ) -> Result<(), store::Error> {
     let malformed = |error: Error| store::Error::Malformed(format!("{error:?}"));
     let mine: BTreeSet<Table> = group.iter().flat_map(|projection| projection.tables.iter().copied()).collect();
     let mut keys = LogKeys::new(&inner.root, log);
-    let asked = keys.missing(whose(events));
+    let happened: Result<Vec<_>, Error> = records.iter().map(|(_, record)| record::decode(record)).collect();
+    let happened = happened.map_err(malformed)?;
+    let asked = keys.missing(happened.iter().map(|it| (it.when.subject, it.when.owner)));
     let found = batch.keys(&asked).await?;
     keys.load(&asked, found).map_err(malformed)?;
-    let mut ready_events = Vec::with_capacity(events.len());
+    let mut ready_events = Vec::with_capacity(happened.len());
     let mut wanted = Wanted::default();
-    for stored in events {
-        let Some((when, event)) = ready(stored, &keys).map_err(malformed)? else { continue };
+    for happened in happened {
+        let Some((when, event)) = opened(happened, &keys).map_err(malformed)? else { continue };
         for noted in notes(&event, &when).into_iter().filter(|noted| noted.load && mine.contains(&noted.table)) {
             wanted.row(log, noted.table, noted.id);
         }

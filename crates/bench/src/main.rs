@@ -62,6 +62,9 @@ struct Asked {
     /// `commit`: with so many live rows.
     #[arg(long, value_name = "NUMBER")]
     rows: Option<usize>,
+    /// `replay`: with so many events.
+    #[arg(long, value_name = "NUMBER")]
+    events: Option<usize>,
     /// A running PostgreSQL (`postgres://user@host:port/database`, with the right to create databases); else one is started.
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,

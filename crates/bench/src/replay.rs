@@ -33,9 +33,10 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// Everything, or what fits into a minute.
-    pub(crate) const fn new(asked: &Asked) -> Self {
-        if asked.quick { Self { events: 100_000, rounds: 1 } } else { Self { events: 1_000_000, rounds: 3 } }
+    /// Everything, or what fits into a minute, or what was asked for.
+    pub(crate) fn new(asked: &Asked) -> Self {
+        let (events, rounds) = if asked.quick { (100_000, 1) } else { (1_000_000, 3) };
+        Self { events: asked.events.unwrap_or(events), rounds }
     }
 }
 
