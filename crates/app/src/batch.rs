@@ -9,7 +9,7 @@ use domain::decide::{Facts, Part, Stop};
 use domain::fold::When;
 use domain::id::LogId;
 use domain::value::Time;
-use domain::{Event, Rows, Table};
+use domain::{Event, Rows};
 use store::tree::{Frontier, KEPT_LEVEL};
 use store::{Batch, Wait};
 use uuid::Uuid;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::commit::{self, BYTES_MAX, Cache, Done, EVENTS_MAX, Job, Wanted};
 use crate::keys::{LogKeys, Opening};
 use crate::record::{self, Envelope};
-use crate::tables::{self, Folded};
+use crate::tables::Folded;
 use crate::{Error, Inner, fold};
 
 /// How often a batch is rehearsed at most.
@@ -344,19 +344,14 @@ impl<'i> Working<'i> {
     /// Writes everything. Whether there was anything to write.
     pub async fn write(&mut self, batch: &mut Batch) -> Result<bool, store::Error> {
         let (mut new, mut changed, mut work) = (Vec::new(), Vec::new(), Vec::new());
-        let mut upserts: BTreeMap<Table, Vec<store::Row>> = BTreeMap::new();
-        let mut deletes: BTreeMap<Table, Vec<(store::Id, store::Id)>> = BTreeMap::new();
+        let mut changes = fold::Changes::default();
         for log in self.logs.values_mut().filter(|log| log.changed) {
             let id = log.id.uuid().into_bytes();
             let mut folded = Folded::decode(&log.head.folded);
             folded.set_all(&self.inner.tables, log.head.seq);
             log.head.folded = folded.encode();
             log.head.frontier = log.frontier.encode();
-            let taken = log.rows.take_changes(|table, key, row| match row {
-                Some(row) => upserts.entry(table).or_default().push(tables::to_store(id, row)),
-                None => deletes.entry(table).or_default().push((id, key.into_bytes())),
-            });
-            taken.map_err(|error| store::Error::Malformed(error.to_string()))?;
+            changes.take(log.id, &mut log.rows, |_| true)?;
             work.push(store::Work { log: id, reactor: crate::checkpoints::REACTOR.to_owned(), at: log.head.at });
             if log.new {
                 new.push(log.head.clone());
@@ -368,19 +363,11 @@ impl<'i> Working<'i> {
         if new.is_empty() && changed.is_empty() && self.commands.is_empty() {
             return Ok(false);
         }
-        let physical = |table: Table| {
-            self.inner.tables.physical(table).map_err(|error| store::Error::Senseless(error.to_string()))
-        };
         batch.set_heads(&new, &changed).await?;
         batch.append(&self.events).await?;
         batch.put_keys(&self.keys).await?;
         batch.put_nodes(&self.nodes).await?;
-        for (table, rows) in upserts {
-            batch.upsert(physical(table)?, &rows).await?;
-        }
-        for (table, keys) in deletes {
-            batch.delete(physical(table)?, &keys).await?;
-        }
+        changes.write(self.inner, batch).await?;
         batch.put_commands(&self.commands).await?;
         batch.put_outbox(&self.outbox).await?;
         batch.put_work(&work).await?;

@@ -127,34 +127,47 @@ async fn fold_chunk(
     for (when, event) in &ready_events {
         event.fold(when, &mut rows);
     }
-    write(inner, batch, log, &mut rows, &mine).await
+    let mut changes = Changes::default();
+    changes.take(log, &mut rows, |table| mine.contains(&table))?;
+    changes.write(inner, batch).await
 }
 
-/// Writes what changed in the tables named.
-async fn write(
-    inner: &Inner,
-    batch: &mut Batch,
-    log: LogId,
-    rows: &mut Rows,
-    mine: &BTreeSet<Table>,
-) -> Result<(), store::Error> {
-    let id = log.uuid().into_bytes();
-    let mut upserts: BTreeMap<Table, Vec<store::Row>> = BTreeMap::new();
-    let mut deletes: BTreeMap<Table, Vec<(store::Id, store::Id)>> = BTreeMap::new();
-    let taken = rows.take_changes(|table, key, row| match row {
-        Some(row) => upserts.entry(table).or_default().push(tables::to_store(id, row)),
-        None => deletes.entry(table).or_default().push((id, key.into_bytes())),
-    });
-    taken.map_err(|error| store::Error::Malformed(error.to_string()))?;
-    let physical =
-        |table: Table| inner.tables.physical(table).map_err(|error| store::Error::Senseless(error.to_string()));
-    for (table, rows) in upserts.into_iter().filter(|(table, _)| mine.contains(table)) {
-        batch.upsert(physical(table)?, &rows).await?;
+/// What folds changed, table by table: rows to write and keys to delete.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    upserts: BTreeMap<Table, Vec<store::Row>>,
+    deletes: BTreeMap<Table, Vec<(store::Id, store::Id)>>,
+}
+
+impl Changes {
+    /// And what changed in these rows of a log, in the tables that pass.
+    pub(crate) fn take(
+        &mut self,
+        log: LogId,
+        rows: &mut Rows,
+        passes: impl Fn(Table) -> bool,
+    ) -> Result<(), store::Error> {
+        let id = log.uuid().into_bytes();
+        let taken = rows.take_changes(|table, key, row| match row {
+            _ if !passes(table) => {}
+            Some(row) => self.upserts.entry(table).or_default().push(tables::to_store(id, row)),
+            None => self.deletes.entry(table).or_default().push((id, key.into_bytes())),
+        });
+        taken.map_err(|error| store::Error::Malformed(error.to_string()))
     }
-    for (table, keys) in deletes.into_iter().filter(|(table, _)| mine.contains(table)) {
-        batch.delete(physical(table)?, &keys).await?;
+
+    /// Writes all of it, a statement a table.
+    pub(crate) async fn write(self, inner: &Inner, batch: &mut Batch) -> Result<(), store::Error> {
+        let physical =
+            |table: Table| inner.tables.physical(table).map_err(|error| store::Error::Senseless(error.to_string()));
+        for (table, rows) in self.upserts {
+            batch.upsert(physical(table)?, &rows).await?;
+        }
+        for (table, keys) in self.deletes {
+            batch.delete(physical(table)?, &keys).await?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// How far a long piece of work is.
