@@ -44,3 +44,17 @@ create table if not exists {portal} (
     document bytea   not null,
     primary key (log_id, id)
 );
+
+-- Tokens for programs: hashes, scopes and an end.
+create table if not exists {access_token} (
+    log_id   bytea   not null,
+    id       bytea   not null,
+    subject  bytea   not null,
+    owner    bytea,
+    shared   boolean not null,
+    document bytea   not null,
+    since bigint not null,
+    due bigint not null,
+    primary key (log_id, id)
+);
+create index if not exists {access_token}_by_due on {access_token} (due);

@@ -11,6 +11,7 @@ mod matrix;
 mod notes;
 mod plan;
 mod practice;
+mod programs;
 mod session;
 mod story;
 mod tidy;

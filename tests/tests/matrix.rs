@@ -138,6 +138,41 @@ both! {
         world.product.prove().await;
     }
 
+    /// A8: every mutation of the schema, tried by programs that act for the owner. A token reaches what its scopes name
+    /// and nothing else: one that only reads, one for another portal and one for another practice change nothing; and
+    /// with whatever scopes, none keeps the account, signs in, founds or joins.
+    #[test]
+    async fn every_mutation_needs_a_token_that_reaches_it(product: Product) {
+        let mut world = World::begin(product).await;
+        let (practice, owner) = (world.practice.clone(), world.people[OWNER].clone());
+        let (host, other) = world.host.clone();
+        // The owner is a coach of another practice, too.
+        world.product.further_coach(&host, &other, "Ada", "COACH").await;
+        let reading = program(&world, &owner, &[(&practice, "COACH", "READ")]).await;
+        let elsewhere = program(&world, &owner, &[(&other, "COACH", "WRITE")]).await;
+        let coach = program(&world, &owner, &[(&practice, "COACH", "WRITE")]).await;
+        let mut wrong = Vec::new();
+        for (key, line) in MUTATIONS {
+            world.product.later(16);
+            let operation = key.split('/').next().unwrap_or(key);
+            let is_the_accounts = world::ACCOUNTS.contains(&operation);
+            for (which, program, expected) in [
+                ("reads", &reading, 'F'),
+                ("is for another practice", &elsewhere, 'F'),
+                ("writes", &coach, if is_the_accounts { 'F' } else { letters(line)[OWNER] }),
+            ] {
+                let (_, input) = operations::attempt(&mut world, key, OWNER).await;
+                let body = world.send(program, operation, &input).await;
+                let got = outcome(&body, operation);
+                if got != expected {
+                    wrong.push(format!("{key} by a token that {which}: {got} and not {expected}: {body}"));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{} answers are wrong:\n{}", wrong.len(), wrong.join("\n"));
+        world.product.prove().await;
+    }
+
     /// A2: an id of another practice, or of a client whom one may not see, is answered in every argument of every
     /// mutation exactly as an id that nothing has.
     #[test]
@@ -258,6 +293,15 @@ async fn probe_all(world: &World, actor: usize, key: &str, input: &Value, wrong:
             wrong.push(format!("{key} by {} tells whether {place} is there:\n  {real}\n  {none}", ACTORS[actor]));
         }
     }
+}
+
+/// A program of somebody's, with a token for these portals.
+async fn program(world: &World, of: &Person, scopes: &[(&str, &str, &str)]) -> Person {
+    let scope = |(practice, portal, right): &(&str, &str, &str)| json!({ "practiceId": practice, "portal": portal, "right": right });
+    let scopes: Vec<Value> = scopes.iter().map(scope).collect();
+    let input = json!({ "name": "A program", "scopes": scopes, "expiresAt": "2026-12-01T00:00:00Z" });
+    let made = world.done(of, "createAccessToken", input).await;
+    of.holding(made["token"].as_str().map(str::to_owned))
 }
 
 /// What somebody who listens hears first.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use app::signin::{Asked, Credentials, NewSession};
+use app::signin::{Asked, Credentials, Device, NewSession};
 use app::tokens::Kind;
 use app::{App, Idempotency};
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use domain::account::{self, Login, Portal};
-use domain::id::{AddressId, CommandId, Id as _, LogId, LoginId, PersonId, PracticeId};
+use domain::id::{AddressId, CommandId, Id as _, LogId, LoginId, PersonId, PracticeId, UniqueId};
 use domain::practice::Acceptance;
 use domain::text::{Email, Text as _};
 
@@ -15,6 +15,7 @@ use crate::cookies;
 use crate::limits::Limits;
 use crate::practice::{CoachPortal, PracticeCard};
 use crate::scalars::{DateTime, EmailAddress, Id, Position, id};
+use crate::tokens::AccessToken;
 use crate::words::{Once, Result, UserError, Viewer, app, error, send, viewer};
 
 /// Which portal of a practice somebody has.
@@ -32,6 +33,15 @@ impl From<Portal> for PortalKind {
         match portal {
             Portal::Coach => Self::Coach,
             Portal::Coachee => Self::Coachee,
+        }
+    }
+}
+
+impl From<PortalKind> for Portal {
+    fn from(kind: PortalKind) -> Self {
+        match kind {
+            PortalKind::Coach => Self::Coach,
+            PortalKind::Coachee => Self::Coachee,
         }
     }
 }
@@ -72,6 +82,8 @@ pub struct Account {
     email: EmailAddress,
     /// Where it is signed in.
     sessions: Vec<SignInSession>,
+    /// The tokens that it gave to programs, the oldest first; those that have ended are not listed.
+    access_tokens: Vec<AccessToken>,
 }
 
 /// Where a person is signed in.
@@ -87,6 +99,8 @@ pub struct SignInSession {
     used_at: DateTime,
     /// When it ends at the latest.
     ends_at: DateTime,
+    /// What the browser or program called itself when it signed in (its `User-Agent`), where it did.
+    user_agent: Option<String>,
     /// Whether this request came through it.
     current: bool,
 }
@@ -105,28 +119,33 @@ pub struct ViewerObject;
 
 #[Object(name = "Viewer")]
 impl ViewerObject {
-    /// The account.
+    /// The account. Programs do not see it, whatever their scopes.
     async fn account(&self, ctx: &Context<'_>) -> Result<Option<Account>> {
-        let signed_in = viewer(ctx)?.signed_in.ok_or_else(|| error(app::Error::Unauthenticated))?;
+        let signed_in = viewer(ctx)?.login()?;
         let (row, _, logins) = app(ctx)?.account(signed_in.person).await.map_err(error)?;
+        let tokens = app(ctx)?.access_tokens(signed_in.person).await.map_err(error)?;
         let session = |login: Login| SignInSession {
             id: id(login.id),
             kind: login.through.into(),
             signed_in_at: DateTime(login.since),
             used_at: DateTime(login.used_at),
             ends_at: DateTime(login.ends_at),
+            user_agent: login.agent.as_ref().map(|agent| agent.as_str().to_owned()),
             current: login.id == signed_in.login,
         };
         let email = EmailAddress(row.email.as_str().to_owned());
-        Ok(Some(Account { id: id(row.id), email, sessions: logins.into_iter().map(session).collect() }))
+        let (sessions, access_tokens) =
+            (logins.into_iter().map(session).collect(), tokens.into_iter().map(AccessToken::new).collect());
+        Ok(Some(Account { id: id(row.id), email, sessions, access_tokens }))
     }
 
-    /// The portals that the viewer has, each where they have it now.
+    /// The portals that the viewer has, each where they have it now; to a program, those that its token reaches.
     async fn portals(&self, ctx: &Context<'_>) -> Result<Option<Vec<PortalEntry>>> {
-        let (app, person) = (app(ctx)?, viewer(ctx)?.person()?);
+        let (app, viewer) = (app(ctx)?, viewer(ctx)?);
+        let person = viewer.somebody().ok_or_else(|| error(app::Error::Unauthenticated))?;
         let (_, portals, _) = app.account(person).await.map_err(error)?;
         let mut entries = Vec::with_capacity(portals.len());
-        for portal in portals {
+        for portal in portals.into_iter().filter(|portal| viewer.in_portal(portal.practice, portal.portal).is_ok()) {
             match app.view(person, portal.practice, portal.portal, None).await {
                 Ok(view) => {
                     let practice = PracticeCard::new(&view, view.practice().await.map_err(error)?);
@@ -148,8 +167,8 @@ impl ViewerObject {
         at_least: Option<Position>,
     ) -> Result<Option<CoachPortal>> {
         let at_least = at_least.map(|position| position.0);
-        let view =
-            app(ctx)?.view(viewer(ctx)?.person()?, practice_id.0, Portal::Coach, at_least).await.map_err(error)?;
+        let person = viewer(ctx)?.in_portal(practice_id.0, Portal::Coach)?;
+        let view = app(ctx)?.view(person, practice_id.0, Portal::Coach, at_least).await.map_err(error)?;
         Ok(Some(CoachPortal(view)))
     }
 
@@ -161,8 +180,8 @@ impl ViewerObject {
         at_least: Option<Position>,
     ) -> Result<Option<crate::coachee::CoacheePortal>> {
         let at_least = at_least.map(|position| position.0);
-        let view =
-            app(ctx)?.view(viewer(ctx)?.person()?, practice_id.0, Portal::Coachee, at_least).await.map_err(error)?;
+        let person = viewer(ctx)?.in_portal(practice_id.0, Portal::Coachee)?;
+        let view = app(ctx)?.view(person, practice_id.0, Portal::Coachee, at_least).await.map_err(error)?;
         Ok(Some(crate::coachee::CoacheePortal(view)))
     }
 }
@@ -236,6 +255,7 @@ impl AccountMutation {
         input: RequestSignInLinkInput,
     ) -> Result<Option<RequestSignInLinkPayload>> {
         let (app, viewer) = (app(ctx)?, viewer(ctx)?);
+        viewer.no_program()?;
         let once = Once::of(ctx, viewer)?;
         let command = once.command(app);
         let answer = |code: String| RequestSignInLinkPayload {
@@ -243,8 +263,8 @@ impl AccountMutation {
             minutes: i32::try_from(account::LINK_MINUTES).unwrap_or(i32::MAX),
         };
         let allowed = ctx.data::<Arc<Limits>>()?.may_ask(viewer.peer, app.clock().now());
-        let asked =
-            ask(app, &input.email.0, allowed, command, |log| once.idempotency(app, log)).await.map_err(error)?;
+        let by = (input.email.0.as_str(), viewer.browser.as_deref());
+        let asked = ask(app, by, allowed, command, |log| once.idempotency(app, log)).await.map_err(error)?;
         cookies::set_browser(ctx, &asked.browser);
         Ok(Some(answer(asked.digits)))
     }
@@ -252,9 +272,11 @@ impl AccountMutation {
     /// Redeems a sign-in link: once, within ten minutes.
     async fn sign_in(&self, ctx: &Context<'_>, input: SignInInput) -> Result<Option<SignInPayload>> {
         let (app, viewer) = (app(ctx)?, viewer(ctx)?);
+        viewer.no_program()?;
         let once = Once::of(ctx, viewer)?.in_browser(viewer.browser.as_ref());
         let brought = Credentials { token: input.token, browser: viewer.browser.clone(), digits: input.code };
-        match app.sign_in(&brought, input.kind.into(), once.command(app), |log| once.idempotency(app, log)).await {
+        let device = Device::new(input.kind.into(), viewer.agent.as_deref());
+        match app.sign_in(&brought, device, once.command(app), |log| once.idempotency(app, log)).await {
             Ok(session) => Ok(Some(signed_in(ctx, session, input.kind))),
             Err(app::Error::Refused(refusal)) => {
                 Ok(Some(SignInPayload { person_id: None, token: None, errors: vec![refusal.into()] }))
@@ -265,13 +287,13 @@ impl AccountMutation {
 
     /// Ends the sign-in that this request came through.
     async fn sign_out(&self, ctx: &Context<'_>) -> Result<Option<SignOutPayload>> {
-        let signed_in = viewer(ctx)?.signed_in.ok_or_else(|| error(app::Error::Unauthenticated))?;
+        let signed_in = viewer(ctx)?.login()?;
         cookies::clear_session(ctx);
         let command = account::SignOut { person: signed_in.person, login: signed_in.login };
         Ok(Some(signed_out(send(ctx, LogId::Account(signed_in.person), None, |_| Ok(command)).await?.map(|_| ()))))
     }
 
-    /// Ends every sign-in of the account, this one too.
+    /// Ends every sign-in of the account, this one too, and every access token.
     async fn sign_out_everywhere(&self, ctx: &Context<'_>) -> Result<Option<SignOutPayload>> {
         let person = viewer(ctx)?.person()?;
         cookies::clear_session(ctx);
@@ -306,38 +328,47 @@ pub fn signed_in(ctx: &Context<'_>, session: NewSession, kind: SessionKind) -> S
     SignInPayload { person_id: Some(id(session.person)), token, errors: Vec::new() }
 }
 
-/// Asks for a sign-in link, if the client may. What is no address, and what a limit stops, is answered as anything else.
+/// Asks for a sign-in link to this address, from the browser with this cookie, if the client may. What is no address, and
+/// what a limit stops, is answered as anything else.
 pub(crate) async fn ask(
     app: &App,
-    email: &str,
+    (email, browser): (&str, Option<&str>),
     allowed: bool,
     command: CommandId,
     once: impl Fn(LogId) -> Option<Idempotency>,
 ) -> std::result::Result<Asked, app::Error> {
-    let email = Email::parse(email).ok();
-    let address = email.as_ref().map_or_else(|| AddressId::of(command.uuid()), |email| app.address(email));
-    let log = LogId::Address(address);
-    if let Some(email) = email.filter(|_| allowed) {
-        return app.request_link(email, command, once(log)).await;
-    }
+    let address = match Email::parse(email) {
+        Ok(email) if allowed => {
+            let once = once(LogId::Address(app.address(&email)));
+            return app.request_link_from(browser, email, command, once).await;
+        }
+        Ok(email) => app.address(&email),
+        Err(_) => AddressId::of(UniqueId::new("no address", email).uuid()),
+    };
     // Nothing is sent, and nobody can tell: the answer is made as any other.
-    Ok(Asked { browser: app.token(Kind::Browser, log, command).text, digits: app.digits(log, command) })
+    Ok(app.asking(address, command, browser))
 }
 
-/// The account that accepts an invitation: the one that is signed in, or the invited address's, with a new sign-in.
+/// The account that accepts an invitation to this address: the one that is signed in, or the address's, with a new
+/// sign-in.
+///
+/// # Errors
+/// A program accepts nothing: [`app::Error::Forbidden`].
 pub(crate) fn acceptance(
     app: &App,
     viewer: &Viewer,
-    email: &Email,
+    (email, through): (&Email, account::Through),
     command: CommandId,
-    through: account::Through,
-) -> (Acceptance, Option<NewSession>) {
+) -> std::result::Result<(Acceptance, Option<NewSession>), app::Error> {
+    if viewer.program.is_some() {
+        return Err(app::Error::Forbidden);
+    }
     let address = app.address(email);
     if let Some(signed_in) = viewer.signed_in {
-        return (Acceptance { address, person: signed_in.person, login: None }, None);
+        return Ok((Acceptance { address, person: signed_in.person, login: None }, None));
     }
     let person = PersonId::of(command.uuid());
     let token = app.token(Kind::Login, LogId::Account(person), command);
-    let login = account::NewLogin { id: token.id(), token: token.hash, through };
-    (Acceptance { address, person, login: Some(login) }, Some(NewSession { person, token }))
+    let login = Device::new(through, viewer.agent.as_deref()).login(&token);
+    Ok((Acceptance { address, person, login: Some(login) }, Some(NewSession { person, token })))
 }

@@ -481,7 +481,8 @@ impl CoacheeMutation {
         };
         let found = app.coachee_invitation(&input.token).await.map_err(error)?;
         let Some((invitation, row)) = found else { return Ok(Some(AcceptancePayload::refused(invalid()))) };
-        let (acceptance, session) = acceptance(app, viewer(ctx)?, &row.email, command, input.kind.into());
+        let invited = (&row.email, input.kind.into());
+        let (acceptance, session) = acceptance(app, viewer(ctx)?, invited, command).map_err(error)?;
         let (invitation, coachee) = (invitation.id, row.id);
         let make = |_: &New<'_>| Ok(coachee::AcceptInvitation { practice, invitation, token, coachee, acceptance });
         Ok(Some(match send(ctx, LogId::Practice(practice), Some(command), make).await? {

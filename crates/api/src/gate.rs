@@ -17,30 +17,38 @@ impl Gate for Doorkeeper {
     type Viewer = Viewer;
 
     async fn identify(&self, credentials: Credentials) -> Result<Viewer, Refused> {
-        let Credentials { bearer, session_cookie, browser_cookie: browser, peer, agent: _ } = credentials;
-        let Some(token) = bearer.as_ref().or(session_cookie.as_ref()) else {
-            return Ok(Viewer { signed_in: None, browser, peer });
+        let Credentials { bearer, session_cookie, browser_cookie: browser, peer, agent } = credentials;
+        let viewer = Viewer { signed_in: None, program: None, browser, peer, agent };
+        let Some(token) = bearer.as_ref().or(session_cookie.as_ref()) else { return Ok(viewer) };
+        let unavailable = |error| {
+            tracing::error!(?error, "a credential could not be looked up");
+            Refused::new("UNAVAILABLE", "The server cannot tell who you are right now. Try again.")
         };
         match self.0.identify(token).await {
-            Ok(signed_in) => Ok(Viewer { signed_in: Some(signed_in), browser, peer }),
-            // A cookie that has ended is no reason to be locked out of signing in; a program must be told.
-            Err(app::Error::Unauthenticated) if bearer.is_none() => Ok(Viewer { signed_in: None, browser, peer }),
+            Ok(signed_in) => return Ok(Viewer { signed_in: Some(signed_in), ..viewer }),
+            Err(app::Error::Unauthenticated) => {}
+            Err(other) => return Err(unavailable(other)),
+        }
+        // A cookie that has ended is no reason to be locked out of signing in; a program must be told.
+        if bearer.is_none() {
+            return Ok(viewer);
+        }
+        match self.0.program(token).await {
+            Ok(program) => Ok(Viewer { program: Some(program), ..viewer }),
             Err(app::Error::Unauthenticated) => {
                 Err(Refused::new("UNAUTHENTICATED", "This sign-in has ended or is not known. Sign in again."))
             }
-            Err(other) => {
-                tracing::error!(error = ?other, "a credential could not be looked up");
-                Err(Refused::new("UNAVAILABLE", "The server cannot tell who you are right now. Try again."))
-            }
+            Err(other) => Err(unavailable(other)),
         }
     }
 
     fn ended(&self, viewer: &Viewer) -> impl Future<Output = ()> + Send + 'static + use<> {
-        let (app, signed_in) = (self.0.clone(), viewer.signed_in);
+        let (app, signed_in, program) = (self.0.clone(), viewer.signed_in, viewer.program.clone());
         async move {
-            match signed_in {
-                Some(signed_in) => app.login_ended(signed_in).await,
-                None => std::future::pending().await,
+            match (signed_in, program) {
+                (Some(signed_in), _) => app.login_ended(signed_in).await,
+                (None, Some(program)) => app.program_ended(program).await,
+                (None, None) => std::future::pending().await,
             }
         }
     }
@@ -61,6 +69,6 @@ impl Gate for Doorkeeper {
     }
 
     fn key(&self, viewer: &Viewer) -> Option<[u8; 16]> {
-        viewer.signed_in.map(|signed_in| signed_in.person.uuid().into_bytes())
+        viewer.somebody().map(|person| person.uuid().into_bytes())
     }
 }

@@ -22,6 +22,7 @@ mod plan;
 mod practice;
 mod scalars;
 mod session;
+mod tokens;
 mod trusted;
 mod words;
 
@@ -37,9 +38,9 @@ pub struct Query;
 
 #[Object]
 impl Query {
-    /// Who is signed in; nothing where nobody is.
+    /// Who is signed in, or for whom a program acts; nothing where nobody is.
     async fn viewer(&self, ctx: &async_graphql::Context<'_>) -> words::Result<Option<account::ViewerObject>> {
-        Ok(words::viewer(ctx)?.signed_in.map(|_| account::ViewerObject))
+        Ok(words::viewer(ctx)?.somebody().map(|_| account::ViewerObject))
     }
 
     /// The thing of this id, if the viewer sees it.
@@ -73,6 +74,7 @@ pub struct Service {
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     account::AccountMutation,
+    tokens::TokenMutation,
     practice::PracticeMutation,
     coachee::CoacheeMutation,
     plan::PlanMutation,

@@ -206,7 +206,7 @@ impl Change for CoachPortalChange {
             Table::session => Loaded::of(view.one(SessionId::of(id)).await, |row| Self::Session(Session::new(view, row))),
             Table::next_step => Loaded::of(view.one(NextStepId::of(id)).await, |row| Self::NextStep(NextStep::new(view, row))),
             Table::authorization => Loaded::of(view.one(AuthorizationId::of(id)).await, |row| Self::Authorization(Authorization::new(view, row))),
-            Table::notes | Table::unit | Table::address | Table::account | Table::login | Table::portal | Table::coach_invitation
+            Table::notes | Table::unit | Table::address | Table::account | Table::login | Table::access_token | Table::portal | Table::coach_invitation
             | Table::access | Table::coachee_email | Table::coachee_invitation | Table::activation => Ok(Loaded::Ignored),
         )
     }
@@ -225,7 +225,7 @@ impl Change for CoacheePortalChange {
             Table::session => Loaded::of(view.one(SessionId::of(id)).await, |row| Self::Session(CoacheeSession::new(view, row))),
             Table::next_step => Loaded::of(view.one(NextStepId::of(id)).await, |row| Self::NextStep(NextStep::new(view, row))),
             Table::notes | Table::authorization | Table::unit | Table::practice | Table::member | Table::address | Table::account
-            | Table::login | Table::portal | Table::coach_invitation | Table::access | Table::coachee_email
+            | Table::login | Table::access_token | Table::portal | Table::coach_invitation | Table::access | Table::coachee_email
             | Table::coachee_invitation | Table::activation => Ok(Loaded::Ignored),
         )
     }
@@ -241,7 +241,7 @@ impl Change for PlanChange {
     async fn load(view: &View, table: Table, id: Uuid) -> Result<Loaded<Self>> {
         plan_rows!(view, table, id,
             Table::session | Table::notes | Table::next_step | Table::authorization | Table::unit
-            | Table::coachee | Table::practice | Table::member | Table::address | Table::account | Table::login | Table::portal
+            | Table::coachee | Table::practice | Table::member | Table::address | Table::account | Table::login | Table::access_token | Table::portal
             | Table::coach_invitation | Table::access | Table::coachee_email | Table::coachee_invitation | Table::activation => Ok(Loaded::Ignored),
         )
     }
@@ -272,6 +272,7 @@ impl Change for LiveSessionChange {
             | Table::address
             | Table::account
             | Table::login
+            | Table::access_token
             | Table::portal
             | Table::coach_invitation
             | Table::access
@@ -346,16 +347,15 @@ impl Watch {
         portal: Option<Portal>,
         after: Option<Position>,
     ) -> Result<Self> {
-        let (app, person) = (app(ctx)?.clone(), viewer(ctx)?.person()?);
-        let (view, portal) = match portal {
-            Some(portal) => (app.view(person, practice, portal, None).await.map_err(error)?, portal),
-            None => match app.view(person, practice, Portal::Coach, None).await {
-                Err(app::Error::NotFound) => {
-                    (app.view(person, practice, Portal::Coachee, None).await.map_err(error)?, Portal::Coachee)
-                }
-                other => (other.map_err(error)?, Portal::Coach),
-            },
+        let (app, viewer) = (app(ctx)?.clone(), viewer(ctx)?);
+        let view = match portal {
+            Some(portal) => {
+                app.view(viewer.in_portal(practice, portal)?, practice, portal, None).await.map_err(error)?
+            }
+            None => crate::words::view(ctx, practice, None).await?,
         };
+        let person = view.scope.person;
+        let portal = if view.oneself().is_some() { Portal::Coachee } else { Portal::Coach };
         let after = after.map_or(view.position, |position| position.0);
         if after > view.position {
             return Err(error(app::Error::BadRequest(

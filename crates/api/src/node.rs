@@ -44,12 +44,14 @@ pub enum Node {
 
 /// The thing of this id in the practices of the viewer.
 pub async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
-    let (app, person) = (app(ctx)?, viewer(ctx)?.person()?);
+    let (app, viewer) = (app(ctx)?, viewer(ctx)?);
+    let person = viewer.somebody().ok_or_else(|| error(app::Error::Unauthenticated))?;
     let Some((prefix, uuid)) = domain::id::parse(id) else {
         return Err(bad("This is not an id that the API gave out."));
     };
     let (_, portals, _) = app.account(person).await.map_err(error)?;
-    for portal in portals {
+    // A program looks only where its token reaches.
+    for portal in portals.into_iter().filter(|portal| viewer.in_portal(portal.practice, portal.portal).is_ok()) {
         let view = match app.view(person, portal.practice, portal.portal, None).await {
             Ok(view) => view,
             Err(app::Error::NotFound) => continue,

@@ -15,7 +15,7 @@ mod markup;
 
 use std::sync::Arc;
 
-use app::signin::{Credentials, NewSession};
+use app::signin::{Credentials, Device, NewSession};
 use app::tokens::{self, Kind};
 use app::{App, Error, Request as Command};
 use axum::extract::{DefaultBodyLimit, Form, Path, Query, Request, State};
@@ -126,7 +126,8 @@ async fn log_in(State(room): Pages, parts: Parts, Form(typed): Form<Typed>) -> R
     let app = &room.gate.0;
     let Some(token) = typed.token else {
         let allowed = room.limits.may_ask(shown.peer, app.clock().now());
-        return match ask(app, &typed.email, allowed, app.command(), |_| None).await {
+        let browser = shown.browser_cookie.as_deref();
+        return match ask(app, (&typed.email, browser), allowed, app.command(), |_| None).await {
             Ok(asked) => {
                 let minutes = Html::text(&LINK_MINUTES.to_string());
                 let values = [("digits", Html::text(&asked.digits)), ("minutes", minutes)];
@@ -140,7 +141,8 @@ async fn log_in(State(room): Pages, parts: Parts, Form(typed): Form<Typed>) -> R
     let digits = typed.code.filter(|code| !code.trim().is_empty());
     let is_wrong = digits.is_some();
     let brought = Credentials { token, browser: shown.browser_cookie, digits };
-    match app.sign_in(&brought, Through::Browser, app.command(), |_| None).await {
+    let device = Device::new(Through::Browser, shown.agent.as_deref());
+    match app.sign_in(&brought, device, app.command(), |_| None).await {
         Ok(session) => signed_in(Some(session)),
         Err(Error::Refused(refusal)) if refusal == Refusal::from(account::Refusal::CodeIsNeeded) => {
             let message = if is_wrong { "Those are not the six digits. Try again." } else { refusal.message() };
@@ -209,7 +211,7 @@ async fn accept(app: &App, viewer: &Viewer, token: &str) -> Result<Option<NewSes
     if let Some((LogId::Practice(practice), hash)) = tokens::parse(Kind::CoacheeInvitation, token)
         && let Some((invitation, row)) = app.coachee_invitation(token).await?
     {
-        let (acceptance, session) = acceptance(app, viewer, &row.email, command, Through::Browser);
+        let (acceptance, session) = acceptance(app, viewer, (&row.email, Through::Browser), command)?;
         let (invitation, coachee) = (invitation.id, row.id);
         let accept = coachee::AcceptInvitation { practice, invitation, token: hash, coachee, acceptance };
         return app.run(request(practice), accept).await.map(|_| session);
@@ -217,7 +219,7 @@ async fn accept(app: &App, viewer: &Viewer, token: &str) -> Result<Option<NewSes
     if let Some((LogId::Practice(practice), hash)) = tokens::parse(Kind::CoachInvitation, token)
         && let Some(row) = app.coach_invitation(token).await?
     {
-        let (acceptance, session) = acceptance(app, viewer, &row.email, command, Through::Browser);
+        let (acceptance, session) = acceptance(app, viewer, (&row.email, Through::Browser), command)?;
         let accept = practice::AcceptCoachInvitation { practice, invitation: row.id, token: hash, acceptance };
         return app.run(request(practice), accept).await.map(|_| session);
     }

@@ -5,7 +5,7 @@ use app::tokens::Kind;
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use domain::access::Level;
-use domain::account::Portal;
+use domain::account::{Portal, Right};
 use domain::id::{AccessId, CoacheeId, CommandId, Id as _, LogId, PersonId, PracticeId};
 use domain::practice::{self, AccessStep, Role};
 use domain::text::Text as _;
@@ -534,7 +534,8 @@ impl PracticeMutation {
         let Some(invitation) = app.coach_invitation(&input.token).await.map_err(error)? else {
             return Ok(Some(AcceptancePayload::refused(invalid())));
         };
-        let (acceptance, session) = acceptance(app, viewer(ctx)?, &invitation.email, command, input.kind.into());
+        let invited = (&invitation.email, input.kind.into());
+        let (acceptance, session) = acceptance(app, viewer(ctx)?, invited, command).map_err(error)?;
         let make = |_: &New<'_>| {
             Ok(practice::AcceptCoachInvitation { practice, invitation: invitation.id, token: hash, acceptance })
         };
@@ -554,7 +555,7 @@ impl PracticeMutation {
         ctx: &Context<'_>,
         input: UpdateCoachSettingsInput,
     ) -> Result<Option<CoachPayload>> {
-        let oneself = viewer(ctx)?.person()?;
+        let (oneself, _) = viewer(ctx)?.reach(input.practice_id.0, Right::Write)?;
         run(ctx, input.practice_id.0, |_| {
             Ok(practice::UpdateCoachSettings {
                 coach: input.coach_id.map_or(oneself, |coach| coach.0),

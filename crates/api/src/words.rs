@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use app::programs::Program;
 use app::tokens::{Kind, Token};
 use app::{App, Done, Idempotency, Request, Through, View};
 use async_graphql::parser::types::Field;
@@ -9,7 +10,8 @@ use async_graphql::registry::{MetaEnumValue, MetaType, Registry};
 use async_graphql::{
     Context, ContextSelectionSet, ErrorExtensions as _, OutputType, Positioned, ServerResult, SimpleObject, Value,
 };
-use domain::account::Portal;
+use domain::account::{Portal, Right};
+use domain::decide::Within;
 use domain::id::{CommandId, Id as _, LogId, PersonId, PracticeId};
 use domain::text::Text;
 use domain::{Actor, Command, Refusal};
@@ -20,23 +22,62 @@ use crate::scalars::Position;
 /// Who asks.
 #[derive(Debug, Clone)]
 pub struct Viewer {
-    /// Who is signed in, if anybody is.
+    /// Who is signed in, if anybody is. They may do all that they may.
     pub signed_in: Option<app::signin::SignedIn>,
+    /// The program that acts for somebody by a token, if one does. It reaches what the token's scopes name.
+    pub program: Option<Program>,
     /// The cookie by which a browser is known that asked for a sign-in link.
     pub browser: Option<String>,
     /// Where the request comes from, for limits.
     pub peer: std::net::IpAddr,
+    /// What the browser or program calls itself.
+    pub agent: Option<String>,
 }
 
 impl Viewer {
-    /// The person, or `UNAUTHENTICATED`.
+    /// The sign-in with which the account itself may be kept: `FORBIDDEN` to programs, whatever their scopes;
+    /// `UNAUTHENTICATED` where nobody is signed in.
+    pub fn login(&self) -> Result<app::signin::SignedIn> {
+        self.no_program()?;
+        self.signed_in.ok_or_else(|| error(app::Error::Unauthenticated))
+    }
+
+    /// The person, who may do all that they may: as [`Viewer::login`].
     pub fn person(&self) -> Result<PersonId> {
-        self.signed_in.map(|signed_in| signed_in.person).ok_or_else(|| error(app::Error::Unauthenticated))
+        self.login().map(|signed_in| signed_in.person)
+    }
+
+    /// Refuses programs: what is asked for is not in the reach of any token.
+    pub fn no_program(&self) -> Result<()> {
+        if self.program.is_some() { Err(error(app::Error::Forbidden)) } else { Ok(()) }
+    }
+
+    /// The person, looking through this portal: a program needs a scope for it.
+    pub fn in_portal(&self, practice: PracticeId, portal: Portal) -> Result<PersonId> {
+        match &self.program {
+            Some(program) if program.reaches(practice, portal, Right::Read) => Ok(program.person),
+            Some(_) => Err(error(app::Error::Forbidden)),
+            None => self.person(),
+        }
+    }
+
+    /// The person, and the portals of a practice through which they may look, or change something.
+    pub fn reach(&self, practice: PracticeId, right: Right) -> Result<(PersonId, Vec<Portal>)> {
+        let mut portals = vec![Portal::Coach, Portal::Coachee];
+        let Some(program) = &self.program else { return Ok((self.person()?, portals)) };
+        portals.retain(|portal| program.reaches(practice, *portal, right));
+        if portals.is_empty() { Err(error(app::Error::Forbidden)) } else { Ok((program.person, portals)) }
+    }
+
+    /// Whoever it is, if anybody: for counting and for telling people apart, not for letting them in.
+    pub fn somebody(&self) -> Option<PersonId> {
+        let program = self.program.as_ref().map(|program| program.person);
+        self.signed_in.map(|signed_in| signed_in.person).or(program)
     }
 
     /// As whom commands are run.
     pub fn actor(&self) -> Actor {
-        self.signed_in.map_or(Actor::Visitor, |signed_in| Actor::Person(signed_in.person))
+        self.somebody().map_or(Actor::Visitor, Actor::Person)
     }
 
     /// Through what commands come.
@@ -44,6 +85,7 @@ impl Viewer {
         match self.signed_in.map(|signed_in| signed_in.through) {
             Some(domain::account::Through::Browser) => Through::Browser,
             Some(domain::account::Through::Program) => Through::Program,
+            None if self.program.is_some() => Through::Program,
             None => Through::Link,
         }
     }
@@ -234,7 +276,7 @@ pub async fn run<P: Payload, C: Command<Thing = P::Row>>(
     make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
 ) -> Result<Option<P>> {
     // Nobody learns what is there by how they are sent away.
-    viewer(ctx)?.person()?;
+    viewer(ctx)?.reach(practice, Right::Write)?;
     let done = match send(ctx, LogId::Practice(practice), None, make).await? {
         Ok(done) => done,
         Err(refused) => return Ok(Some(P::refused(refused))),
@@ -250,7 +292,7 @@ pub async fn delete<C: Command>(
     practice: PracticeId,
     make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
 ) -> Result<Option<DeletedPayload>> {
-    viewer(ctx)?.person()?;
+    viewer(ctx)?.reach(practice, Right::Write)?;
     Ok(Some(match send(ctx, LogId::Practice(practice), None, make).await? {
         Ok(done) => {
             let prefix = <<C::Thing as domain::row::Row>::Id as domain::id::Id>::PREFIX;
@@ -269,6 +311,7 @@ pub async fn send<C: Command>(
     make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
 ) -> Result<std::result::Result<Done, UserError>> {
     let (app, viewer) = (app(ctx)?, viewer(ctx)?);
+    let only = only(viewer, log)?;
     let once = Once::of(ctx, viewer)?;
     let command = command.unwrap_or_else(|| once.command(app));
     let made = match make(&New { app, log, command }) {
@@ -278,11 +321,27 @@ pub async fn send<C: Command>(
     let idempotency = once.idempotency(app, log);
     let request =
         Request { log, actor: viewer.actor(), through: viewer.through(), now: app.clock().now(), command, idempotency };
-    match app.run(request, made).await {
+    let done = match only {
+        Some(portal) => app.run(request, Within { portal, command: made }).await,
+        None => app.run(request, made).await,
+    };
+    match done {
         Ok(done) => Ok(Ok(done)),
         Err(app::Error::Refused(refusal)) => Ok(Err(refusal.into())),
         Err(other) => Err(error(other)),
     }
+}
+
+/// The one portal as whose user a program acts, where its token reaches only one; a log that it does not reach is
+/// `FORBIDDEN` to it.
+fn only(viewer: &Viewer, log: LogId) -> Result<Option<Portal>> {
+    viewer.program.as_ref().map_or(Ok(None), |_| match log {
+        LogId::Practice(practice) => {
+            let (_, portals) = viewer.reach(practice, Right::Write)?;
+            Ok(if portals.len() > 1 { None } else { portals.first().copied() })
+        }
+        LogId::Account(_) | LogId::Address(_) => Err(error(app::Error::Forbidden)),
+    })
 }
 
 /// What makes a repeated request have one effect: its key, scoped to actor and response path, and its input. Visitors are
@@ -301,8 +360,7 @@ impl Once {
         let arguments = ctx.field().arguments().unwrap_or_default();
         let arguments: Vec<String> = arguments.into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
         input.push_str(&arguments.join(", "));
-        let who =
-            viewer.signed_in.map_or_else(|| format!("visitor\0{input}"), |signed_in| signed_in.person.to_string());
+        let who = viewer.somebody().map_or_else(|| format!("visitor\0{input}"), |person| person.to_string());
         Ok(Self { scope: key.map(|key| format!("{who}\0{path}\0{key}")), input })
     }
 
@@ -331,11 +389,15 @@ impl Once {
     }
 }
 
-/// What the viewer sees of a practice: as a coach where they are one, else as a coachee.
+/// What the viewer sees of a practice: as a coach where they are one, else as a coachee; a program only through the
+/// portals that its token reaches.
 pub async fn view(ctx: &Context<'_>, practice: PracticeId, at_least: Option<u64>) -> Result<View> {
-    let (app, person) = (app(ctx)?, viewer(ctx)?.person()?);
-    match app.view(person, practice, Portal::Coach, at_least).await {
-        Err(app::Error::NotFound) => app.view(person, practice, Portal::Coachee, at_least).await.map_err(error),
-        other => other.map_err(error),
+    let (app, (person, portals)) = (app(ctx)?, viewer(ctx)?.reach(practice, Right::Read)?);
+    for portal in portals {
+        match app.view(person, practice, portal, at_least).await {
+            Err(app::Error::NotFound) => {}
+            other => return other.map_err(error),
+        }
     }
+    Err(error(app::Error::NotFound))
 }

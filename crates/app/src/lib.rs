@@ -15,6 +15,7 @@ pub mod follow;
 mod hub;
 mod keys;
 pub mod mail;
+pub mod programs;
 pub mod record;
 mod rows;
 pub mod signin;

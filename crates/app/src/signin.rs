@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use domain::account::{self, Account, Address, Hashes, Login, NewLogin, Portal, PortalOf, Through as LoginThrough};
-use domain::id::{AddressId, CommandId, LogId, LoginId, PersonId};
+use domain::id::{AccessTokenId, AddressId, CommandId, LogId, LoginId, PersonId};
 use domain::practice::Practice;
-use domain::text::{Email, Name};
+use domain::text::{Agent, Email, Name, Text as _};
 use domain::value::Time;
 use domain::{Actor, Refusal};
 
@@ -22,6 +22,15 @@ pub struct SignedIn {
     pub login: LoginId,
     /// In a browser or a program.
     pub through: LoginThrough,
+}
+
+/// What lets somebody in, and may end while they are there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Held {
+    /// A login.
+    Login(LoginId),
+    /// A program's token.
+    AccessToken(AccessTokenId),
 }
 
 /// What the browser that asked for a link keeps and shows.
@@ -44,6 +53,34 @@ pub struct Credentials {
     pub digits: Option<String>,
 }
 
+/// Where a login is to be held, and what the browser or program calls itself.
+#[derive(Debug, Clone)]
+pub struct Device {
+    /// A browser or a program.
+    pub through: LoginThrough,
+    /// Its `User-Agent`, where it tells one.
+    pub agent: Option<Agent>,
+}
+
+impl Device {
+    /// A device that calls itself so; what cannot be printed is left out.
+    pub fn new(through: LoginThrough, agent: Option<&str>) -> Self {
+        let printable = |text: &str| text.chars().filter(|letter| !letter.is_control()).collect::<String>();
+        Self { through, agent: agent.and_then(|agent| Agent::parse(&printable(agent)).ok()) }
+    }
+
+    /// The login that a token makes on it.
+    pub fn login(self, token: &Token) -> NewLogin {
+        NewLogin { id: token.id(), token: token.hash, through: self.through, agent: self.agent }
+    }
+}
+
+impl From<LoginThrough> for Device {
+    fn from(through: LoginThrough) -> Self {
+        Self { through, agent: None }
+    }
+}
+
 /// A new login.
 #[derive(Debug, Clone)]
 pub struct NewSession {
@@ -63,21 +100,47 @@ pub struct Invited {
 }
 
 impl App {
-    /// Asks for a sign-in link. The answer is the same for every address (A6).
+    /// What a browser keeps and shows that asks for a link: it is known again by the cookie that it brings, so that no
+    /// further request makes it a stranger to the link before; a browser without one is given one.
+    pub fn asking(&self, address: AddressId, command: CommandId, browser: Option<&str>) -> Asked {
+        let log = LogId::Address(address);
+        let known = browser.filter(|browser| tokens::parse(Kind::Browser, browser).is_some());
+        let browser = known.map_or_else(|| self.token(Kind::Browser, log, command).text, str::to_owned);
+        let digits = self.digits(log, &browser);
+        Asked { browser, digits }
+    }
+
+    /// Asks for a sign-in link from a browser that is not known yet.
+    ///
+    /// # Errors
+    /// As [`App::request_link_from`].
     pub async fn request_link(
         &self,
         email: Email,
         command: CommandId,
         idempotency: Option<crate::Idempotency>,
     ) -> Result<Asked, Error> {
+        self.request_link_from(None, email, command, idempotency).await
+    }
+
+    /// Asks for a sign-in link from a browser with this cookie. The answer is the same for every address (A6).
+    ///
+    /// # Errors
+    /// Where the storage fails.
+    pub async fn request_link_from(
+        &self,
+        browser: Option<&str>,
+        email: Email,
+        command: CommandId,
+        idempotency: Option<crate::Idempotency>,
+    ) -> Result<Asked, Error> {
         let address = self.address(&email);
         let log = LogId::Address(address);
-        let browser = self.token(Kind::Browser, log, command);
-        let digits = self.digits(log, command);
+        let asked = self.asking(address, command, browser);
         let hashes = Hashes {
             token: self.token(Kind::SignInLink, log, command).hash,
-            browser: tokens::hash(Kind::Browser, &browser.text),
-            code: tokens::hash(Kind::Code, &digits),
+            browser: tokens::hash(Kind::Browser, &asked.browser),
+            code: tokens::hash(Kind::Code, &asked.digits),
         };
         let link = self.mint();
         let request = Request {
@@ -89,7 +152,7 @@ impl App {
             idempotency,
         };
         self.run(request, account::RequestLink { address, email, link, hashes }).await?;
-        Ok(Asked { browser: browser.text, digits })
+        Ok(asked)
     }
 
     /// Redeems a sign-in link.
@@ -99,7 +162,7 @@ impl App {
     pub async fn sign_in(
         &self,
         brought: &Credentials,
-        through: LoginThrough,
+        device: impl Into<Device>,
         command: CommandId,
         once: impl Fn(LogId) -> Option<crate::Idempotency>,
     ) -> Result<NewSession, Error> {
@@ -107,12 +170,13 @@ impl App {
         let Some((LogId::Address(address), token)) = tokens::parse(Kind::SignInLink, &brought.token) else {
             return Err(invalid());
         };
+        let device = device.into();
         let browser = brought.browser.as_ref().map(|browser| tokens::hash(Kind::Browser, browser));
         let code = brought.digits.as_ref().map(|digits| tokens::hash(Kind::Code, digits.trim()));
         for _ in 0..4 {
             let person = self.person_of(address).await?.unwrap_or_else(|| self.mint());
             let new = self.token(Kind::Login, LogId::Account(person), command);
-            let login = NewLogin { id: new.id(), token: new.hash, through };
+            let login = device.clone().login(&new);
             let request = Request {
                 log: LogId::Address(address),
                 actor: Actor::Visitor,
@@ -153,7 +217,7 @@ impl App {
     pub async fn make_login(&self, person: PersonId, through: LoginThrough, now: Time) -> Result<Token, Error> {
         let (log, command) = (LogId::Account(person), self.command());
         let token = self.token(Kind::Login, log, command);
-        let login = NewLogin { id: token.id(), token: token.hash, through };
+        let login = Device::from(through).login(&token);
         let request =
             Request { log, actor: Actor::System("demo"), through: Through::System, now, command, idempotency: None };
         self.run(request, account::MakeLogin { person, login }).await?;
@@ -205,7 +269,12 @@ impl App {
 
     /// Resolves when a login holds no more: it was ended, or its time is over.
     pub async fn login_ended(&self, signed_in: SignedIn) {
-        let log = LogId::Account(signed_in.person);
+        self.ended(signed_in.person, Held::Login(signed_in.login)).await;
+    }
+
+    /// Resolves when what somebody holds is good no more.
+    pub(crate) async fn ended(&self, person: PersonId, held: Held) {
+        let log = LogId::Account(person);
         let position = match self.snapshot_of(log).await {
             Ok(Some((snapshot, head))) => {
                 // The answer is the head; how the snapshot closes changes nothing.
@@ -216,7 +285,7 @@ impl App {
         };
         let mut follower = self.follow(log, position);
         loop {
-            match self.holds(signed_in).await {
+            match self.holds(person, held).await {
                 Ok(Some(ends_at)) => {
                     let left = u64::try_from(ends_at.0.saturating_sub(self.clock().now().0)).unwrap_or(0);
                     let wait = std::time::Duration::from_micros(left).min(std::time::Duration::from_mins(1));
@@ -230,16 +299,23 @@ impl App {
         }
     }
 
-    /// Until when a login holds if it is not used; `None` where it holds no more.
-    async fn holds(&self, signed_in: SignedIn) -> Result<Option<Time>, Error> {
-        let log = LogId::Account(signed_in.person);
+    /// Until when it is good if it is not used; `None` where it is good no more.
+    async fn holds(&self, person: PersonId, held: Held) -> Result<Option<Time>, Error> {
+        let (log, now) = (LogId::Account(person), self.clock().now());
+        let login = match held {
+            Held::Login(login) => login,
+            Held::AccessToken(token) => {
+                let row = self.access_token(person, token).await?;
+                return Ok(row.filter(|row| row.holds(now)).map(|row| row.ends_at));
+            }
+        };
         let Some((mut snapshot, _)) = self.snapshot_of(log).await? else { return Ok(None) };
-        let login = self.inner.row::<Login>(&mut snapshot, log, signed_in.login).await?;
-        let account = self.inner.row::<Account>(&mut snapshot, log, signed_in.person).await?;
+        let login = self.inner.row::<Login>(&mut snapshot, log, login).await?;
+        let account = self.inner.row::<Account>(&mut snapshot, log, person).await?;
         snapshot.close().await?;
         let (Some(login), Some(account)) = (login, account) else { return Ok(None) };
         let until = login.ends_at.min(login.used_at.plus_minutes(account::IDLE_MINUTES));
-        Ok(login.holds(&account, self.clock().now()).then_some(until))
+        Ok(login.holds(&account, now).then_some(until))
     }
 
     /// An account with its portals and logins.

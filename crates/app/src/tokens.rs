@@ -21,6 +21,8 @@ pub enum Kind {
     Code,
     /// A sign-in, of an account's log.
     Login,
+    /// A program's token with scopes and an end, of an account's log.
+    AccessToken,
     /// An invitation of a coach, of a practice's log.
     CoachInvitation,
     /// An invitation of a coachee, of a practice's log.
@@ -34,6 +36,7 @@ impl Kind {
             Self::Browser => "browser",
             Self::Code => "sign-in code",
             Self::Login => "login",
+            Self::AccessToken => "access token",
             Self::CoachInvitation => "coach invitation",
             Self::CoacheeInvitation => "coachee invitation",
         }
@@ -77,10 +80,12 @@ impl App {
         Token { text, hash: vault::token_hash(kind.name(), secret.expose()) }
     }
 
-    /// The six digits that this command shows.
-    pub fn digits(&self, log: LogId, command: CommandId) -> String {
-        let secret =
-            self.inner.root.log(log.uuid().into_bytes()).secret(Kind::Code.name(), command.uuid().into_bytes());
+    /// The six digits that this browser shows for an address. They stay the same while the browser is known, so that a
+    /// request that brings no mail (A6) shows none that fit no link.
+    pub fn digits(&self, log: LogId, browser: &str) -> String {
+        let mut of = [0; 16];
+        of.copy_from_slice(&hash(Kind::Browser, browser)[..16]);
+        let secret = self.inner.root.log(log.uuid().into_bytes()).secret(Kind::Code.name(), of);
         let number = secret.expose().iter().take(8).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
         format!("{:06}", number % 1_000_000)
     }

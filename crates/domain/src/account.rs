@@ -3,6 +3,9 @@
 //! An address has a log of its own, so that two requests for it are in order without a global table; so has a person.
 //! Tokens are never stored: the log keeps their hashes. What holds: a link works once, for ten minutes, and only the
 //! newest one; in another browser than the one that asked it also needs the six digits shown there, with five tries.
+//! Programs have tokens of their own, which reach less than a login: `token`.
+
+mod token;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,10 +14,15 @@ use crate::decide::{About, Command, Decision, Facts, Stop, shows};
 use crate::declare::{events, row};
 use crate::entry::Entry;
 use crate::fold::When;
-use crate::id::{AddressId, LinkId, LogId, LoginId, PersonId, PracticeId, UniqueId};
-use crate::text::{Email, Personal, facts};
+use crate::id::{AccessTokenId, AddressId, LinkId, LogId, LoginId, PersonId, PracticeId, UniqueId};
+use crate::text::{Agent, Email, Name, Personal, facts};
 use crate::value::Time;
 use crate::{Rows, refusals};
+
+pub use token::{
+    AccessToken, CreateAccessToken, ExpireAccessToken, NoteAccessTokenUse, RevokeAccessToken, Right, SCOPES_MAX,
+    TOKEN_DAYS_MAX, TOKENS_MAX, TokenScope,
+};
 
 /// How long a sign-in link works, in minutes (decision on S1.9).
 pub const LINK_MINUTES: i64 = 10;
@@ -40,7 +48,7 @@ pub enum Portal {
     Coachee,
 }
 
-/// Whether a login may change things (scopes of tokens for programs, A8).
+/// Where a login is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Through {
     /// A browser that holds a cookie.
@@ -67,7 +75,10 @@ events! {
         /// An account came to be.
         "account.opened" as "account_open" Opened sees Internal { person: PersonId, address: AddressId, email: Personal<Email> },
         /// The person signed in somewhere.
-        "account.signed_in" as "sign_in" SignedIn sees Internal { person: PersonId, login: LoginId, token: [u8; 32], through: Through, ends_at: Time },
+        "account.signed_in" as "sign_in" SignedIn sees Internal {
+            person: PersonId, login: LoginId, token: [u8; 32], through: Through, ends_at: Time,
+            #[serde(default, skip_serializing_if = "Option::is_none")] agent: Option<Personal<Agent>>
+        },
         /// A login was used after a while.
         "account.login_used" as "login_use" LoginUsed sees Internal { person: PersonId, login: LoginId },
         /// A login was ended.
@@ -78,6 +89,16 @@ events! {
         "account.signed_out_everywhere" as "sign_out_everywhere" SignedOutEverywhere sees Internal { person: PersonId },
         /// The person has a portal of a practice.
         "account.portal_opened" as "portal_open" PortalOpened sees Internal { person: PersonId, practice: PracticeId, portal: Portal },
+        /// The person made a token for a program.
+        "account.access_token_created" as "access_token_create" AccessTokenCreated sees Internal {
+            token: AccessTokenId, person: PersonId, hash: [u8; 32], name: Personal<Name>, scopes: Vec<TokenScope>, ends_at: Time
+        },
+        /// A program's token was used after a while.
+        "account.access_token_used" as "access_token_use" AccessTokenUsed sees Internal { token: AccessTokenId, person: PersonId },
+        /// A program's token was ended.
+        "account.access_token_revoked" as "access_token_revoke" AccessTokenRevoked sees Internal { token: AccessTokenId, person: PersonId },
+        /// A program's token came to its end.
+        "account.access_token_expired" as "access_token_expire" AccessTokenExpired sees Internal { token: AccessTokenId, person: PersonId },
     }
 }
 
@@ -92,6 +113,12 @@ refusals! {
         SignUpIsClosed "SIGN_UP_IS_CLOSED" "This address has no account here, and new accounts are made by invitation only.",
         /// The login is not there or has ended.
         LoginHasEnded "LOGIN_HAS_ENDED" "This sign-in has ended already.",
+        /// No scope, or too many.
+        ScopesAreOutOfRange "ACCESS_TOKEN_SCOPES_ARE_OUT_OF_RANGE" "An access token reaches at least one and at most twenty portals. Name them.",
+        /// In the past, or too far away.
+        TokenEndIsOutOfRange "ACCESS_TOKEN_END_IS_OUT_OF_RANGE" "An access token ends in the future, at most a year from now. Choose another end.",
+        /// The account has as many as it may have.
+        TooManyTokens "TOO_MANY_ACCESS_TOKENS" "This account has fifty access tokens. Revoke one that is not needed any more.",
     }
 }
 
@@ -139,6 +166,8 @@ pub struct Account {
     pub address: AddressId,
     /// Logins made before or at this log position have ended.
     pub ended_until: u64,
+    /// The access tokens that it has.
+    pub tokens: Vec<AccessTokenId>,
 }
 row! { Account in account, seen as Internal, id id: PersonId, subject |r| r.id }
 
@@ -161,6 +190,8 @@ pub struct Login {
     pub used_at: Time,
     /// When it ends at the latest.
     pub ends_at: Time,
+    /// What the browser or program called itself, where it did.
+    pub agent: Option<Agent>,
 }
 row! { Login in login, seen as Internal, id id: LoginId, subject |r| r.person, columns |r| [since: Time = r.since, due: Time = r.ends_at] }
 
@@ -222,10 +253,11 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
         }
         Event::Opened { person, address, email } => {
             if let Some(email) = email.text() {
-                rows.put(Account { id: *person, email: email.clone(), address: *address, ended_until: 0 });
+                let (id, address, email) = (*person, *address, email.clone());
+                rows.put(Account { id, email, address, ended_until: 0, tokens: Vec::new() });
             }
         }
-        Event::SignedIn { person, login, token, through, ends_at } => rows.put(Login {
+        Event::SignedIn { person, login, token, through, ends_at, agent } => rows.put(Login {
             id: *login,
             person: *person,
             token: *token,
@@ -234,6 +266,7 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
             made: when.seq,
             used_at: when.at,
             ends_at: *ends_at,
+            agent: agent.as_ref().and_then(|agent| agent.text().cloned()),
         }),
         Event::LoginUsed { login, .. } => {
             let at = when.at;
@@ -252,6 +285,10 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                 portal: *portal,
             });
         }
+        Event::AccessTokenCreated { .. }
+        | Event::AccessTokenUsed { .. }
+        | Event::AccessTokenRevoked { .. }
+        | Event::AccessTokenExpired { .. } => token::fold(event, when, rows),
     }
 }
 
@@ -280,6 +317,10 @@ pub fn entry(event: &Event) -> Entry {
         Event::LoginExpired { .. } => Entry::default(),
         Event::SignedOutEverywhere { .. } => Entry::default(),
         Event::PortalOpened { .. } => Entry::default(),
+        Event::AccessTokenCreated { .. } => Entry::default(),
+        Event::AccessTokenUsed { .. } => Entry::default(),
+        Event::AccessTokenRevoked { .. } => Entry::default(),
+        Event::AccessTokenExpired { .. } => Entry::default(),
     }
 }
 
@@ -362,7 +403,7 @@ pub enum SignUp {
 }
 
 /// A login to make.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct NewLogin {
     /// Its id, from its token.
     pub id: LoginId,
@@ -370,6 +411,8 @@ pub struct NewLogin {
     pub token: [u8; 32],
     /// A browser or a program.
     pub through: Through,
+    /// What it calls itself, where it does.
+    pub agent: Option<Agent>,
 }
 
 impl NewLogin {
@@ -381,6 +424,7 @@ impl NewLogin {
             token: self.token,
             through: self.through,
             ends_at: now.plus_days(LOGIN_DAYS),
+            agent: self.agent.clone().map(Personal::new),
         }
     }
 }
@@ -509,7 +553,7 @@ impl Command for ExpireLogin {
     }
 }
 
-/// Ends every login of the account.
+/// Ends every login and every access token of the account.
 #[derive(Debug)]
 pub struct SignOutEverywhere {
     /// Whose.
@@ -519,7 +563,10 @@ pub struct SignOutEverywhere {
 impl Command for SignOutEverywhere {
     shows!(Account person);
     fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
-        facts.get::<Account>(self.person)?;
-        Ok(facts.allow(Deed::KeepAccount, About::Log)?.with(Event::SignedOutEverywhere { person: self.person }))
+        let account = facts.get::<Account>(self.person)?;
+        let decision = facts.allow(Deed::KeepAccount, About::Log)?;
+        let tokens =
+            account.tokens.iter().map(|token| Event::AccessTokenRevoked { token: *token, person: self.person });
+        Ok(decision.with(Event::SignedOutEverywhere { person: self.person }).with_all(tokens))
     }
 }

@@ -12,6 +12,7 @@ use std::cell::RefCell;
 use uuid::Uuid;
 
 use crate::access::{self, Answer, Deed, Level, Standing};
+use crate::account::Portal;
 use crate::coachee::{Activation, Coachee};
 use crate::id::{AccessId, CoacheeId, CommandId, Id as _, LogId, PersonId, Subject};
 use crate::practice::{Access, Member, Practice, Role};
@@ -114,6 +115,7 @@ pub struct Facts<'a> {
     /// The command's id.
     pub command: CommandId,
     here: LogId,
+    only: Option<Portal>,
     logs: &'a [(LogId, &'a Rows)],
     opener: &'a dyn Opener,
     missing: &'a RefCell<Vec<Missing>>,
@@ -157,7 +159,14 @@ impl<'a> Facts<'a> {
         opener: &'a dyn Opener,
         missing: &'a RefCell<Vec<Missing>>,
     ) -> Self {
-        Self { now, actor, command, here, logs, opener, missing }
+        Self { now, actor, command, here, only: None, logs, opener, missing }
+    }
+
+    /// The same facts, where the actor counts only as what they are in this portal: what a program may do whose token
+    /// reaches no other (A8).
+    #[must_use]
+    pub fn only_as(&self, portal: Portal) -> Facts<'a> {
+        Facts { only: Some(portal), ..*self }
     }
 
     /// The same facts, looking into another of the command's logs. A log that the command did not name stays shut.
@@ -250,6 +259,8 @@ impl<'a> Facts<'a> {
                 let wanted =
                     (self.find::<Practice>(practice), self.find::<Member>(person), self.find::<Activation>(person));
                 let (practice, member, activation) = (wanted.0?, wanted.1?, wanted.2?);
+                let member = member.filter(|_| self.only != Some(Portal::Coachee));
+                let activation = activation.filter(|_| self.only != Some(Portal::Coach));
                 let mut standings = Vec::with_capacity(2);
                 if practice.is_none() {
                     standings.push(Standing::Founder);
@@ -379,6 +390,28 @@ macro_rules! shows {
     };
 }
 pub(crate) use shows;
+
+/// A command of a program whose token reaches one portal of the practice: its person counts only as what they are there.
+#[derive(Debug)]
+pub struct Within<C> {
+    /// The portal.
+    pub portal: Portal,
+    /// The command.
+    pub command: C,
+}
+
+impl<C: Command> Command for Within<C> {
+    type Thing = C::Thing;
+    fn thing(&self) -> <Self::Thing as Row>::Id {
+        Command::thing(&self.command)
+    }
+    fn others(&self) -> Vec<LogId> {
+        Command::others(&self.command)
+    }
+    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
+        Command::decide(&self.command, &facts.only_as(self.portal))
+    }
+}
 
 /// A command of any kind.
 pub trait Decide: Send + Sync + 'static {

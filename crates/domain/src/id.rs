@@ -148,6 +148,8 @@ ids! {
     LinkId "link";
     /// A person's sign-in on one device or in one program; derived from its token.
     LoginId "login";
+    /// A token for a program, with scopes and an end; derived from its secret.
+    AccessTokenId "accesstoken";
     /// A command, whose effect happens once.
     CommandId "command";
 }

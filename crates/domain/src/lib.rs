@@ -30,8 +30,9 @@ use declare::features;
 
 features! {
     refusals [text as Text, account as Account, practice as Practice, coachee as Coachee, plan as Plan, authorization as Authorization, session as Session]
-    account as Account version 1 {
-        address: account::Address, account: account::Account, login: account::Login, portal: account::PortalOf
+    account as Account version 2 {
+        address: account::Address, account: account::Account, login: account::Login, portal: account::PortalOf,
+        access_token: account::AccessToken
     }
     practice as Practice version 1 {
         practice: practice::Practice, member: practice::Member, coach_invitation: practice::CoachInvitation, access: practice::Access

@@ -141,6 +141,8 @@ texts! {
     LastName "last_name" line 0..=200;
     /// An email address in the spelling by which it is compared.
     Email "email" line 3..=254, |text: String| email(&text);
+    /// What a browser or program calls itself: its `User-Agent`.
+    Agent "agent" line 1..=256;
     /// A telephone number, as people write it.
     Phone "phone" line 0..=40;
     /// What a coach calls themself: "Executive coach".

@@ -14,7 +14,7 @@
 use serde_json::{Value, json};
 use tests::Person;
 
-use super::world::{COACHEE, NOBODY, OWNER, World, authorization};
+use super::world::{COACHEE, NO_ACCESS, NOBODY, OWNER, World, access_token, authorization};
 
 /// Mutations. What follows a `/` is a case of the mutation before it.
 pub const MUTATIONS: &[(&str, &str)] = &[
@@ -25,6 +25,10 @@ pub const MUTATIONS: &[(&str, &str)] = &[
     ("signOut", "YYYYY YYYYU"),
     ("signOutEverywhere", "YYYYY YYYYU"),
     ("createPractice", "YYYYY YYYYU"),
+    // A token reaches portals that its maker has, and is its maker's to end (A8).
+    ("createAccessToken", "YYYYY YNNNU"),
+    ("createAccessToken/coachee", "NNNNN NYYNU"),
+    ("revokeAccessToken", "YYYYY YNNNU"),
     // An invitation is for whoever holds its link.
     ("acceptCoachInvitation", "YYYYY YYYYY"),
     ("acceptInvitation", "YYYYY YYYYY"),
@@ -99,6 +103,7 @@ pub async fn attempt(world: &mut World, key: &str, actor: usize) -> (Person, Val
         "requestSignInLink" | "signIn" | "revokeSession" | "signOut" | "signOutEverywhere" => {
             account(world, key, actor).await
         }
+        _ if key.contains("AccessToken") => token(world, key, actor).await,
         "acceptCoachInvitation" | "acceptInvitation" => invitation(world, key).await,
         _ if key.contains("Coachee")
             || key.contains("Invitation")
@@ -138,6 +143,19 @@ async fn account(world: &mut World, key: &str, actor: usize) -> Value {
             json!({ "sessionId": new["id"] })
         }
         _ => Value::Null,
+    }
+}
+
+async fn token(world: &mut World, key: &str, actor: usize) -> Value {
+    let portal = if key == "createAccessToken/coachee" { "COACHEE" } else { "COACH" };
+    let input = access_token(&world.practice, portal, "WRITE");
+    match key {
+        "revokeAccessToken" if actor <= NO_ACCESS => {
+            let made = world.done(&world.people[actor], "createAccessToken", input).await;
+            json!({ "accessTokenId": made["accessToken"]["id"] })
+        }
+        "revokeAccessToken" => json!({ "accessTokenId": world.robin.thing("accesstoken") }),
+        _ => input,
     }
 }
 

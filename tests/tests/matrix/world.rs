@@ -30,6 +30,20 @@ pub const NOBODY: usize = 9;
 /// Lines whose attempts change what others need, or that take no ids.
 pub const CLOSED: [&str; 3] = ["addCoachee/closed", "signOut", "signOutEverywhere"];
 
+/// Mutations that no token of a program reaches: they are about accounts, or make what no scope can name yet.
+pub const ACCOUNTS: [&str; 10] = [
+    "requestSignInLink",
+    "signIn",
+    "revokeSession",
+    "signOut",
+    "signOutEverywhere",
+    "createAccessToken",
+    "revokeAccessToken",
+    "createPractice",
+    "acceptCoachInvitation",
+    "acceptInvitation",
+];
+
 /// A client with one thing of every kind, each text of which begins with the client's mark.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -207,7 +221,9 @@ impl World {
         let step = self.step(by, practice, &session).await;
         let login = by.ask("{ viewer { account { sessions { id } } } }", json!({})).await;
         let login = login["viewer"]["account"]["sessions"][0]["id"].as_str().expect("a sign-in").to_owned();
-        let ids = [practice, &coachee, &goal, &milestone, &action, &authorization, &session, &step, &by.id, &login];
+        let token = self.made_by(by, "createAccessToken", access_token(practice, "COACH", "READ")).await;
+        let ids =
+            [practice, &coachee, &goal, &milestone, &action, &authorization, &session, &step, &by.id, &login, &token];
         let things = ids.into_iter().map(|id| (kind(id).to_owned(), id.to_owned())).collect();
         Client { mark, practice: practice.to_owned(), coachee, things }
     }
@@ -266,6 +282,12 @@ impl World {
         self.product.later(16);
         self.people[actor] = self.product.person(&self.people[actor].email.clone()).await;
     }
+}
+
+/// The input of a token for a program, for one portal.
+pub fn access_token(practice: &str, portal: &str, right: &str) -> Value {
+    let scopes = json!([{ "practiceId": practice, "portal": portal, "right": right }]);
+    json!({ "name": "A program", "scopes": scopes, "expiresAt": "2026-12-01T00:00:00Z" })
 }
 
 /// The input of an authorization without its coachee.

@@ -13,6 +13,7 @@ use app::view::Entries;
 use app::{Happened, View};
 use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use domain::account::Right;
 use domain::id::{CommandId, Id as _, LogId, PracticeId, SessionId};
 use domain::notes::Patch;
 use domain::session::{self, Event, Notes, Saved};
@@ -325,7 +326,7 @@ async fn answer<C: domain::Command<Thing = Notes>>(
     sent: Option<&str>,
     make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
 ) -> Result<Option<SessionNotesPayload>> {
-    viewer(ctx)?.person()?;
+    viewer(ctx)?.reach(practice, Right::Write)?;
     let command = Once::of(ctx, viewer(ctx)?)?.command(app(ctx)?);
     let position = match send(ctx, LogId::Practice(practice), Some(command), make).await? {
         Ok(done) => done.position,
