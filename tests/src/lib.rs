@@ -153,9 +153,18 @@ impl Product {
         let store = store::Store::open(&store::Options::new(&place.url)).await.expect("the store opens");
         let (root, _) = vault::RootKey::load_or_create(root, &*entropy).expect("a root key");
         let signer = store::checkpoint::Signer::parse("throughline-test", &[7; 32]).expect("a signer");
-        App::open(Settings { store, root, signer: Some(signer), clock, entropy, cache_bytes: 64 << 20, lanes: 4 })
-            .await
-            .expect("the app opens")
+        App::open(Settings {
+            store,
+            root,
+            signer: Some(signer),
+            clock,
+            entropy,
+            cache_bytes: 64 << 20,
+            moments: app::moments::Bounds::default(),
+            lanes: 4,
+        })
+        .await
+        .expect("the app opens")
     }
 
     /// Another app over the same database and keys: another node.

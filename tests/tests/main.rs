@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod account;
+mod as_of;
 mod audit;
 mod authorization;
 mod canaries;

@@ -9,9 +9,9 @@
 //! themself, another coachee, the owner of another practice, and nobody. What they may not see must be answered exactly
 //! like what does not exist.
 
-mod fields;
+pub mod fields;
 mod operations;
-mod schema;
+pub mod schema;
 mod world;
 
 use std::collections::BTreeSet;

@@ -11,6 +11,7 @@ use domain::id::{AddressId, CommandId, Id as _, LogId, LoginId, PersonId, Practi
 use domain::practice::Acceptance;
 use domain::text::{Email, Text as _};
 
+use crate::as_of::{AsOf, portal};
 use crate::cookies;
 use crate::limits::Limits;
 use crate::practice::{CoachPortal, PracticeCard};
@@ -159,30 +160,28 @@ impl ViewerObject {
         Ok(Some(entries))
     }
 
-    /// A practice through its coach portal. `atLeast` is a position that the answer must include.
+    /// A practice through its coach portal. `atLeast` is a position that the answer must include; `asOf` is an earlier
+    /// moment: everything below is as it then was, to who may see it now.
     async fn coach_portal(
         &self,
         ctx: &Context<'_>,
         practice_id: Id<PracticeId>,
+        as_of: Option<AsOf>,
         at_least: Option<Position>,
     ) -> Result<Option<CoachPortal>> {
-        let at_least = at_least.map(|position| position.0);
-        let person = viewer(ctx)?.in_portal(practice_id.0, Portal::Coach)?;
-        let view = app(ctx)?.view(person, practice_id.0, Portal::Coach, at_least).await.map_err(error)?;
-        Ok(Some(CoachPortal(view)))
+        portal(ctx, practice_id.0, Portal::Coach, at_least, as_of).await.map(CoachPortal).map(Some)
     }
 
-    /// A practice through its coachee portal. `atLeast` is a position that the answer must include.
+    /// A practice through its coachee portal. `atLeast` is a position that the answer must include; `asOf` is an earlier
+    /// moment: everything below is as it then was, to who may see it now.
     async fn coachee_portal(
         &self,
         ctx: &Context<'_>,
         practice_id: Id<PracticeId>,
+        as_of: Option<AsOf>,
         at_least: Option<Position>,
     ) -> Result<Option<crate::coachee::CoacheePortal>> {
-        let at_least = at_least.map(|position| position.0);
-        let person = viewer(ctx)?.in_portal(practice_id.0, Portal::Coachee)?;
-        let view = app(ctx)?.view(person, practice_id.0, Portal::Coachee, at_least).await.map_err(error)?;
-        Ok(Some(crate::coachee::CoacheePortal(view)))
+        portal(ctx, practice_id.0, Portal::Coachee, at_least, as_of).await.map(crate::coachee::CoacheePortal).map(Some)
     }
 }
 

@@ -79,7 +79,7 @@ struct Today {
 impl Today {
     async fn of(view: &View) -> Result<Self> {
         let practice = view.practice().await.map_err(error)?;
-        let date = view.app().clock().now().date_in(&practice.zone);
+        let date = view.now().date_in(&practice.zone);
         Ok(Self { date, expiring_days: practice.expiring_days, low_sessions: practice.low_sessions })
     }
 

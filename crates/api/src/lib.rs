@@ -6,6 +6,7 @@
 
 mod account;
 mod activity;
+mod as_of;
 mod authorization;
 mod coachee;
 pub mod cookies;

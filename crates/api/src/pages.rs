@@ -269,7 +269,7 @@ fn failed(error: &Error) -> Response {
         Error::ConflictingKey => StatusCode::CONFLICT,
         Error::BadRequest(_) => StatusCode::BAD_REQUEST,
         Error::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
-        Error::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Unavailable | Error::Building { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(text) => {
             tracing::error!(error = text, "a page failed");
             StatusCode::INTERNAL_SERVER_ERROR

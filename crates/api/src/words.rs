@@ -113,7 +113,7 @@ pub fn error(error: app::Error) -> async_graphql::Error {
         app::Error::Unauthenticated => "UNAUTHENTICATED",
         app::Error::ConflictingKey => "CONFLICTING_IDEMPOTENCY_KEY",
         app::Error::StorageFull => "STORAGE_FULL",
-        app::Error::Unavailable | app::Error::Again => "UNAVAILABLE",
+        app::Error::Unavailable | app::Error::Again | app::Error::Building { .. } => "UNAVAILABLE",
         app::Error::BadRequest(_) => "BAD_REQUEST",
         // No code: the transport logs the text and tells an id.
         app::Error::Internal(text) => return async_graphql::Error::new(text.clone()),

@@ -29,6 +29,16 @@ pub enum Error {
     /// The command named other logs than the rows now say: whoever made it makes it anew.
     #[error("something changed meanwhile; try again")]
     Again,
+    /// An earlier moment takes more than one request to put together.
+    #[error(
+        "this moment takes more than one request to put together: {done} of {wanted} events are done; ask again, and it goes on from there"
+    )]
+    Building {
+        /// So many events are.
+        done: u64,
+        /// Of so many.
+        wanted: u64,
+    },
     /// The input makes no sense.
     #[error("{0}")]
     BadRequest(String),

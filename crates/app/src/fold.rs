@@ -103,16 +103,29 @@ async fn fold_chunk(
     let asked = keys.missing(happened.iter().map(|it| (it.when.subject, it.when.owner)));
     let found = batch.keys(&asked).await?;
     keys.load(&asked, found).map_err(malformed)?;
-    let mut ready_events = Vec::with_capacity(happened.len());
+    let events: Result<Vec<_>, Error> =
+        happened.into_iter().filter_map(|happened| opened(happened, &keys).transpose()).collect();
+    let events = events.map_err(malformed)?;
+    fold_ready(inner, batch, log, &mut Rows::default(), &events, |table| mine.contains(&table)).await
+}
+
+/// Folds events into rows and writes those that changed, in the tables that pass. `rows` are those at hand; further
+/// ones are loaded.
+pub(crate) async fn fold_ready(
+    inner: &Inner,
+    batch: &mut Batch,
+    log: LogId,
+    rows: &mut Rows,
+    events: &[(When, Event)],
+    passes: impl Fn(Table) -> bool,
+) -> Result<(), store::Error> {
+    let malformed = |error: Error| store::Error::Malformed(format!("{error:?}"));
     let mut wanted = Wanted::default();
-    for happened in happened {
-        let Some((when, event)) = opened(happened, &keys).map_err(malformed)? else { continue };
-        for noted in notes(&event, &when).into_iter().filter(|noted| noted.load && mine.contains(&noted.table)) {
+    for noted in events.iter().flat_map(|(when, event)| notes(event, when)) {
+        if noted.load && passes(noted.table) && !rows.knows(noted.table, noted.id) {
             wanted.row(log, noted.table, noted.id);
         }
-        ready_events.push((when, event));
     }
-    let mut rows = Rows::default();
     for (table, wanted) in wanted.rows {
         let physical = inner.tables.physical(table).map_err(malformed)?;
         let asked: Vec<(store::Id, store::Id)> =
@@ -124,12 +137,32 @@ async fn fold_chunk(
             rows.load(table, id, document.as_deref()).map_err(|error| store::Error::Malformed(error.to_string()))?;
         }
     }
-    for (when, event) in &ready_events {
-        event.fold(when, &mut rows);
+    for (when, event) in events {
+        event.fold(when, rows);
     }
     let mut changes = Changes::default();
-    changes.take(log, &mut rows, |table| mine.contains(&table))?;
+    changes.take(log, rows, passes)?;
     changes.write(inner, batch).await
+}
+
+/// The next events of a log after a position, ready to be folded, and the position of the last that was read; where
+/// that is the same position, there are no more.
+pub(crate) async fn read_ready(
+    snapshot: &mut store::Snapshot,
+    keys: &mut LogKeys,
+    log: LogId,
+    after: u64,
+    limit: u32,
+) -> Result<(u64, Vec<(When, Event)>), Error> {
+    let records = snapshot.records(log.uuid().into_bytes(), after, limit).await?;
+    let happened = records.iter().map(|(_, record)| record::decode(record)).collect::<Result<Vec<_>, _>>()?;
+    let asked = keys.missing(happened.iter().map(|it| (it.when.subject, it.when.owner)));
+    if !asked.is_empty() {
+        let found = snapshot.keys(&asked).await?;
+        keys.load(&asked, found)?;
+    }
+    let events = happened.into_iter().filter_map(|happened| opened(happened, keys).transpose());
+    Ok((records.last().map_or(after, |(last, _)| *last), events.collect::<Result<_, _>>()?))
 }
 
 /// What folds changed, table by table: rows to write and keys to delete.
@@ -228,24 +261,17 @@ impl App {
     /// are read. It takes one snapshot, which must be allowed to last as long.
     pub async fn fold_in_memory(&self, log: LogId, progress: &mut dyn Progress) -> Result<Rows, Error> {
         let (mut rows, mut keys, mut seq) = (Rows::default(), LogKeys::new(&self.inner.root, log), 0);
-        let id = log.uuid().into_bytes();
         let mut snapshot = self.inner.store.snapshot().await?;
         loop {
-            let records = snapshot.records(id, seq, RECORDS_AT_ONCE).await?;
-            let Some((last, _)) = records.last() else { break };
-            seq = *last;
-            let happened = records.iter().map(|(_, record)| record::decode(record)).collect::<Result<Vec<_>, _>>()?;
-            let asked = keys.missing(happened.iter().map(|it| (it.when.subject, it.when.owner)));
-            if !asked.is_empty() {
-                let found = snapshot.keys(&asked).await?;
-                keys.load(&asked, found)?;
+            let (last, events) = read_ready(&mut snapshot, &mut keys, log, seq, RECORDS_AT_ONCE).await?;
+            if last == seq {
+                break;
             }
-            for happened in happened {
-                if let Some((when, event)) = opened(happened, &keys)? {
-                    event.fold(&when, &mut rows);
-                }
+            for (when, event) in &events {
+                event.fold(when, &mut rows);
             }
-            progress.done(log, records.len() as u64);
+            progress.done(log, last - seq);
+            seq = last;
         }
         snapshot.close().await?;
         Ok(rows)

@@ -15,6 +15,7 @@ pub mod follow;
 mod hub;
 mod keys;
 pub mod mail;
+pub mod moments;
 pub mod programs;
 pub mod record;
 mod rows;
@@ -38,6 +39,7 @@ use vault::{Entropy, RootKey};
 pub use clock::Clock;
 pub use commit::{Done, Idempotency, Request};
 pub use error::Error;
+pub use moments::AsOf;
 pub use record::{Happened, Through};
 pub use tables::Tables;
 pub use tasks::{Tasks, pause};
@@ -57,6 +59,8 @@ pub struct Settings {
     pub entropy: Arc<dyn Entropy>,
     /// How many bytes of rows a lane keeps between batches.
     pub cache_bytes: usize,
+    /// How much may be spent on looking back.
+    pub moments: moments::Bounds,
     /// How many lanes there are on PostgreSQL; SQLite has one.
     pub lanes: usize,
 }
@@ -65,6 +69,7 @@ impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Settings")
             .field("cache_bytes", &self.cache_bytes)
+            .field("moments", &self.moments)
             .field("lanes", &self.lanes)
             .finish_non_exhaustive()
     }
@@ -90,6 +95,7 @@ pub(crate) struct Inner {
     pub entropy: Arc<dyn Entropy>,
     pub tables: Tables,
     pub cache_bytes: usize,
+    pub moments: moments::Moments,
     pub hub: hub::Hub,
     pub tasks: Tasks,
     pub stopped_writing: AtomicBool,
@@ -120,6 +126,7 @@ impl App {
             entropy: settings.entropy,
             tables,
             cache_bytes: settings.cache_bytes,
+            moments: moments::Moments::new(settings.moments),
             hub: hub::Hub::default(),
             tasks: Tasks::default(),
             stopped_writing: AtomicBool::new(false),

@@ -1,7 +1,8 @@
 //! A view: one viewer, one practice, one snapshot. The only door to a practice's rows.
 //!
 //! Every read goes through the viewer's scope, so that no query can forget it: single rows, lists, counts, the activity
-//! log. All readings of a view see the same moment, whose position it carries.
+//! log. All readings of a view see the same moment, whose position it carries: the present, or an earlier one
+//! ([`crate::moments`]), whose rows lie elsewhere while the log and the keys stay the present's.
 
 use std::sync::Arc;
 
@@ -10,13 +11,15 @@ use domain::coachee::{Activation, Coachee};
 use domain::id::{CoacheeId, Id as _, LogId, PersonId, PracticeId};
 use domain::practice::{Access, Member, Practice, Role};
 use domain::row::Row;
-use domain::sight::{Owners, Scope, Sees, Side};
+use domain::sight::{Owners, Scope, Sees, Side, Thing};
 use domain::text::{Confidential, Text};
+use domain::value::Time;
 pub use store::{Direction, Filter, Value};
 use store::{Select, Take};
 use tokio::sync::Mutex;
 
 use crate::keys::{LogKeys, open};
+use crate::moments::{AsOf, Place, find};
 use crate::record::Happened;
 use crate::{App, Error, Inner, tables};
 
@@ -31,13 +34,25 @@ pub struct View {
     pub scope: Arc<Scope>,
     /// The log's position at that moment.
     pub position: u64,
+    /// The time by which it judges, where it is not the present.
+    then: Option<Time>,
     reading: Arc<Mutex<Reading>>,
 }
 
 #[derive(Debug)]
 struct Reading {
+    /// The log and the keys; and the rows, in the present.
     snapshot: store::Snapshot,
+    /// The rows of an earlier moment.
+    moment: Option<store::Snapshot>,
     keys: LogKeys,
+}
+
+impl Reading {
+    /// Where the rows lie.
+    fn rows(&mut self) -> &mut store::Snapshot {
+        self.moment.as_mut().unwrap_or(&mut self.snapshot)
+    }
 }
 
 /// Which rows of a kind, in which order.
@@ -122,7 +137,8 @@ impl App {
             app: self.clone(),
             scope,
             position: head.seq,
-            reading: Arc::new(Mutex::new(Reading { snapshot, keys })),
+            then: None,
+            reading: Arc::new(Mutex::new(Reading { snapshot, moment: None, keys })),
         })
     }
 }
@@ -170,6 +186,37 @@ impl View {
         &self.app
     }
 
+    /// The time by which it judges what is due, active or over: now, or its moment's.
+    pub fn now(&self) -> Time {
+        self.then.unwrap_or_else(|| self.app.clock().now())
+    }
+
+    /// The place of a moment in the practice's log.
+    pub(crate) async fn place(&self, as_of: AsOf) -> Result<Place, Error> {
+        let mut reading = self.reading.lock().await;
+        find(&mut reading.snapshot, self.log(), as_of, self.app.clock().now()).await
+    }
+
+    /// The same viewer, with the same scope, at an earlier moment: rows are read there, where it is another one.
+    pub(crate) async fn at(self, place: Place, rows: Option<store::Snapshot>) -> Self {
+        self.reading.lock().await.moment = rows;
+        Self { position: place.position, then: Some(place.then), ..self }
+    }
+
+    /// Gives its connection back at once; a view that is dropped does so a little later.
+    pub(crate) async fn close(self) -> Result<(), Error> {
+        match Arc::into_inner(self.reading) {
+            Some(reading) => Ok(reading.into_inner().snapshot.close().await?),
+            None => Ok(()),
+        }
+    }
+
+    /// What is seen of a kind of row.
+    fn sees(&self, thing: Thing) -> Sees {
+        let sees = self.scope.sees(thing);
+        if self.then.is_some() { sees.earlier() } else { sees }
+    }
+
     /// The practice's log.
     pub fn log(&self) -> LogId {
         LogId::Practice(self.scope.practice)
@@ -199,8 +246,8 @@ impl View {
         let keys: Vec<(store::Id, store::Id)> = ids.iter().map(|id| (log, id.uuid().into_bytes())).collect();
         let table = self.app.inner.tables.physical(R::TABLE)?;
         let mut reading = self.reading.lock().await;
-        let found = reading.snapshot.load(table, &keys).await?;
-        let sees = self.scope.sees(R::THING);
+        let found = reading.rows().load(table, &keys).await?;
+        let sees = self.sees(R::THING);
         let mut rows = Vec::with_capacity(found.len());
         for (_, _, document) in found {
             let row = R::from_document(&document).map_err(Error::internal)?;
@@ -215,7 +262,7 @@ impl View {
     /// A page of a list of rows, those that the viewer sees.
     pub async fn list<R: Row>(&self, wanted: &Wanted) -> Result<Page<R>, Error> {
         let table = self.app.inner.tables.physical(R::TABLE)?;
-        let sight = sight(&self.scope.sees(R::THING));
+        let sight = sight(&self.sees(R::THING));
         let select = Select {
             sight: Some(&sight),
             filters: wanted.filters.clone(),
@@ -227,7 +274,7 @@ impl View {
             ..Select::new(table, self.log().uuid().into_bytes(), wanted.limit.saturating_add(1))
         };
         let mut reading = self.reading.lock().await;
-        let found = reading.snapshot.documents(&select).await?;
+        let found = reading.rows().documents(&select).await?;
         let mut rows = found
             .iter()
             .map(|(_, document)| R::from_document(document))
@@ -257,9 +304,9 @@ impl View {
     /// How many rows of a kind the viewer sees.
     pub async fn count<R: Row>(&self, filters: Vec<Filter>) -> Result<u64, Error> {
         let table = self.app.inner.tables.physical(R::TABLE)?;
-        let sight = sight(&self.scope.sees(R::THING));
+        let sight = sight(&self.sees(R::THING));
         let select = Select { sight: Some(&sight), filters, ..Select::new(table, self.log().uuid().into_bytes(), 0) };
-        Ok(self.reading.lock().await.snapshot.count(&select).await?)
+        Ok(self.reading.lock().await.rows().count(&select).await?)
     }
 
     /// Opens one text of a row that the viewer sees; for texts that are too long to be opened with every row.
@@ -270,7 +317,7 @@ impl View {
         text: &Confidential<T>,
     ) -> Result<Option<String>, Error> {
         let Some(sealed) = text.sealed() else { return Ok(text.text().map(|text| text.as_str().to_owned())) };
-        if !self.scope.sees(R::THING).row(row.subject(), row.owner(), row.shared()) {
+        if !self.sees(R::THING).row(row.subject(), row.owner(), row.shared()) {
             return Err(Error::NotFound);
         }
         let mut reading = self.reading.lock().await;
@@ -319,6 +366,11 @@ impl View {
         Ok(())
     }
 
+    /// The position after the view's.
+    const fn end(&self) -> u64 {
+        self.position.saturating_add(1)
+    }
+
     /// Entries of the activity log that the viewer may review, with their texts opened.
     pub async fn entries(&self, wanted: &Entries) -> Result<Vec<Happened>, Error> {
         let (sees, allowed) = self.scope.entries();
@@ -341,7 +393,7 @@ impl View {
             from_at: wanted.from_at,
             to_at: wanted.to_at,
             after_seq: wanted.after,
-            before_seq: wanted.before,
+            before_seq: Some(wanted.before.map_or(self.end(), |before| before.min(self.end()))),
             descending: wanted.newest_first,
             limit: wanted.limit,
         };
@@ -353,7 +405,7 @@ impl View {
     /// The events of one thing from the log, oldest first, with their texts opened: a text's history. Only for things
     /// whose rows the viewer sees: the caller has looked at the row first.
     pub async fn history<R: Row>(&self, row: &R, kinds: &[&str], limit: u32) -> Result<Vec<Happened>, Error> {
-        if !self.scope.sees(R::THING).row(row.subject(), row.owner(), row.shared()) {
+        if !self.sees(R::THING).row(row.subject(), row.owner(), row.shared()) {
             return Err(Error::NotFound);
         }
         let asked = store::Activity {
@@ -366,7 +418,7 @@ impl View {
             from_at: None,
             to_at: None,
             after_seq: None,
-            before_seq: None,
+            before_seq: Some(self.end()),
             descending: false,
             limit,
         };

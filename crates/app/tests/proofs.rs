@@ -50,6 +50,7 @@ async fn open(url: &str, clock: Arc<Standing>) -> App {
         clock,
         entropy: Arc::new(Seeded::new(1)),
         cache_bytes: 1 << 20,
+        moments: app::moments::Bounds::default(),
         lanes: 2,
     };
     App::open(settings).await.unwrap()

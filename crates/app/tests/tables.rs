@@ -23,7 +23,16 @@ async fn check(url: String) {
     let store = store::Store::open(&store::Options::new(url)).await.unwrap();
     let root = vault::RootKey::parse(&"07".repeat(32)).unwrap();
     let (clock, entropy) = (Arc::new(Standing::at(Time(0))), Arc::new(vault::Seeded::new(1)));
-    let app = App::open(Settings { store, root, signer: None, clock, entropy, cache_bytes: 1 << 20, lanes: 1 });
+    let app = App::open(Settings {
+        store,
+        root,
+        signer: None,
+        clock,
+        entropy,
+        cache_bytes: 1 << 20,
+        moments: app::moments::Bounds::default(),
+        lanes: 1,
+    });
     let app = app.await.unwrap();
     for table in Table::ALL {
         let physical = app.tables().physical(*table).unwrap();

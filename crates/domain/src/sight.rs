@@ -147,6 +147,17 @@ impl Scope {
 }
 
 impl Sees {
+    /// What is seen of them as they were earlier: what its owner once shared may have been taken back since, so nobody
+    /// sees what then was another's alone.
+    #[must_use]
+    pub fn earlier(self) -> Self {
+        let owners = match self.owners {
+            Owners::Unowned => Owners::Unowned,
+            Owners::Mine | Owners::MineOrShared => Owners::Mine,
+        };
+        Self { owners, ..self }
+    }
+
     /// Whether a row with these three is seen.
     pub fn row(&self, subject: Subject, owner: Option<PersonId>, shared: bool) -> bool {
         (self.everyone || self.subjects.contains(&subject.uuid()))

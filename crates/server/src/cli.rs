@@ -6,8 +6,10 @@ use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use app::AsOf;
 use clap::{Args, Parser, Subcommand};
 use domain::id::LogId;
+use domain::value::Time;
 
 use crate::error::Error;
 use crate::open::{self, Purpose, World};
@@ -84,6 +86,9 @@ enum Command {
         /// Begin after this position
         #[arg(long, value_name = "N", default_value_t = 0)]
         after: u64,
+        /// End with what was there at this time, or at this position
+        #[arg(long, value_name = "TIME|POSITION", value_parser = as_of, conflicts_with = "follow")]
+        as_of: Option<AsOf>,
     },
     /// Print the rows of a read model, without anybody's texts
     Rows {
@@ -92,6 +97,9 @@ enum Command {
         /// The practice; or a person or an email address, by its id
         #[arg(long, value_name = "ID", value_parser = log)]
         practice: LogId,
+        /// As they were at this time, or at this position; the root key is needed
+        #[arg(long, value_name = "TIME|POSITION", value_parser = as_of)]
+        as_of: Option<AsOf>,
     },
     /// Verify the log against its signed checkpoints; name the first event that is wrong
     Verify {
@@ -124,6 +132,16 @@ struct Only {
 
 fn log(text: &str) -> Result<LogId, String> {
     LogId::parse(text).ok_or_else(|| "expected an id that begins with practice_, person_ or address_".to_owned())
+}
+
+/// A moment: a time, a position's number, or a position as the API writes it.
+fn as_of(text: &str) -> Result<AsOf, String> {
+    let hexadecimal = text.strip_prefix("at").and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    if let Some(position) = text.parse().ok().or(hexadecimal) {
+        return Ok(AsOf::Position(position));
+    }
+    let time = text.parse::<jiff::Timestamp>().map(|time| AsOf::Time(Time(time.as_microsecond())));
+    time.map_err(|_| "expected a time such as 2026-11-21T09:30:00Z, or a position such as 17 or at11".to_owned())
 }
 
 /// Runs the program: the whole of `main`.
@@ -184,11 +202,19 @@ pub async fn run(
             app.stop().await;
             done.map(code)
         }
-        Command::Log { only, follow, after } => {
+        Command::Log { only, follow, after, as_of } => {
             let store = open::store(&settings(&flags)?, Purpose::Inspect).await?;
-            inspect::log(&store, only.practice, after, follow, out).await.map(|()| 0)
+            inspect::log(&store, only.practice, (after, as_of), follow, out).await.map(|()| 0)
         }
-        Command::Rows { table, practice } => {
+        Command::Rows { table, practice, as_of: Some(as_of) } => {
+            let settings = settings(&flags)?;
+            let store = open::store(&settings, Purpose::Inspect).await?;
+            let app = open::app(&settings, &World::machine(), store, Purpose::Inspect).await?;
+            let done = inspect::rows_as_of(&app, &table, practice, as_of, out).await;
+            app.stop().await;
+            done.map(|()| 0)
+        }
+        Command::Rows { table, practice, as_of: None } => {
             let store = open::store(&settings(&flags)?, Purpose::Inspect).await?;
             inspect::rows(&store, &table, practice, out).await.map(|()| 0)
         }
@@ -260,12 +286,27 @@ mod tests {
     }
 
     #[test]
+    fn a_moment_is_a_time_or_a_position() {
+        let half_past = AsOf::Time(Time(1_763_717_400_000_000));
+        for (text, moment) in [
+            ("17", AsOf::Position(17)),
+            ("at11", AsOf::Position(17)),
+            ("2025-11-21T09:30:00Z", half_past),
+            ("2025-11-21T10:30:00+01:00", half_past),
+        ] {
+            assert_eq!(as_of(text), Ok(moment), "{text}");
+        }
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         for words in [
             "throughline log --follow",
             "throughline rows goal",
             "throughline replay --practice goal_01h455vb4pex5vsknk084sn02q",
             "throughline migrate --listen 1",
+            "throughline log --as-of yesterday",
+            "throughline log --follow --practice practice_01h455vb4pex5vsknk084sn02q --as-of 3",
         ] {
             assert!(Cli::try_parse_from(words.split(' ')).is_err(), "{words}");
         }

@@ -76,6 +76,7 @@ fn told(error: &app::Error) -> String {
         | app::Error::ConflictingKey
         | app::Error::StorageFull
         | app::Error::Again
+        | app::Error::Building { .. }
         | app::Error::BadRequest(_) => error.to_string(),
     }
 }

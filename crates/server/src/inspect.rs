@@ -1,11 +1,12 @@
 //! The commands that look into the database, or bring its tables up to date: `migrate`, `log` and `rows`. They need no
-//! root key, and so can show no sealed text; what a row holds in the clear is hidden by its `Debug`.
+//! root key, but for rows as they were, which are folded anew; and show no sealed text: what a row holds in the clear is
+//! hidden by its `Debug`.
 
 use std::io::Write;
 use std::time::Duration;
 
-use app::Tables;
 use app::tables::Folded;
+use app::{App, AsOf, Tables};
 use domain::Table;
 use domain::id::{Id as _, LogId, PersonId};
 use serde::Serialize;
@@ -50,23 +51,24 @@ struct Entry {
     through: app::Through,
 }
 
-/// Prints entries of every log, or the one named, from after a position; goes on with what is added if it is to follow.
+/// Prints entries of every log, or the one named, from after a position on, up to a moment if one is given; goes on with
+/// what is added if it is to follow.
 pub async fn log(
     store: &Store,
     only: Option<LogId>,
-    after: u64,
+    (after, as_of): (u64, Option<AsOf>),
     follow: bool,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     is_there(store, only).await?;
     if let Some(log) = only {
-        let mut position = entries(store, log, after, out).await?;
+        let mut position = entries(store, log, after, end(store, log, as_of).await?, out).await?;
         if !follow {
             return Ok(());
         }
         loop {
             tokio::time::sleep(LOOK).await;
-            position = entries(store, log, position, out).await?;
+            position = entries(store, log, position, u64::MAX, out).await?;
         }
     }
     let mut last = None;
@@ -77,26 +79,41 @@ pub async fn log(
         let Some(head) = heads.last() else { return Ok(()) };
         last = Some(head.log);
         for log in heads.iter().filter_map(|head| LogId::of(&head.kind, Uuid::from_bytes(head.log))) {
-            entries(store, log, after, out).await?;
+            entries(store, log, after, end(store, log, as_of).await?, out).await?;
         }
     }
 }
 
-/// Prints a log's entries after a position; the position of the last.
-async fn entries(store: &Store, log: LogId, after: u64, out: &mut dyn Write) -> Result<u64, Error> {
+/// Where a log ended at a moment; it has no end where none is given.
+async fn end(store: &Store, log: LogId, as_of: Option<AsOf>) -> Result<u64, Error> {
+    let then = match as_of {
+        None => return Ok(u64::MAX),
+        Some(AsOf::Position(position)) => return Ok(position),
+        Some(AsOf::Time(then)) => then.0,
+    };
+    let id = log.uuid().into_bytes();
+    let mut snapshot = store.snapshot().await?;
+    let head = snapshot.head(id).await?.unwrap_or_default();
+    let end = snapshot.position_by(id, then, head.seq).await?;
+    snapshot.close().await?;
+    Ok(end)
+}
+
+/// Prints a log's entries after a position and up to another; the position of the last.
+async fn entries(store: &Store, log: LogId, after: u64, until: u64, out: &mut dyn Write) -> Result<u64, Error> {
     let mut position = after;
     loop {
         let mut snapshot = store.snapshot().await?;
         let events = snapshot.events(log.uuid().into_bytes(), position, CHUNK).await?;
         snapshot.close().await?;
-        for event in &events {
+        for event in events.iter().filter(|event| event.seq <= until) {
             let entry = entry(log, event)?;
             serde_json::to_writer(&mut *out, &entry).map_err(std::io::Error::from)?;
             out.write_all(b"\n")?;
             position = event.seq;
         }
         out.flush()?;
-        if events.len() < CHUNK as usize {
+        if events.len() < CHUNK as usize || position >= until {
             return Ok(position);
         }
     }
@@ -125,12 +142,40 @@ fn entry(log: LogId, event: &store::Event) -> Result<Entry, Error> {
     })
 }
 
+/// The table of this name.
+fn named(table: &str) -> Result<Table, Error> {
+    Table::ALL.iter().copied().find(|known| known.name() == table).ok_or_else(|| {
+        let known: Vec<&str> = Table::ALL.iter().map(|table| table.name()).collect();
+        Error::Usage(format!("there is no table `{table}`; there are: {}", known.join(", ")))
+    })
+}
+
+/// Prints a row; its `Debug` hides what it holds in the clear.
+fn print(table: Table, row: store::Id, document: &[u8], out: &mut dyn Write) -> Result<(), Error> {
+    let shown = table.show(document).unwrap_or_else(|error| format!("not a row of this version: {error}"));
+    Ok(writeln!(out, "{} {shown}", domain::id::text(table.prefix(), Uuid::from_bytes(row)))?)
+}
+
+/// Prints the rows of a table of one log as they were at a moment, by id. They are folded from the log, in memory.
+pub async fn rows_as_of(app: &App, table: &str, log: LogId, as_of: AsOf, out: &mut dyn Write) -> Result<(), Error> {
+    let table = named(table)?;
+    is_there(app.store(), Some(log)).await?;
+    let mut after = None;
+    loop {
+        let found = app.rows_as_of(log, table, as_of, after, CHUNK).await?;
+        for row in &found {
+            print(table, row.id, &row.document, out)?;
+        }
+        match found.last() {
+            Some(last) if found.len() == CHUNK as usize => after = Some(last.id),
+            Some(_) | None => return Ok(()),
+        }
+    }
+}
+
 /// Prints the rows of a table of one log, by id.
 pub async fn rows(store: &Store, table: &str, log: LogId, out: &mut dyn Write) -> Result<(), Error> {
-    let Some(table) = Table::ALL.iter().copied().find(|known| known.name() == table) else {
-        let known: Vec<&str> = Table::ALL.iter().map(|table| table.name()).collect();
-        return Err(Error::Usage(format!("there is no table `{table}`; there are: {}", known.join(", "))));
-    };
+    let table = named(table)?;
     is_there(store, Some(log)).await?;
     let tables = Tables::new()?;
     let physical = tables.physical(table)?;
@@ -153,8 +198,7 @@ pub async fn rows(store: &Store, table: &str, log: LogId, out: &mut dyn Write) -
         let select = Select { after, ..Select::new(physical, id, CHUNK) };
         let found = snapshot.documents(&select).await?;
         for (row, document) in &found {
-            let shown = table.show(document).unwrap_or_else(|error| format!("not a row of this version: {error}"));
-            writeln!(out, "{} {shown}", domain::id::text(table.prefix(), Uuid::from_bytes(*row)))?;
+            print(table, *row, document, out)?;
         }
         match found.last() {
             Some((last, _)) if found.len() == CHUNK as usize => after = Some(vec![Value::from(*last)]),

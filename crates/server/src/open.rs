@@ -100,6 +100,7 @@ pub async fn app(settings: &Settings, world: &World, store: Store, purpose: Purp
         clock: world.clock.clone(),
         entropy: world.entropy.clone(),
         cache_bytes: settings.row_cache_bytes,
+        moments: app::moments::Bounds { bytes: settings.moments_bytes, ..app::moments::Bounds::default() },
         lanes: settings.lanes,
     };
     Ok(App::open(app).await?)

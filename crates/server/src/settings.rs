@@ -190,6 +190,8 @@ settings! {
     lanes: usize = "4", Plainly, whole(1..=64);
     /// How many bytes of rows each lane keeps at hand.
     row_cache_bytes: usize = "67108864", Plainly, whole(0..=1 << 40);
+    /// How many bytes of earlier moments are kept for those who look back with `asOf`; no practice larger than that can be looked back at. Up to two more are in use while moments are put together.
+    moments_bytes: usize = "67108864", Plainly, whole(1 << 22..=1 << 30);
     /// The longest request body and socket message, in bytes; uploads apart.
     body_bytes_max: usize = "262144", Plainly, whole(1_024..=1 << 26);
     /// How long a request may take, in seconds; subscriptions apart.

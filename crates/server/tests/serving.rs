@@ -8,13 +8,13 @@ use std::path::Path;
 
 use app::signin::Credentials;
 use app::tokens::Kind;
-use app::{App, Request, Through};
+use app::{App, AsOf, Request, Through};
 use domain::Actor;
 use domain::account::Through as LoginThrough;
 use domain::id::{Id as _, LogId, PracticeId};
 use domain::practice::{CreatePractice, Practice};
 use domain::text::{Email, Name, Text as _};
-use domain::value::Zone;
+use domain::value::{Time, Zone};
 use server::open::{self, Purpose};
 use server::settings::Flags;
 use server::{Error, Served, Settings, World, demo, doctor, inspect, prove, serve};
@@ -160,13 +160,13 @@ async fn the_log_and_rows_are_printed_without_anybodys_texts() {
     let practice = filled(&settings).await;
     let store = open::store(&settings, Purpose::Inspect).await.unwrap();
     let mut all = Vec::new();
-    inspect::log(&store, None, 0, false, &mut all).await.unwrap();
+    inspect::log(&store, None, (0, None), false, &mut all).await.unwrap();
     let all = String::from_utf8(all).unwrap();
     for log in ["\"practice.created\"", "\"account.opened\"", "\"account.link_requested\""] {
         assert!(all.contains(log), "{log} is missing in\n{all}");
     }
     let mut one = Vec::new();
-    inspect::log(&store, Some(practice), 1, false, &mut one).await.unwrap();
+    inspect::log(&store, Some(practice), (1, None), false, &mut one).await.unwrap();
     let one = String::from_utf8(one).unwrap();
     assert!(one.starts_with(&format!("{{\"log\":\"{practice}\",\"seq\":2,")), "it begins after the position: {one}");
 
@@ -178,10 +178,39 @@ async fn the_log_and_rows_are_printed_without_anybodys_texts() {
         assert!(!all.contains(text) && !rows.contains(text), "{text} is in\n{all}\n{rows}");
     }
 
+    let mut first = Vec::new();
+    inspect::log(&store, Some(practice), (0, Some(AsOf::Position(1))), false, &mut first).await.unwrap();
+    let first = String::from_utf8(first).unwrap();
+    assert_eq!(first.lines().count(), 1, "it ends with the position: {first}");
+    assert!(all.contains(&first) && first.contains("\"seq\":1,"), "{first}");
+    let mut before = Vec::new();
+    inspect::log(&store, None, (0, Some(AsOf::Time(Time(0)))), false, &mut before).await.unwrap();
+    assert!(before.is_empty(), "nothing was in 1970");
+
     let unknown = inspect::rows(&store, "gaol", practice, &mut Vec::new()).await.unwrap_err();
     assert!(unknown.to_string().contains("goal"), "{unknown}");
     let nowhere = LogId::Practice(PracticeId::of(uuid::Uuid::nil()));
-    assert!(inspect::log(&store, Some(nowhere), 0, false, &mut Vec::new()).await.is_err());
+    assert!(inspect::log(&store, Some(nowhere), (0, None), false, &mut Vec::new()).await.is_err());
+}
+
+/// A practice is founded by one event, and its founder joins by the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_printed_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path());
+    let practice = filled(&settings).await;
+    let store = open::store(&settings, Purpose::Inspect).await.unwrap();
+    let app = open::app(&settings, &World::machine(), store, Purpose::Inspect).await.unwrap();
+    for (table, position, expected) in [("practice", 1, 1), ("member", 1, 0), ("member", 2, 1)] {
+        let mut rows = Vec::new();
+        inspect::rows_as_of(&app, table, practice, AsOf::Position(position), &mut rows).await.unwrap();
+        let rows = String::from_utf8(rows).unwrap();
+        assert_eq!(rows.lines().count(), expected, "{table} at {position}: {rows}");
+        assert!(!rows.contains("Maren") && !rows.contains("Holt"), "{rows}");
+    }
+    let beyond = inspect::rows_as_of(&app, "practice", practice, AsOf::Position(99), &mut Vec::new()).await;
+    assert!(beyond.unwrap_err().to_string().contains("position"));
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,7 +32,12 @@ const WAL_LIMIT_BYTES: u32 = 64 * 1024 * 1024;
 /// The pools of an open database.
 #[derive(Clone, Debug)]
 pub(crate) enum Pools {
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+        /// Its name in the memory file system, if it lies there.
+        memory: Option<String>,
+    },
     Postgres(PgPool),
 }
 
@@ -74,7 +79,7 @@ impl Pools {
 
     pub(crate) async fn close(&self) {
         match self {
-            Pools::Sqlite { writer, readers } => {
+            Pools::Sqlite { writer, readers, memory: _ } => {
                 readers.close().await;
                 // the last connection to close checkpoints, and must be one that may write
                 writer.close().await;
@@ -160,7 +165,7 @@ fn is_lost(error: &sqlx::Error) -> bool {
 
 async fn open_sqlite(options: &Options) -> Result<Pools, Error> {
     let failed = |error: sqlx::Error| Error::Open(error.to_string());
-    let connect = sqlite(options)?;
+    let (connect, memory) = sqlite(options)?;
     let pool = |connections: u32| {
         SqlitePoolOptions::new()
             .min_connections(1)
@@ -173,17 +178,20 @@ async fn open_sqlite(options: &Options) -> Result<Pools, Error> {
     let writer = pool(1).connect_with(connect.clone()).await.map_err(failed)?;
     let readers =
         pool(options.readers.max(1)).connect_with(connect.pragma("query_only", "on")).await.map_err(failed)?;
-    Ok(Pools::Sqlite { writer, readers })
+    Ok(Pools::Sqlite { writer, readers, memory })
 }
 
-/// How one SQLite connection is set up, the one that writes and those that read alike.
-fn sqlite(options: &Options) -> Result<SqliteConnectOptions, Error> {
+/// How one SQLite connection is set up, the one that writes and those that read alike; and the database's name in the
+/// memory file system, if it lies there.
+fn sqlite(options: &Options) -> Result<(SqliteConnectOptions, Option<String>), Error> {
     let path = options.url.trim_start_matches("sqlite:").trim_start_matches("//");
     let connect = SqliteConnectOptions::new();
+    let mut memory = None;
     let connect = if path == ":memory:" {
         // a name of its own in the memory file system, which all connections of this process share
         static MEMORIES: AtomicU64 = AtomicU64::new(0);
         let name = format!("/throughline-{}", MEMORIES.fetch_add(1, Ordering::Relaxed));
+        memory = Some(name.clone());
         connect.filename(name).vfs("memdb").create_if_missing(true)
     } else {
         if let Some(directory) = Path::new(path).parent().filter(|directory| !directory.as_os_str().is_empty()) {
@@ -192,7 +200,7 @@ fn sqlite(options: &Options) -> Result<SqliteConnectOptions, Error> {
         }
         connect.filename(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal)
     };
-    Ok(connect
+    let connect = connect
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(false)
         .busy_timeout(options.patience)
@@ -204,7 +212,8 @@ fn sqlite(options: &Options) -> Result<SqliteConnectOptions, Error> {
         .pragma("journal_size_limit", WAL_LIMIT_BYTES.to_string())
         .pragma("temp_store", "memory")
         .pragma("trusted_schema", "off")
-        .disable_statement_logging())
+        .disable_statement_logging();
+    Ok((connect, memory))
 }
 
 fn open_postgres(options: &Options) -> Result<PgPool, Error> {

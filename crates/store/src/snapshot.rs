@@ -93,6 +93,21 @@ impl Snapshot {
         rows.iter().map(|row| Ok((row.count(0)?, row.bytes(1)?))).collect()
     }
 
+    /// The newest position of a log, at most `until`, whose event is not later than a time; 0 where its first event is.
+    pub async fn position_by(&mut self, log: Id, at: i64, until: u64) -> Result<u64, Error> {
+        // Time never runs backwards in a log, and there is no index of it: the place is found by halving.
+        let (mut before, mut after) = (0, until);
+        while before < after {
+            let middle = before + (after - before).div_ceil(2);
+            let text = "select at from events where log_id = ? and seq = ?";
+            let rows = self.ask(text, &[Bind::Bytes(&log), Bind::count(middle)]).await?;
+            let found =
+                rows.first().map_or_else(|| Err(Error::Malformed(format!("no event {middle}"))), |row| row.int(0))?;
+            if found <= at { before = middle } else { after = middle - 1 }
+        }
+        Ok(before)
+    }
+
     /// The leaf hashes of a log's events after a position, in order.
     pub async fn leaves(&mut self, log: Id, after: u64, limit: u32) -> Result<Vec<[u8; 32]>, Error> {
         let text = "select leaf from events where log_id = ? and seq > ? order by seq limit ?";

@@ -93,6 +93,32 @@ impl Store {
         self.pools.close().await;
     }
 
+    /// A copy in memory of this database, which must be one in memory too: other connections, and from now on a
+    /// database of its own. `options` say how it is used; their `url` is `sqlite::memory:`.
+    ///
+    /// # Errors
+    /// [`Error::Senseless`] where one of the two is no database in memory.
+    pub async fn copy_in_memory(&self, options: &Options) -> Result<Store, Error> {
+        let senseless = || Error::Senseless("a copy of what is not in memory".to_owned());
+        let Pools::Sqlite { writer, memory: Some(_), .. } = &self.pools else { return Err(senseless()) };
+        let pools = Pools::open(options).await?;
+        let Pools::Sqlite { memory: Some(name), .. } = &pools else { return Err(senseless()) };
+        let target = format!("file:{name}?vfs=memdb");
+        let failed = |error: sqlx::Error| Error::classify(&error, During::Statement);
+        sqlx::query("vacuum into ?").bind(target).execute(writer).await.map_err(failed)?;
+        Ok(Store { pools, snapshot_limit: options.snapshot_limit, recorder: Arc::new(Recorder::default()) })
+    }
+
+    /// How many bytes the database's pages take. SQLite only; 0 on PostgreSQL.
+    pub async fn bytes(&self) -> Result<u64, Error> {
+        if self.database() == Database::Postgres {
+            return Ok(0);
+        }
+        let pages = "select page_count * page_size from pragma_page_count(), pragma_page_size()";
+        let rows = self.read(Statement::fixed(Database::Sqlite, pages, &[])?).await?;
+        rows.first().map_or(Ok(0), |row| row.count(0))
+    }
+
     /// A writing transaction that is not recorded.
     async fn write(&self) -> Result<Door, Error> {
         Ok(Door::new(self.pools.begin_writing().await?, None, None))

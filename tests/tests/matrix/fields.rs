@@ -249,7 +249,7 @@ pub async fn portals(world: &World, wrong: &mut Vec<String>) {
 }
 
 /// What is asked below a field: more lists deep where it is one thing.
-fn selection(schema: &Schema, of: &str, is_one: bool) -> String {
+pub fn selection(schema: &Schema, of: &str, is_one: bool) -> String {
     let fields = &schema.types[of].fields;
     if fields.is_empty() {
         return String::new();

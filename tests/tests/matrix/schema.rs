@@ -166,7 +166,7 @@ impl Schema {
 }
 
 /// The arguments with which a field is asked for on the way; nothing where it cannot be.
-fn arguments(name: &str, field: &Field) -> Option<String> {
+pub fn arguments(name: &str, field: &Field) -> Option<String> {
     let takes = |wanted: &str| field.arguments.iter().any(|(name, ..)| name == wanted);
     let mut given = Vec::new();
     if name == "revision" && takes("number") {

@@ -34,6 +34,7 @@ impl Site {
             clock: clock.clone(),
             entropy: Arc::new(vault::Seeded::new(1)),
             cache_bytes: 1 << 20,
+            moments: app::moments::Bounds::default(),
             lanes: 1,
         };
         let app = App::open(settings).await.unwrap();

@@ -146,6 +146,25 @@ async fn a_snapshot_does_not_move(stage: &Stage) {
 }
 
 both! {
+/// The event of a position n happened at 1 000 + n.
+async fn a_time_has_its_position(stage: &Stage) {
+    let store = stage.open().await;
+    let mut batch = store.batch().await.unwrap();
+    batch.append(&(1..=9).map(|seq| event(1, seq)).collect::<Vec<_>>()).await.unwrap();
+    batch.commit().await.unwrap();
+    let mut snapshot = store.snapshot().await.unwrap();
+    for until in 1..=9 {
+        for at in 999..1_012 {
+            let expected = u64::try_from(at - 1_000).unwrap_or(0).min(until);
+            assert_eq!(snapshot.position_by(id(1), at, until).await.unwrap(), expected, "{at} until {until}");
+        }
+    }
+    assert_eq!(snapshot.position_by(id(1), i64::MAX, 0).await.unwrap(), 0);
+    snapshot.close().await.unwrap();
+}
+}
+
+both! {
 /// A snapshot that is open for too long says so.
 async fn an_old_snapshot_is_refused(stage: &Stage) {
     let options = store::Options { snapshot_limit: std::time::Duration::ZERO, ..stage.options.clone() };

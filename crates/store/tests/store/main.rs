@@ -3,6 +3,7 @@
 
 mod limit;
 mod log;
+mod memory;
 mod posts;
 mod rows;
 mod schema;
