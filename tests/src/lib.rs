@@ -151,11 +151,13 @@ impl Product {
 
     async fn app(root: &std::path::Path, place: &Place, clock: Arc<Standing>, entropy: Arc<dyn vault::Entropy>) -> App {
         let store = store::Store::open(&store::Options::new(&place.url)).await.expect("the store opens");
-        let (root, _) = vault::RootKey::load_or_create(root, &*entropy).expect("a root key");
+        let (first, _) = vault::RootKey::load_or_create(root, &*entropy).expect("a root key");
+        let roots =
+            vault::Roots::open(first, vec![root.to_owned(), root.with_extension("key.new")]).expect("the root keys");
         let signer = store::checkpoint::Signer::parse("throughline-test", &[7; 32]).expect("a signer");
         App::open(Settings {
             store,
-            root,
+            roots,
             signer: Some(signer),
             clock,
             entropy,

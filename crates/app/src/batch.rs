@@ -15,7 +15,7 @@ use store::{Batch, Wait};
 use uuid::Uuid;
 
 use crate::commit::{self, BYTES_MAX, Cache, Done, EVENTS_MAX, Job, Wanted};
-use crate::keys::{LogKeys, Opening};
+use crate::keys::{self, LogKeys, Opening};
 use crate::record::{self, Envelope};
 use crate::tables::Folded;
 use crate::{Error, Inner, fold};
@@ -58,7 +58,7 @@ impl Log {
             head: head.unwrap_or_else(fresh),
             frontier,
             rows: Rows::default(),
-            keys: LogKeys::new(&inner.root, id),
+            keys: LogKeys::new(&inner.roots, id),
             turn: 0,
             new,
             changed: false,
@@ -78,6 +78,8 @@ pub(crate) struct Working<'i> {
     nodes: Vec<store::Node>,
     commands: Vec<store::Command>,
     keys: Vec<store::Key>,
+    /// The root key that wraps what is made; read when the first key of this transaction has to be.
+    root: Option<vault::RootId>,
     outbox: Vec<store::Outbox>,
     bytes: usize,
     known: HashMap<(store::Id, [u8; 32]), store::Command>,
@@ -126,6 +128,7 @@ impl<'i> Working<'i> {
             nodes: Vec::new(),
             commands: Vec::new(),
             keys: Vec::new(),
+            root: None,
             outbox: Vec::new(),
             bytes: 0,
             known: HashMap::new(),
@@ -251,9 +254,19 @@ impl<'i> Working<'i> {
             if !wanted.is_empty() {
                 commit::load(self.inner, batch, &mut self.logs, wanted).await?;
             }
+            if self.root.is_none() && parts.iter().any(|part| self.lacks_key(part, job)) {
+                self.root = Some(keys::root_held(batch).await?);
+            }
             return Ok(self.apply(job, parts));
         }
         Ok(Err(commit::stopped(Stop::NotLoaded)))
+    }
+
+    /// Whether a key has to be made for what a decision says.
+    fn lacks_key(&self, part: &Part, job: &Job) -> bool {
+        let sealing =
+            |log: &Log| log.keys.sealing((part.subject, part.owner), job.request.now.0, log.head.seq).map(drop);
+        self.logs.get(&part.log).and_then(sealing).is_none()
     }
 
     /// The answer to a request that was done before.
@@ -277,14 +290,12 @@ impl<'i> Working<'i> {
                 .get_mut(&part.log)
                 .ok_or_else(|| Error::internal("a decision about a log that is not locked"))?;
             let whose = (part.subject, part.owner);
-            if log.keys.get(whose).is_none_or(|keys| keys.is_empty()) {
-                self.keys.push(log.keys.mint(whose, job.request.now.0, &*self.inner.entropy)?);
+            let (now, end) = (job.request.now.0, log.head.seq);
+            if log.keys.sealing(whose, now, end).is_none() {
+                let root = self.root.ok_or_else(|| Error::internal("the root key that wraps was not read"))?;
+                self.keys.push(log.keys.mint(whose, (now, end), &root, &*self.inner.entropy)?);
             }
-            let key = log
-                .keys
-                .get(whose)
-                .and_then(|keys| keys.first())
-                .ok_or_else(|| Error::internal("a key was not made"))?;
+            let key = log.keys.sealing(whose, now, end).ok_or_else(|| Error::internal("a key was not made"))?;
             record::seal(&mut part.event, part.log, key, &*self.inner.entropy)?;
             let seq = next.entry(part.log).or_insert(log.head.seq);
             *seq += 1;

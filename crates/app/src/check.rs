@@ -98,7 +98,7 @@ impl App {
         progress: &mut dyn Progress,
     ) -> Result<BTreeMap<Table, BTreeMap<Uuid, Written>>, Error> {
         let id = log.uuid().into_bytes();
-        let (mut rows, mut keys, mut seq) = (Rows::default(), LogKeys::new(&self.inner.root, log), 0);
+        let (mut rows, mut keys, mut seq) = (Rows::default(), LogKeys::new(&self.inner.roots, log), 0);
         while seq < until {
             let limit = u32::try_from((until - seq).min(EVENTS_MAX as u64)).unwrap_or(u32::MAX);
             let events = snapshot.events(id, seq, limit).await?;

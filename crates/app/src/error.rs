@@ -77,6 +77,10 @@ impl From<store::Error> for Error {
 
 impl From<vault::Error> for Error {
     fn from(error: vault::Error) -> Self {
+        if matches!(error, vault::Error::UnknownRoot) {
+            tracing::error!(%error, "this process cannot read what others have written");
+            return Self::Unavailable;
+        }
         Self::internal(error)
     }
 }

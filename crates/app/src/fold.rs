@@ -42,7 +42,7 @@ fn opened(mut happened: record::Happened, keys: &LogKeys) -> Result<Option<(When
         if keys.is_empty() {
             return Ok(None);
         }
-        record::open(&mut happened.event, when.log, keys, Texts::Personal)?;
+        record::open(&mut happened.event, &when, keys, Texts::Personal)?;
     }
     Ok(Some((when, happened.event)))
 }
@@ -97,7 +97,7 @@ async fn fold_chunk(
 ) -> Result<(), store::Error> {
     let malformed = |error: Error| store::Error::Malformed(format!("{error:?}"));
     let mine: BTreeSet<Table> = group.iter().flat_map(|projection| projection.tables.iter().copied()).collect();
-    let mut keys = LogKeys::new(&inner.root, log);
+    let mut keys = LogKeys::new(&inner.roots, log);
     let happened: Result<Vec<_>, Error> = records.iter().map(|(_, record)| record::decode(record)).collect();
     let happened = happened.map_err(malformed)?;
     let asked = keys.missing(happened.iter().map(|it| (it.when.subject, it.when.owner)));
@@ -260,7 +260,7 @@ impl App {
     /// A log's rows as its events alone make them, in memory: nothing is written, and of the database only records and keys
     /// are read. It takes one snapshot, which must be allowed to last as long.
     pub async fn fold_in_memory(&self, log: LogId, progress: &mut dyn Progress) -> Result<Rows, Error> {
-        let (mut rows, mut keys, mut seq) = (Rows::default(), LogKeys::new(&self.inner.root, log), 0);
+        let (mut rows, mut keys, mut seq) = (Rows::default(), LogKeys::new(&self.inner.roots, log), 0);
         let mut snapshot = self.inner.store.snapshot().await?;
         loop {
             let (last, events) = read_ready(&mut snapshot, &mut keys, log, seq, RECORDS_AT_ONCE).await?;

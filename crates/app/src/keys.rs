@@ -1,24 +1,68 @@
-//! The keys of texts, as far as they are loaded: one per subject and owner of a log.
+//! The keys of texts, as far as they are loaded: generations of them for each subject and owner of a log.
+//!
+//! # Generations
+//!
+//! A key seals with random nonces, so it must seal fewer than 2³² texts; and the longer one is used, the more is lost
+//! with it. A new generation is made when the next text is to be sealed and the newest key is too old or has served too
+//! many events ([`Generation::is_spent`]); the old ones still open what they sealed.
+//!
+//! Uses are counted by what is there anyway: a text is sealed into an event, an event has a position, and each key knows
+//! the position after which it came into use. So all that a key has sealed lies in the events since, of which each holds
+//! at most [`TEXTS_AN_EVENT_MAX`] texts, and nothing has to be written to count. What that does not count are
+//! transactions that failed after they had sealed; for them three quarters of the 2³² uses are left over.
+//! ([0033](../../../docs/decisions/0033-uses-are-counted-by-position.md))
+//!
+//! The position also says which generation sealed an event's text, so a rebuild opens each with one attempt.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::decide::{Opened, Opener, Place};
 use domain::id::{Id as _, LogId, PersonId, Subject};
-use vault::{DataKey, Entropy, KeyPlace, LogKey, RootKey, WrappedKey};
+use vault::{DataKey, Entropy, KeyPlace, LastingKey, LogKey, RootId, Roots, WrappedKey};
 
 use crate::Error;
+
+/// The value of the installation that names the root key with which new keys are wrapped: its id.
+pub const ROOT: &str = "root key check";
+/// The value of the installation that is its lasting key, wrapped with that root key.
+pub const LASTING: &str = "lasting key";
+
+/// The most texts in one event; an event with more is not sealed.
+pub const TEXTS_AN_EVENT_MAX: u64 = 1 << 10;
+/// How many events a log may grow by before its keys are renewed: with their texts a quarter of 2³² uses.
+pub const EVENTS_A_GENERATION_MAX: u64 = 1 << 20;
+/// How old a key may be when it seals: 180 days, in microseconds.
+pub const AGE_MICROS_MAX: i64 = 180 * 86_400 * 1_000_000;
 
 /// Whose a key is.
 pub type Whose = (Subject, Option<PersonId>);
 
 /// A subject's keys, the newest first; empty where there is none.
-pub type Keys = Arc<[DataKey]>;
+pub type Keys = Arc<[Arc<Generation>]>;
+
+/// One of a subject's keys.
+#[derive(Debug)]
+pub struct Generation {
+    /// The key.
+    pub key: DataKey,
+    number: u32,
+    at: i64,
+    since: u64,
+}
+
+impl Generation {
+    /// Whether a text of now, at the end of a log of `seq` events, needs a newer key.
+    pub fn is_spent(&self, now: i64, seq: u64) -> bool {
+        now.saturating_sub(self.at) > AGE_MICROS_MAX || seq.saturating_sub(self.since) >= EVENTS_A_GENERATION_MAX
+    }
+}
 
 /// One log's keys, as far as they are loaded.
 pub struct LogKeys {
     log: LogId,
-    key: LogKey,
+    roots: Arc<Roots>,
+    under: Vec<LogKey>,
     loaded: HashMap<Whose, Keys>,
 }
 
@@ -30,13 +74,19 @@ impl std::fmt::Debug for LogKeys {
 
 impl LogKeys {
     /// No keys of this log yet.
-    pub fn new(root: &RootKey, log: LogId) -> Self {
-        Self { log, key: root.log(log.uuid().into_bytes()), loaded: HashMap::new() }
+    pub fn new(roots: &Arc<Roots>, log: LogId) -> Self {
+        Self { log, roots: roots.clone(), under: Vec::new(), loaded: HashMap::new() }
     }
 
     /// The keys of somebody's texts; `None` where they were not loaded.
     pub fn get(&self, whose: Whose) -> Option<&Keys> {
         self.loaded.get(&whose)
+    }
+
+    /// The key to seal with, now and at the end of a log of `seq` events; `None` where one has to be made.
+    pub fn sealing(&self, whose: Whose, now: i64, seq: u64) -> Option<&DataKey> {
+        let newest = self.loaded.get(&whose)?.first()?;
+        (!newest.is_spent(now, seq)).then_some(&newest.key)
     }
 
     /// Those that are not loaded, as the store asks for them.
@@ -61,11 +111,10 @@ impl LogKeys {
         for (_, subject, owner) in asked {
             let mut keys = Vec::with_capacity(1);
             for key in found.iter().filter(|key| key.subject == *subject && key.owner == *owner) {
-                let place = KeyPlace { subject: key.subject, owner: key.owner, generation: key.generation };
-                keys.push(
-                    self.key
-                        .unwrap(&place, &WrappedKey { wrapped: key.wrapped.clone(), commitment: key.commitment })?,
-                );
+                let (place, wrapped) = wrapped(key);
+                let (number, at, since) = (key.generation, key.at, key.since);
+                let key = self.under(&key.root)?.unwrap(&place, &wrapped)?;
+                keys.push(Arc::new(Generation { key, number, at, since }));
             }
             let owner = owner.map(|owner| PersonId::of(uuid::Uuid::from_bytes(owner)));
             self.loaded.insert((Subject::of(uuid::Uuid::from_bytes(*subject)), owner), keys.into());
@@ -73,20 +122,89 @@ impl LogKeys {
         Ok(())
     }
 
-    /// A new key for somebody who has none: what the store keeps of it.
-    pub fn mint(&mut self, whose: Whose, at: i64, entropy: &dyn Entropy) -> Result<store::Key, Error> {
+    /// A new key, wrapped with this root key, for somebody whose keys are loaded and who has none or only spent ones:
+    /// what the store keeps of it.
+    pub fn mint(
+        &mut self,
+        whose: Whose,
+        (at, since): (i64, u64),
+        root: &RootId,
+        entropy: &dyn Entropy,
+    ) -> Result<store::Key, Error> {
         let (subject, owner) = (whose.0.uuid().into_bytes(), whose.1.map(|owner| owner.uuid().into_bytes()));
-        let generation = 1;
-        let (key, WrappedKey { wrapped, commitment }) =
-            self.key.mint(&KeyPlace { subject, owner, generation }, entropy)?;
-        self.loaded.insert(whose, Arc::new([key]));
-        Ok(store::Key { log: self.log.uuid().into_bytes(), subject, owner, generation, wrapped, commitment, at })
+        let older = self.loaded.get(&whose).cloned().unwrap_or_default();
+        let generation = older.first().map_or(Some(1), |newest| newest.number.checked_add(1));
+        let generation = generation.ok_or_else(|| Error::internal("a key cannot be renewed any more"))?;
+        let (key, WrappedKey { root, wrapped, commitment }) =
+            self.under(root)?.mint(&KeyPlace { subject, owner, generation }, entropy)?;
+        let newest = Arc::new(Generation { key, number: generation, at, since });
+        self.loaded.insert(whose, std::iter::once(newest).chain(older.iter().cloned()).collect());
+        let log = self.log.uuid().into_bytes();
+        Ok(store::Key { log, subject, owner, generation, root, wrapped, commitment, at, since })
+    }
+
+    /// The log's key under a root key.
+    fn under(&mut self, root: &RootId) -> Result<&LogKey, Error> {
+        if self.under.iter().all(|key| key.root() != root) {
+            self.under.push(self.roots.get(root)?.log(self.log.uuid().into_bytes()));
+        }
+        self.under.iter().find(|key| key.root() == root).ok_or_else(|| Error::internal("a log key was not kept"))
     }
 }
 
-/// The text at a place, under the first of the keys that opens it.
-pub fn open(keys: &[DataKey], place: &vault::Place<'_>, sealed: &[u8]) -> Option<String> {
-    keys.iter().find_map(|key| key.open(place, sealed).ok()).and_then(|text| String::from_utf8(text.to_vec()).ok())
+/// The root key that wraps new keys, which stays the one until this transaction ends.
+pub(crate) async fn root_held(batch: &mut store::Batch) -> Result<RootId, store::Error> {
+    named(batch.hold_meta(ROOT).await?)
+}
+
+fn named(value: Option<Vec<u8>>) -> Result<RootId, store::Error> {
+    let id = value.and_then(|value| RootId::try_from(value).ok());
+    id.ok_or_else(|| store::Error::Malformed("no value names the root key".to_owned()))
+}
+
+/// The lasting key of a database. One that has none gets it: a new one where no log has begun; else the root key that
+/// there was, from which its ids and tokens were derived. Of several processes that start at once one makes it.
+///
+/// # Errors
+/// [`Error::Internal`] where the database names a root key that is not held.
+pub async fn lasting(store: &store::Store, roots: &Roots, entropy: &dyn Entropy) -> Result<LastingKey, Error> {
+    let mut snapshot = store.snapshot().await?;
+    let values = (snapshot.meta(ROOT).await?, snapshot.meta(LASTING).await?);
+    snapshot.close().await?;
+    if let (Some(root), Some(wrapped)) = values {
+        return Ok(roots.get(&named(Some(root))?)?.unwrap_lasting(&wrapped)?);
+    }
+    let mut batch = store.batch().await?;
+    batch.lock_meta().await?;
+    let root = match batch.meta(ROOT).await? {
+        Some(root) => roots.get(&named(Some(root))?)?,
+        None => roots.first()?,
+    };
+    if let Some(wrapped) = batch.meta(LASTING).await? {
+        batch.rollback().await?;
+        return Ok(root.unwrap_lasting(&wrapped)?);
+    }
+    let is_new = batch.heads(None, 1).await?.is_empty();
+    let lasting = if is_new { LastingKey::mint(entropy) } else { root.as_lasting() };
+    batch.set_meta(ROOT, root.id()).await?;
+    batch.set_meta(LASTING, &root.wrap_lasting(&lasting, entropy)?).await?;
+    batch.commit().await?;
+    Ok(lasting)
+}
+
+/// A stored key as the vault takes it.
+pub(crate) fn wrapped(key: &store::Key) -> (KeyPlace, WrappedKey) {
+    let place = KeyPlace { subject: key.subject, owner: key.owner, generation: key.generation };
+    (place, WrappedKey { root: key.root, wrapped: key.wrapped.clone(), commitment: key.commitment })
+}
+
+/// The text at a place that was sealed for the event `seq`, under the first of the keys that opens it: first the one
+/// that was in use then. Where the event is not known, the newest is the first to be tried.
+pub fn open(keys: &[Arc<Generation>], seq: Option<u64>, place: &vault::Place<'_>, sealed: &[u8]) -> Option<String> {
+    let then = keys.iter().position(|key| seq.is_none_or(|seq| key.since < seq)).unwrap_or(0);
+    let (newer, rest) = keys.split_at(then);
+    let text = rest.iter().chain(newer).find_map(|generation| generation.key.open(place, sealed).ok())?;
+    String::from_utf8(text.to_vec()).ok()
 }
 
 /// Opens texts for decisions of these logs.
@@ -105,6 +223,45 @@ impl Opener for Opening<'_> {
             text: place.kind,
             ordinal: place.number,
         };
-        open(keys, &at, sealed).map_or(Opened::Broken, Opened::Text)
+        open(keys, None, &at, sealed).map_or(Opened::Broken, Opened::Text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vault::{RootKey, Seeded};
+
+    /// A key that came into use at a time and after a position.
+    fn key(at: i64, since: u64) -> Generation {
+        let root = RootKey::parse(&"5a".repeat(32)).unwrap();
+        let place = KeyPlace { subject: [1; 16], owner: None, generation: 1 };
+        let (key, _) = root.log([2; 16]).mint(&place, &Seeded::new(since)).unwrap();
+        Generation { key, number: 1, at, since }
+    }
+
+    #[test]
+    fn a_key_is_spent_by_age_and_by_use_long_before_its_nonces_may_repeat() {
+        let used = key(1_000, 50);
+        assert!(!used.is_spent(1_000 + AGE_MICROS_MAX, 49 + EVENTS_A_GENERATION_MAX));
+        assert!(used.is_spent(1_001 + AGE_MICROS_MAX, 50));
+        assert!(used.is_spent(1_000, 50 + EVENTS_A_GENERATION_MAX));
+        // A clock or a log that went back is no use.
+        assert!(!used.is_spent(i64::MIN, 0));
+        const { assert!(EVENTS_A_GENERATION_MAX * TEXTS_AN_EVENT_MAX <= (1 << 32) / 4) };
+    }
+
+    #[test]
+    fn an_events_text_opens_under_whichever_key_sealed_it() {
+        let keys = [Arc::new(key(3, 20)), Arc::new(key(2, 10)), Arc::new(key(1, 0))];
+        let place = vault::Place { log: [2; 16], thing: [3; 16], text: "note", ordinal: 0 };
+        for sealed_by in &keys {
+            let sealed = sealed_by.key.seal(&place, b"text", &Seeded::new(9)).unwrap();
+            for seq in [None, Some(1), Some(10), Some(11), Some(20), Some(21)] {
+                assert_eq!(open(&keys, seq, &place, &sealed).as_deref(), Some("text"), "{seq:?}");
+            }
+            assert_eq!(open(&keys, None, &vault::Place { ordinal: 1, ..place }, &sealed), None);
+        }
+        assert_eq!(open(&[], None, &place, b""), None);
     }
 }

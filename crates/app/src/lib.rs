@@ -13,11 +13,12 @@ mod error;
 pub mod fold;
 pub mod follow;
 mod hub;
-mod keys;
+pub mod keys;
 pub mod mail;
 pub mod moments;
 pub mod programs;
 pub mod record;
+pub mod rotate;
 mod rows;
 pub mod signin;
 pub mod tables;
@@ -34,7 +35,7 @@ use domain::id::{CommandId, Id as _, LogId};
 use domain::{Decide, Event};
 use store::Store;
 use tokio::sync::{mpsc, oneshot};
-use vault::{Entropy, RootKey};
+use vault::{Entropy, LastingKey, Roots};
 
 pub use clock::Clock;
 pub use commit::{Done, Idempotency, Request};
@@ -49,8 +50,8 @@ pub use view::View;
 pub struct Settings {
     /// The database.
     pub store: Store,
-    /// The key of keys.
-    pub root: RootKey,
+    /// The keys of keys.
+    pub roots: Roots,
     /// Who signs checkpoints; without one none are signed.
     pub signer: Option<store::checkpoint::Signer>,
     /// Where time comes from.
@@ -89,7 +90,8 @@ impl std::fmt::Debug for App {
 
 pub(crate) struct Inner {
     pub store: Store,
-    pub root: RootKey,
+    pub roots: Arc<Roots>,
+    pub lasting: LastingKey,
     pub signer: Option<store::checkpoint::Signer>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
@@ -114,13 +116,15 @@ impl App {
         for projection in tables.projections() {
             settings.store.ensure(&projection.ddl, now).await?;
         }
+        let lasting = keys::lasting(&settings.store, &settings.roots, &*settings.entropy).await?;
         let lanes = match settings.store.database() {
             store::Database::Sqlite => 1,
             store::Database::Postgres => settings.lanes.max(1),
         };
         let inner = Arc::new(Inner {
             store: settings.store,
-            root: settings.root,
+            roots: Arc::new(settings.roots),
+            lasting,
             signer: settings.signer,
             clock: settings.clock,
             entropy: settings.entropy,
@@ -261,7 +265,7 @@ impl App {
         let mut texts = false;
         happened.event.secrets(&mut |secret, _| texts |= secret.sealed().is_some());
         if texts {
-            let mut keys = keys::LogKeys::new(&self.inner.root, happened.when.log);
+            let mut keys = keys::LogKeys::new(&self.inner.roots, happened.when.log);
             let asked = keys.missing([(happened.when.subject, happened.when.owner)]);
             let mut snapshot = self.inner.store.snapshot().await?;
             let found = snapshot.keys(&asked).await?;
@@ -271,7 +275,7 @@ impl App {
             if known.is_empty() {
                 return Ok(None);
             }
-            record::open(&mut happened.event, happened.when.log, &known, record::Texts::All)?;
+            record::open(&mut happened.event, &happened.when, &known, record::Texts::All)?;
         }
         Ok(Some(happened))
     }

@@ -268,7 +268,7 @@ impl App {
 
     /// Folds a moment from the one before it, or from nothing.
     async fn build(&self, log: LogId, before: Option<&Moment>, until: u64) -> Result<Moment, Error> {
-        let (mut rows, mut keys) = (Rows::default(), LogKeys::new(&self.inner.root, log));
+        let (mut rows, mut keys) = (Rows::default(), LogKeys::new(&self.inner.roots, log));
         let (begun, mut position) = match before {
             Some(before) => (&before.store, before.position),
             None => (self.empty().await?, 0),

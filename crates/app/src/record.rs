@@ -4,6 +4,8 @@
 //! everything that the searched columns say, so that `verify` can compare them. Its texts are sealed; a record with an
 //! open text cannot be written at all.
 
+use std::sync::Arc;
+
 use domain::fold::When;
 use domain::id::{CommandId, Id as _, LogId, PersonId, Subject};
 use domain::value::Time;
@@ -15,6 +17,7 @@ use uuid::Uuid;
 use vault::{DataKey, Entropy, Place};
 
 use crate::Error;
+use crate::keys::{Generation, TEXTS_AN_EVENT_MAX};
 
 /// The version of the records that this program writes.
 pub const VERSION: u32 = 1;
@@ -181,16 +184,21 @@ pub fn mismatch(stored: &store::Event) -> Result<Option<&'static str>, Error> {
 /// Seals every open text of an event.
 pub fn seal(event: &mut Event, log: LogId, key: &DataKey, entropy: &dyn Entropy) -> Result<(), Error> {
     let (_, thing) = event.thing();
-    let mut failed = None;
+    let (mut failed, mut texts) = (None, 0);
     event.secrets(&mut |secret, number| {
         let place =
             Place { log: log.uuid().into_bytes(), thing: thing.into_bytes(), text: secret.kind(), ordinal: number };
         let Some(text) = secret.unsealed() else { return };
+        texts += 1;
         match key.seal(&place, text.as_bytes(), entropy) {
             Ok(sealed) => secret.seal(sealed),
             Err(error) => failed = Some(error),
         }
     });
+    if texts > TEXTS_AN_EVENT_MAX {
+        // The keys' uses are counted by events: see `keys`.
+        return Err(Error::internal(format!("{} has {texts} texts, and {TEXTS_AN_EVENT_MAX} at most", event.kind())));
+    }
     failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
@@ -203,8 +211,8 @@ pub enum Texts {
     All,
 }
 
-/// Opens an event's texts.
-pub fn open(event: &mut Event, log: LogId, keys: &[DataKey], which: Texts) -> Result<(), Error> {
+/// Opens the texts of an event that happened there and then.
+pub fn open(event: &mut Event, when: &When, keys: &[Arc<Generation>], which: Texts) -> Result<(), Error> {
     let (_, thing) = event.thing();
     let mut failed = false;
     event.secrets(&mut |secret, number| {
@@ -212,9 +220,13 @@ pub fn open(event: &mut Event, log: LogId, keys: &[DataKey], which: Texts) -> Re
             return;
         }
         let Some(sealed) = secret.sealed() else { return };
-        let place =
-            Place { log: log.uuid().into_bytes(), thing: thing.into_bytes(), text: secret.kind(), ordinal: number };
-        match crate::keys::open(keys, &place, sealed) {
+        let place = Place {
+            log: when.log.uuid().into_bytes(),
+            thing: thing.into_bytes(),
+            text: secret.kind(),
+            ordinal: number,
+        };
+        match crate::keys::open(keys, Some(when.seq), &place, sealed) {
             Some(text) => secret.open(&text),
             None => failed = true,
         }

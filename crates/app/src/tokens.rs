@@ -1,6 +1,6 @@
 //! Tokens: `<log id>.<secret>`, so that finding one needs no global table.
 //!
-//! A secret is derived from its log's key and the command that handed it out: nothing is stored in the clear, and a
+//! A secret is derived from the lasting key, its log and the command that handed it out: nothing is stored in the clear, and a
 //! retry, or the mail that is rendered later, can say it again. What is stored is its hash, made with its kind.
 
 use base64::Engine as _;
@@ -75,7 +75,7 @@ pub fn id<I: Id>(hash: &[u8; 32]) -> I {
 impl App {
     /// The token that this command hands out.
     pub fn token(&self, kind: Kind, log: LogId, command: CommandId) -> Token {
-        let secret = self.inner.root.log(log.uuid().into_bytes()).secret(kind.name(), command.uuid().into_bytes());
+        let secret = self.inner.lasting.secret(log.uuid().into_bytes(), kind.name(), command.uuid().into_bytes());
         let text = format!("{log}.{}", BASE64.encode(secret.expose()));
         Token { text, hash: vault::token_hash(kind.name(), secret.expose()) }
     }
@@ -85,19 +85,19 @@ impl App {
     pub fn digits(&self, log: LogId, browser: &str) -> String {
         let mut of = [0; 16];
         of.copy_from_slice(&hash(Kind::Browser, browser)[..16]);
-        let secret = self.inner.root.log(log.uuid().into_bytes()).secret(Kind::Code.name(), of);
+        let secret = self.inner.lasting.secret(log.uuid().into_bytes(), Kind::Code.name(), of);
         let number = secret.expose().iter().take(8).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
         format!("{:06}", number % 1_000_000)
     }
 
     /// A keyed hash, to tell a repeated request from another one.
     pub fn fingerprint(&self, log: LogId, kind: &str, bytes: &[u8]) -> [u8; 32] {
-        self.inner.root.log(log.uuid().into_bytes()).fingerprint(kind, bytes)
+        self.inner.lasting.fingerprint(log.uuid().into_bytes(), kind, bytes)
     }
 
     /// The id of an email address's log.
     pub fn address(&self, email: &domain::text::Email) -> domain::id::AddressId {
-        let id = self.inner.root.address(domain::text::Text::as_str(email));
+        let id = self.inner.lasting.address(domain::text::Text::as_str(email));
         domain::id::AddressId::of(Uuid::from_bytes(id))
     }
 }

@@ -132,7 +132,7 @@ impl App {
             return Err(Error::BadRequest("this practice's log has not come to that position yet".to_owned()));
         }
         let scope = Arc::new(Scope { person, practice, side });
-        let keys = LogKeys::new(&self.inner.root, log);
+        let keys = LogKeys::new(&self.inner.roots, log);
         Ok(View {
             app: self.clone(),
             scope,
@@ -330,7 +330,7 @@ impl View {
             text: T::KIND,
             ordinal: number,
         };
-        open(keys, &place, sealed)
+        open(keys, None, &place, sealed)
             .map(Some)
             .ok_or_else(|| Error::internal(format!("a text of {:?} does not open", row.id())))
     }
@@ -354,7 +354,7 @@ impl View {
             row.secrets(&mut |secret, number| {
                 let Some(sealed) = secret.sealed() else { return };
                 let place = vault::Place { log, thing, text: secret.kind(), ordinal: number };
-                match open(keys, &place, sealed) {
+                match open(keys, None, &place, sealed) {
                     Some(text) => secret.open(&text),
                     None => failed = true,
                 }
@@ -436,7 +436,7 @@ async fn opened(reading: &mut Reading, stored: &[store::Event]) -> Result<Vec<Ha
         let mut happened = crate::record::decode(&stored.record)?;
         let when = happened.when;
         if let Some(keys) = reading.keys.get((when.subject, when.owner)).filter(|keys| !keys.is_empty()) {
-            crate::record::open(&mut happened.event, when.log, keys, crate::record::Texts::All)?;
+            crate::record::open(&mut happened.event, &when, keys, crate::record::Texts::All)?;
         }
         events.push(happened);
     }

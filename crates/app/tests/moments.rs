@@ -30,7 +30,7 @@ impl Stage {
     async fn open(bounds: Bounds) -> Self {
         let settings = Settings {
             store: store::Store::open(&store::Options::new("sqlite::memory:")).await.unwrap(),
-            root: vault::RootKey::parse(&"5a".repeat(32)).unwrap(),
+            roots: vault::RootKey::parse(&"5a".repeat(32)).unwrap().into(),
             signer: None,
             clock: Arc::new(Standing::at(START)),
             entropy: Arc::new(vault::Seeded::new(1)),

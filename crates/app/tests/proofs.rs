@@ -45,7 +45,7 @@ fn signer() -> Signer {
 async fn open(url: &str, clock: Arc<Standing>) -> App {
     let settings = Settings {
         store: Store::open(&Options::new(url)).await.unwrap(),
-        root: RootKey::parse(&"5a".repeat(32)).unwrap(),
+        roots: RootKey::parse(&"5a".repeat(32)).unwrap().into(),
         signer: Some(signer()),
         clock,
         entropy: Arc::new(Seeded::new(1)),

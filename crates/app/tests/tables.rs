@@ -21,11 +21,11 @@ fn typed(column: &str, of: Type) -> String {
 
 async fn check(url: String) {
     let store = store::Store::open(&store::Options::new(url)).await.unwrap();
-    let root = vault::RootKey::parse(&"07".repeat(32)).unwrap();
+    let roots = vault::RootKey::parse(&"07".repeat(32)).unwrap().into();
     let (clock, entropy) = (Arc::new(Standing::at(Time(0))), Arc::new(vault::Seeded::new(1)));
     let app = App::open(Settings {
         store,
-        root,
+        roots,
         signer: None,
         clock,
         entropy,

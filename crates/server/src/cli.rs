@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::open::{self, Purpose, World};
 use crate::settings::{Flags, Settings};
 use crate::signals::Signals;
-use crate::{demo, doctor, inspect, logs, prove, serve};
+use crate::{demo, doctor, inspect, keys, logs, prove, serve};
 
 /// Exit code: something was found that is not as it should be.
 const FOUND: u8 = 1;
@@ -109,6 +109,9 @@ enum Command {
         #[arg(long, value_name = "NAME+HASH+KEY")]
         key: Option<String>,
     },
+    /// What concerns the keys
+    #[command(subcommand)]
+    Keys(Keys),
     /// Print the API's schema
     Schema {
         /// Print the page of all kinds of events instead
@@ -120,6 +123,16 @@ enum Command {
         /// Print the table of all settings for the documentation, and nothing else
         #[arg(long)]
         settings: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Keys {
+    /// Replace the root key, while servers run; given again, it goes on where it was cut short
+    Rotate {
+        /// The file of the new root key, instead of one that is made
+        #[arg(long, value_name = "FILE")]
+        new_root: Option<PathBuf>,
     },
 }
 
@@ -222,6 +235,10 @@ pub async fn run(
             let settings = settings(&flags)?;
             let store = open::store(&settings, Purpose::Inspect).await?;
             prove::verify(&settings, &store, only.practice, key.as_deref(), out).await.map(code)
+        }
+        Command::Keys(Keys::Rotate { new_root }) => {
+            vault::Os.check()?;
+            keys::run(&settings(&flags)?, &World::machine(), new_root.as_deref(), out).await.map(|()| 0)
         }
         Command::Schema { events } => {
             let page = if events { domain::entry::page() } else { api::schema_sdl() };

@@ -74,16 +74,20 @@ pub async fn run(settings: Result<Settings, Wrong>, world: &World, out: &mut dyn
     report.check("disk", room(&settings.data_dir))?;
     let root = root_key(&settings);
     report.check("root key", root.as_ref().map(|(_, said)| said.clone()).map_err(Clone::clone))?;
+    let new_root = RootKey::load(&open::new_root_key_file(&settings));
+    if let Err(error) = &new_root {
+        report.problem("new root key", error)?;
+    }
     report.check("signing key", signing_key(&settings))?;
     let mail = settings.smtp_url.is_none().then(|| {
         format!("written into {}, and sent to nobody: set `smtp_url` to send it", settings.mail_dir.display())
     });
     report.ok("mail", mail.unwrap_or_else(|| "sent by the server of `smtp_url`".to_owned()))?;
     report.check("clock", clock(world.clock.now().0))?;
-    let root = root.ok().and_then(|(root, _)| root);
+    let held: Vec<RootKey> = root.ok().and_then(|(root, _)| root).into_iter().chain(new_root.ok().flatten()).collect();
     match open_database(&settings).await {
         Ok(Some(store)) => {
-            let checked = database(&mut report, &store, root.as_ref(), world.clock.now().0).await;
+            let checked = database(&mut report, &store, &held, world.clock.now().0).await;
             store.close().await;
             match checked {
                 Err(Error::Store(error)) => report.problem("database", error)?,
@@ -183,7 +187,7 @@ async fn open_database(settings: &Settings) -> Result<Option<Store>, Error> {
 }
 
 /// What the database says of itself, of its key and of how far its read models are.
-async fn database(report: &mut Report<'_>, store: &Store, root: Option<&RootKey>, now: i64) -> Result<(), Error> {
+async fn database(report: &mut Report<'_>, store: &Store, held: &[RootKey], now: i64) -> Result<(), Error> {
     let mut snapshot = store.snapshot().await?;
     let (name, version) = match store.database() {
         Database::Sqlite => ("SQLite", "select sqlite_version()"),
@@ -215,7 +219,8 @@ async fn database(report: &mut Report<'_>, store: &Store, root: Option<&RootKey>
             .map(|head| u64::from(!Folded::decode(&head.folded).behind(&tables, head.seq).is_empty()))
             .sum::<u64>();
     }
-    let check = snapshot.meta(open::ROOT_KEY_CHECK).await?;
+    let named = snapshot.meta(app::keys::ROOT).await?;
+    let by_root = snapshot.keys_by_root().await?;
     snapshot.close().await?;
     let folded = format!("{behind} of {logs} logs have read models that are behind");
     report.check(
@@ -226,14 +231,38 @@ async fn database(report: &mut Report<'_>, store: &Store, root: Option<&RootKey>
             Err(format!("{folded}: a server that runs folds them; `throughline replay` does it at once"))
         },
     )?;
-    let belongs = match (root, check) {
-        (Some(root), Some(check)) if check != open::check_value(root) => Err(Error::WrongRootKey.to_string()),
-        (None, _) if logs > 0 => {
+    let belongs = match named.as_deref() {
+        Some(named) if held.iter().all(|root| root.id() != named) && !held.is_empty() => {
+            Err(Error::WrongRootKey.to_string())
+        }
+        Some(_) | None if held.is_empty() && logs > 0 => {
             Err("the database holds logs, and their root key is not here: restore it from its backup".to_owned())
         }
-        (Some(_) | None, _) => Ok("nothing speaks against it".to_owned()),
+        Some(_) | None => Ok("nothing speaks against it".to_owned()),
     };
-    report.check("root key and database", belongs)
+    report.check("root key and database", belongs)?;
+    report.check("keys", wrapped(named.as_deref(), held, &by_root))
+}
+
+/// With which root keys the data keys are wrapped.
+fn wrapped(named: Option<&[u8]>, held: &[RootKey], by_root: &[([u8; 32], u64)]) -> Result<String, String> {
+    let total: u64 = by_root.iter().map(|(_, keys)| keys).sum();
+    let current: u64 = by_root.iter().filter(|(id, _)| Some(&id[..]) == named).map(|(_, keys)| keys).sum();
+    if current == total {
+        let replaced = held.iter().any(|root| Some(&root.id()[..]) != named);
+        let said = format!("{total}, all wrapped with the database's root key");
+        return if replaced {
+            Err(format!(
+                "{said}, and a file holds another one: a rotation has not begun or not ended; `throughline keys rotate` goes on"
+            ))
+        } else {
+            Ok(said)
+        };
+    }
+    Err(format!(
+        "{} of {total} are still wrapped with another root key: `throughline keys rotate` goes on where it was cut short",
+        total - current
+    ))
 }
 
 /// Whether this machine's clock goes with the newest event and with the database's clock.

@@ -12,6 +12,7 @@ mod error;
 mod front;
 pub mod inspect;
 mod invented;
+pub mod keys;
 pub mod logs;
 mod metrics;
 pub mod open;

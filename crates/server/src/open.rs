@@ -1,25 +1,22 @@
 //! Opening what the settings name: folders, keys, the database, the app.
 //!
-//! A new root key is made only for an empty database, and a database knows by a check value which root key it was
-//! written with. So a lost or mistaken key file is found at the start, before anything is written that the right key
+//! A new root key is made only for an empty database, and a database names the root key that it is written with. So a lost or mistaken key file is found at the start, before anything is written that the right key
 //! could not read.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use app::{App, Clock};
 use store::Store;
 use store::checkpoint::Signer;
-use vault::{Entropy, Origin, RootKey, SigningSeed};
+use vault::{Entropy, Origin, RootKey, Roots, SigningSeed};
 
 use crate::error::Error;
 use crate::settings::Settings;
 
-/// Where the database keeps the check value of its root key.
-pub(crate) const ROOT_KEY_CHECK: &str = "root key check";
 /// How long a command that reads whole logs may keep its snapshot open.
 const LONG_SNAPSHOT: Duration = Duration::from_hours(24);
 
@@ -88,14 +85,14 @@ pub(crate) fn file(settings: &Settings) -> Option<&Path> {
 /// # Errors
 /// Keys that cannot be read or made, that are open to others, or are not the database's.
 pub async fn app(settings: &Settings, world: &World, store: Store, purpose: Purpose) -> Result<App, Error> {
-    let root = root_key(settings, world, &store).await?;
+    let roots = roots(settings, world, &store).await?;
     let signer = match purpose {
         Purpose::Serve => Some(signer(settings, world)?),
         Purpose::Inspect => None,
     };
     let app = app::Settings {
         store,
-        root,
+        roots,
         signer,
         clock: world.clock.clone(),
         entropy: world.entropy.clone(),
@@ -106,44 +103,49 @@ pub async fn app(settings: &Settings, world: &World, store: Store, purpose: Purp
     Ok(App::open(app).await?)
 }
 
-/// The root key: of the environment, of its file, or a new one where the database is empty.
-async fn root_key(settings: &Settings, world: &World, store: &Store) -> Result<RootKey, Error> {
+/// The file in which a new root key lies while it replaces the one of `root_key_file`.
+pub fn new_root_key_file(settings: &Settings) -> PathBuf {
+    let mut name = settings.root_key_file.as_os_str().to_owned();
+    name.push(".new");
+    PathBuf::from(name)
+}
+
+/// The root keys: of the environment, of their files, or a new one where the database is empty. One of them is the
+/// database's.
+pub(crate) async fn roots(settings: &Settings, world: &World, store: &Store) -> Result<Roots, Error> {
     let mut snapshot = store.snapshot().await?;
     let is_empty = snapshot.heads(None, 1).await?.is_empty();
-    let check = snapshot.meta(ROOT_KEY_CHECK).await?;
+    let named = snapshot.meta(app::keys::ROOT).await?;
     snapshot.close().await?;
-    let path = &settings.root_key_file;
-    let root = match &settings.root_key {
-        Some(hex) => RootKey::parse(hex)?,
-        None if is_empty || path.exists() => {
-            folder_of(path)?;
-            let (root, origin) = RootKey::load_or_create(path, &*world.entropy)?;
-            if origin == Origin::Created {
-                tracing::warn!(
-                    file = %path.display(),
-                    "a new root key was made; back it up now, apart from the database: without it nothing can be read"
-                );
-            }
-            root
-        }
-        None => return Err(Error::RootKeyIsMissing(path.clone())),
+    let (path, new) = (&settings.root_key_file, new_root_key_file(settings));
+    let root = match (&settings.root_key, RootKey::load(path)?) {
+        (Some(hex), _) => RootKey::parse(hex)?,
+        (None, Some(root)) => root,
+        // A rotation was cut short between taking the old key away and putting the new one in its place.
+        (None, None) => match RootKey::load(&new)? {
+            Some(root) => root,
+            None if is_empty && named.is_none() => make_root_key(path, world)?,
+            None => return Err(Error::RootKeyIsMissing(path.clone())),
+        },
     };
-    let expected = check_value(&root);
-    match check {
-        Some(check) if check == expected => Ok(root),
+    let roots = Roots::open(root, vec![path.clone(), new])?;
+    match named.map(vault::RootId::try_from) {
+        None => Ok(roots),
+        Some(Ok(id)) if roots.get(&id).is_ok() => Ok(roots),
         Some(_) => Err(Error::WrongRootKey),
-        None => {
-            let mut batch = store.batch().await?;
-            batch.set_meta(ROOT_KEY_CHECK, &expected).await?;
-            batch.commit().await?;
-            Ok(root)
-        }
     }
 }
 
-/// What a database keeps to know its root key again: a keyed hash, from which nobody learns the key.
-pub(crate) fn check_value(root: &RootKey) -> [u8; 32] {
-    vault::token_hash(ROOT_KEY_CHECK, root.log([0; 16]).secret(ROOT_KEY_CHECK, [0; 16]).expose())
+fn make_root_key(path: &Path, world: &World) -> Result<RootKey, Error> {
+    folder_of(path)?;
+    let (root, origin) = RootKey::load_or_create(path, &*world.entropy)?;
+    if origin == Origin::Created {
+        tracing::warn!(
+            file = %path.display(),
+            "a new root key was made; back it up now, apart from the database: without it nothing can be read"
+        );
+    }
+    Ok(root)
 }
 
 /// Who signs checkpoints.

@@ -52,3 +52,34 @@ impl Progress for Line {
         }
     }
 }
+
+/// How many of some number of things are done, on the same line.
+#[derive(Debug)]
+pub(crate) struct Count {
+    what: &'static str,
+    shown: Option<Instant>,
+    is_terminal: bool,
+}
+
+impl Count {
+    /// No line yet.
+    pub(crate) fn new(what: &'static str) -> Self {
+        Self { what, shown: None, is_terminal: stderr().is_terminal() }
+    }
+
+    /// So many are done.
+    pub(crate) fn done(&mut self, done: u64, total: u64) {
+        if self.is_terminal && self.shown.is_none_or(|shown| shown.elapsed() >= EVERY) {
+            self.shown = Some(Instant::now());
+            let _ = write!(stderr(), "\r\x1b[K{done} of {total} {}", self.what);
+        }
+    }
+
+    /// Takes the line away.
+    pub(crate) fn clear(&self) {
+        if self.shown.is_some() {
+            // A line that cannot be shown is no reason to stop.
+            let _ = write!(stderr(), "\r\x1b[K");
+        }
+    }
+}

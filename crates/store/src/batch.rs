@@ -58,7 +58,7 @@ impl Batch {
         self.door.execute_all(statements).await
     }
 
-    async fn change(&mut self, text: &'static str, binds: &[Bind<'_>]) -> Result<u64, Error> {
+    pub(crate) async fn change(&mut self, text: &'static str, binds: &[Bind<'_>]) -> Result<u64, Error> {
         let statement = Statement::fixed(self.database(), text, binds)?;
         self.door.execute(statement).await
     }
@@ -165,21 +165,32 @@ impl Batch {
 
     /// Keeps wrapped keys. A generation that there is already fails the transaction with [`Error::Conflict`].
     pub async fn put_keys(&mut self, keys: &[Key]) -> Result<(), Error> {
-        let types = [Type::Bytes, Type::Bytes, Type::Bytes, Type::Int, Type::Bytes, Type::Bytes, Type::Int];
-        let mut rows = Rows::new(types.to_vec());
+        let columns = [
+            ("log_id", Type::Bytes),
+            ("subject", Type::Bytes),
+            ("owner", Type::Bytes),
+            ("generation", Type::Int),
+            ("root", Type::Bytes),
+            ("wrapped", Type::Bytes),
+            ("commitment", Type::Bytes),
+            ("at", Type::Int),
+            ("since", Type::Int),
+        ];
+        let mut rows = Rows::new(columns.map(|(_, kind)| kind).to_vec());
         for key in keys {
             rows.row([
                 Bind::Bytes(&key.log),
                 Bind::Bytes(&key.subject),
                 Bind::Bytes(key.owner.as_ref().unwrap_or(&NOBODY)),
                 Bind::Int(key.generation.into()),
+                Bind::Bytes(&key.root),
                 Bind::Bytes(&key.wrapped),
                 Bind::Bytes(&key.commitment),
                 Bind::Int(key.at),
+                Bind::count(key.since),
             ]);
         }
-        let columns = ["log_id", "subject", "owner", "generation", "wrapped", "commitment", "at"];
-        self.insert("keys", &columns, &rows, "").await.map(drop)
+        self.insert("keys", &columns.map(|(name, _)| name), &rows, "").await.map(drop)
     }
 
     /// Destroys all keys of a subject, whoever's; how many.

@@ -18,6 +18,7 @@ pub mod checkpoint;
 mod door;
 mod doorbell;
 mod error;
+mod keys;
 pub mod limit;
 mod log;
 #[cfg(test)]
@@ -34,6 +35,7 @@ mod value;
 pub use batch::{Batch, Locked, Wait};
 pub use doorbell::{Doorbell, Rung};
 pub use error::Error;
+pub use keys::KeyOrder;
 pub use log::{Command, Event, Follower, Head, Key, Node, Outbox, SignedRoot, Work};
 pub use select::{Activity, Direction, Filter, Owners, Select, Sight, Take};
 pub use snapshot::Snapshot;

@@ -97,12 +97,16 @@ pub struct Key {
     pub owner: Option<Id>,
     /// Generations of one (subject, owner) count from 0 or 1, as the vault has it.
     pub generation: u32,
+    /// Which root key wraps it, in the words of whoever wraps.
+    pub root: [u8; 32],
     /// The key, wrapped.
     pub wrapped: Vec<u8>,
     /// What binds the wrapped bytes to one key.
     pub commitment: [u8; 32],
     /// When it was made.
     pub at: i64,
+    /// The log's position when it was made: it seals what comes after.
+    pub since: u64,
 }
 
 /// A signed checkpoint of a log's tree.

@@ -10,7 +10,8 @@ use crate::statement::{Bind, Statement, script};
 use crate::store::Database;
 
 /// The scripts by version: the first is version 1.
-const SCRIPTS: [&str; 1] = [include_str!("../../../migrations/0001_log.sql")];
+const SCRIPTS: &[&str] =
+    &[include_str!("../../../migrations/0001_log.sql"), include_str!("../../../migrations/0003_keys.sql")];
 
 /// The oldest SQLite whose write-ahead log can be trusted (3.51.3 mends its reset).
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
@@ -66,7 +67,7 @@ pub(crate) async fn migrate(door: &mut Door) -> Result<(), Error> {
     if found > known {
         return Err(Error::NewerSchema { found, known });
     }
-    for (version, portable) in (1..).zip(SCRIPTS).filter(|(version, _)| *version > found) {
+    for (version, portable) in (1..).zip(SCRIPTS.iter().copied()).filter(|(version, _)| *version > found) {
         door.script(script(database, portable)).await?;
         let note = "insert into schema_version (version) values (?)";
         door.execute(Statement::fixed(database, note, &[Bind::Int(version.into())])?).await?;

@@ -12,7 +12,7 @@ pub(crate) const HEAD: &str = "log_id, kind, seq, at, frontier, generation, fold
 pub(crate) const EVENT: &str =
     "log_id, seq, thing, kind, version, subject, owner, actor, behalf, command, at, record, leaf";
 pub(crate) const OUTBOX: &str = "log_id, id, seq, kind, due, attempts, sent_at";
-const KEY: &str = "t.log_id, t.subject, t.owner, t.generation, t.wrapped, t.commitment, t.at";
+const KEY: &str = "t.log_id, t.subject, t.owner, t.generation, t.root, t.wrapped, t.commitment, t.at, t.since";
 
 /// The owner that stands in a key of nobody's, for no column of a primary key may be null.
 pub(crate) const NOBODY: Id = [0; 16];
@@ -195,8 +195,8 @@ impl Snapshot {
 
     /// All keys of a log.
     pub async fn keys_of_log(&mut self, log: Id) -> Result<Vec<Key>, Error> {
-        let text = "select log_id, subject, owner, generation, wrapped, commitment, at from keys where log_id = ? \
-                    order by subject, owner, generation";
+        let text = "select log_id, subject, owner, generation, root, wrapped, commitment, at, since from keys \
+                    where log_id = ? order by subject, owner, generation";
         self.ask(text, &[Bind::Bytes(&log)]).await?.iter().map(key_of).collect()
     }
 
@@ -373,15 +373,17 @@ fn event_of(row: &Answer) -> Result<Event, Error> {
     })
 }
 
-fn key_of(row: &Answer) -> Result<Key, Error> {
+pub(crate) fn key_of(row: &Answer) -> Result<Key, Error> {
     Ok(Key {
         log: row.array(0)?,
         subject: row.array(1)?,
         owner: Some(row.array(2)?).filter(|owner| *owner != NOBODY),
         generation: row.count(3)?,
-        wrapped: row.bytes(4)?,
-        commitment: row.array(5)?,
-        at: row.int(6)?,
+        root: row.array(4)?,
+        wrapped: row.bytes(5)?,
+        commitment: row.array(6)?,
+        at: row.int(7)?,
+        since: row.count(8)?,
     })
 }
 

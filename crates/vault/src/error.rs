@@ -38,6 +38,18 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A key was to be written to a file, and another one is there.
+    #[error("the key file {} holds another key; move it away if it is not needed, or name another file", path.display())]
+    FileHoldsAnotherKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key is wrapped with a root key that is not held.
+    #[error(
+        "a key is wrapped with a root key that is not held here: the root key was replaced; give this machine the new one, \
+         in the file beside the old one"
+    )]
+    UnknownRoot,
     /// A text is no key.
     #[error("this is not a key: expected 64 hexadecimal digits")]
     NotAKey,

@@ -1,24 +1,23 @@
-//! The keys of one log. Holds the log key, which wraps data keys and derives secrets, and the data key, which seals and
-//! opens texts; with the two places to which wrapped keys and sealed texts are bound.
+//! The keys of one log. Holds the log key, which wraps data keys, and the data key, which seals and opens texts; with
+//! the two places to which wrapped keys and sealed texts are bound.
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::derive::{Prf, derive};
+use crate::derive::derive;
 use crate::envelope::{Sealer, VERSION};
-use crate::{Entropy, Error, Secret};
+use crate::{Entropy, Error, RootId};
 
 /// What is sealed: the second byte of every associated data, so that a key never opens as a text.
 const A_KEY: u8 = b'k';
 const A_TEXT: u8 = b't';
 
-/// The key of one log, derived from the root key and never stored.
+/// The key of one log, derived from a root key and never stored.
 pub struct LogKey {
+    root: RootId,
     log: [u8; 16],
     wrapping: Sealer,
-    secrets: Prf,
-    prints: Prf,
 }
 
 /// Whose a data key is. Its log is the [`LogKey`]'s.
@@ -35,6 +34,8 @@ pub struct KeyPlace {
 /// A data key as it is stored. Neither part is secret without the root key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrappedKey {
+    /// Which root key wraps it.
+    pub root: RootId,
     /// The key, sealed: 61 bytes.
     pub wrapped: Vec<u8>,
     /// The SHA-256 that the key has to have, behind a label.
@@ -42,14 +43,14 @@ pub struct WrappedKey {
 }
 
 impl LogKey {
-    /// The key of `log` under `root`.
-    pub(crate) fn derived(root: &[u8; 32], log: [u8; 16]) -> LogKey {
-        LogKey {
-            log,
-            wrapping: Sealer::new(&derive(root, "wrapping", &log)),
-            secrets: Prf::derived(root, "secrets", &log),
-            prints: Prf::derived(root, "prints", &log),
-        }
+    /// The key of `log` under a root key.
+    pub(crate) fn derived(key: &[u8; 32], root: RootId, log: [u8; 16]) -> LogKey {
+        LogKey { root, log, wrapping: Sealer::new(&derive(key, "wrapping", &log)) }
+    }
+
+    /// The root key that it derives from.
+    pub fn root(&self) -> &RootId {
+        &self.root
     }
 
     /// Makes a new random data key for `place`, and the form in which it is stored.
@@ -65,8 +66,9 @@ impl LogKey {
     /// Opens a stored data key. `place` is what the reader knows of the row, never what the row says of itself.
     ///
     /// # Errors
-    /// [`Error::DoesNotOpen`] when it was changed, or belongs to another place, log or root; [`Error::UnknownFormat`]
-    /// when it is of a newer version; [`Error::WrongCommitment`] when it opens and is another key than was minted.
+    /// [`Error::DoesNotOpen`] when it was changed, or belongs to another place or log, or another root key wraps it than
+    /// it says; [`Error::UnknownRoot`] when it says another than this log key's; [`Error::UnknownFormat`] when it is of a
+    /// newer version; [`Error::WrongCommitment`] when it opens and is another key than was minted.
     pub fn unwrap(&self, place: &KeyPlace, wrapped: &WrappedKey) -> Result<DataKey, Error> {
         Ok(DataKey::new(&*self.unwrap_bytes(place, wrapped)?))
     }
@@ -86,26 +88,18 @@ impl LogKey {
         to.wrap(place, &*self.unwrap_bytes(place, wrapped)?, entropy)
     }
 
-    /// The 256-bit secret of the token that `command` hands out. It is a function of the key and the command: a retry
-    /// says it again, and nothing of it is stored but its [`crate::token_hash`].
-    pub fn secret(&self, kind: &str, command: [u8; 16]) -> Secret {
-        Secret::new(self.secrets.of(&[kind.as_bytes(), &command]))
-    }
-
-    /// A keyed hash of `bytes`, to tell a repeated request from a changed one. Keyed, since a request may hold a
-    /// confidential text short enough to be guessed.
-    pub fn fingerprint(&self, kind: &str, bytes: &[u8]) -> [u8; 32] {
-        self.prints.of(&[kind.as_bytes(), bytes])
-    }
-
     fn wrap(&self, place: &KeyPlace, key: &[u8; 32], entropy: &dyn Entropy) -> Result<WrappedKey, Error> {
         Ok(WrappedKey {
+            root: self.root,
             wrapped: self.wrapping.seal(&place.associated(self.log), key, entropy)?,
             commitment: commitment(key),
         })
     }
 
     fn unwrap_bytes(&self, place: &KeyPlace, wrapped: &WrappedKey) -> Result<Zeroizing<[u8; 32]>, Error> {
+        if wrapped.root != self.root {
+            return Err(Error::UnknownRoot);
+        }
         let opened = self.wrapping.open(&place.associated(self.log), &wrapped.wrapped)?;
         let key = Zeroizing::new(<[u8; 32]>::try_from(opened.as_slice()).map_err(|_| Error::DoesNotOpen)?);
         if commitment(&key).ct_eq(&wrapped.commitment).into() { Ok(key) } else { Err(Error::WrongCommitment) }
@@ -128,7 +122,7 @@ impl KeyPlace {
 }
 
 /// What a wrapped key is checked against: no two keys have it in common, and it tells nothing of a random key.
-fn commitment(key: &[u8; 32]) -> [u8; 32] {
+pub(crate) fn commitment(key: &[u8; 32]) -> [u8; 32] {
     Sha256::new().chain_update(b"throughline key commitment 1").chain_update(key).finalize().into()
 }
 
@@ -200,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_key_that_opens_and_was_not_committed_to_is_refused() {
-        let log = LogKey::derived(&[5; 32], [6; 16]);
+        let log = LogKey::derived(&[5; 32], [0; 32], [6; 16]);
         let entropy = Seeded::new(1);
         // Rightly sealed to the place by somebody who has the log key, but another key than the commitment's.
         let mut swapped = log.wrap(&PLACE, &[8; 32], &entropy).unwrap();
@@ -212,9 +206,12 @@ mod tests {
 
     #[test]
     fn a_wrapped_key_of_another_length_is_refused() {
-        let log = LogKey::derived(&[5; 32], [6; 16]);
+        let log = LogKey::derived(&[5; 32], [0; 32], [6; 16]);
         let wrapped = log.wrapping.seal(&PLACE.associated(log.log), &[8; 31], &Seeded::new(1)).unwrap();
-        assert!(matches!(log.unwrap(&PLACE, &WrappedKey { wrapped, commitment: [0; 32] }), Err(Error::DoesNotOpen)));
+        assert!(matches!(
+            log.unwrap(&PLACE, &WrappedKey { root: [0; 32], wrapped, commitment: [0; 32] }),
+            Err(Error::DoesNotOpen)
+        ));
     }
 
     proptest! {

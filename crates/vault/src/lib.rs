@@ -4,16 +4,21 @@
 //! # The keys
 //!
 //! ```text
-//! root key (a file or the environment; never in the database)
+//! root key (a file or the environment; never in the database; replaceable)
 //!   │ HKDF-SHA256, purpose and log in the info
-//!   ├─ address key      an email address ▶ the id of its log (HMAC)
-//!   └─ log key          one a log, derived, never stored
-//!        ├─ wrapping    AES-256-GCM around each data key, bound to its KeyPlace
-//!        ├─ secrets     a command ▶ the token it handed out (HMAC)
-//!        └─ prints      a request ▶ its fingerprint (HMAC)
+//!   ├─ log key          one a log, derived, never stored: AES-256-GCM around each data key, bound to its KeyPlace
+//!   └─ around the lasting key, likewise
 //! data key              one a (subject, owner, generation), random, stored wrapped with its commitment
 //!   └─ sealed text      AES-256-GCM, bound to its Place
+//! lasting key           one a database, random, stored wrapped with its commitment
+//!   ├─ address key      an email address ▶ the id of its log (HMAC)
+//!   ├─ secrets of a log a command ▶ the token it handed out (HMAC)
+//!   └─ prints of a log  a request ▶ its fingerprint (HMAC)
 //! ```
+//!
+//! Each wrapped key says which root key wraps it ([`RootId`]). Replacing a root key is wrapping data keys and the lasting
+//! key anew: nothing that was sealed is touched, and nothing that was derived changes. While that goes on, a process
+//! holds both ([`Roots`]).
 //!
 //! Forgetting is destroying wrapped data keys: nothing else can make them again, since they are random and not derived.
 //! The signing key of checkpoints ([`SigningSeed`]) is apart: who can sign history cannot read it, and the reverse.
@@ -44,7 +49,9 @@ mod entropy;
 mod envelope;
 mod error;
 mod key;
+mod lasting;
 mod root;
+mod roots;
 mod secret_file;
 mod token;
 
@@ -52,6 +59,8 @@ pub use entropy::{Entropy, Os, Seeded};
 pub use envelope::TEXT_BYTES_MAX;
 pub use error::Error;
 pub use key::{DataKey, KeyPlace, LogKey, Place, WrappedKey};
-pub use root::{RootKey, SigningSeed};
+pub use lasting::LastingKey;
+pub use root::{RootId, RootKey, SigningSeed};
+pub use roots::Roots;
 pub use secret_file::Origin;
 pub use token::{Secret, same_hash, token_hash};

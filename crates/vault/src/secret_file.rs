@@ -42,6 +42,15 @@ pub(crate) fn load_or_create(path: &Path, entropy: &dyn Entropy) -> Result<(Zero
     }
 }
 
+/// Writes a secret to a file of its own, unless it is there already.
+pub(crate) fn save(path: &Path, bytes: &[u8; 32], entropy: &dyn Entropy) -> Result<(), Error> {
+    match create(path, bytes, entropy).map_err(failed("create", path))? {
+        Origin::Created => Ok(()),
+        Origin::Found if load(path)?.is_some_and(|found| *found == *bytes) => Ok(()),
+        Origin::Found => Err(Error::FileHoldsAnotherKey { path: path.to_owned() }),
+    }
+}
+
 /// The 32 bytes that 64 hexadecimal digits, with blanks around them, stand for.
 pub(crate) fn parse(hex: &str) -> Option<Zeroizing<[u8; 32]>> {
     let digits: &[u8; 64] = hex.trim().as_bytes().try_into().ok()?;
@@ -69,7 +78,8 @@ fn hex(bytes: &[u8]) -> Zeroizing<String> {
     digits
 }
 
-fn load(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, Error> {
+/// The secret in the file at `path`; `None` where there is no such file.
+pub(crate) fn load(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, Error> {
     let failed = failed("read", path);
     let file = match File::open(path) {
         Ok(file) => file,

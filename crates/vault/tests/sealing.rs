@@ -59,7 +59,7 @@ impl Case {
 
     /// Moves or changes one thing, which the dice choose.
     fn spoil(&mut self, entropy: &dyn Entropy, dice: &Dice) -> Result<&'static str, Error> {
-        Ok(match dice.below(14) {
+        Ok(match dice.below(15) {
             0 => (dice.flip(&mut self.place.log), "text to another log").1,
             1 => (dice.flip(&mut self.place.thing), "text to another thing").1,
             2 => {
@@ -89,6 +89,7 @@ impl Case {
                 self.log_key = if dice.below(2) == 0 { root('a')?.log(log) } else { root('b')?.log(LOG) };
                 "key to another log or root"
             }
+            13 => (dice.flip(&mut self.wrapped.root), "key to another root").1,
             _ => {
                 self.wrapped = self.log_key.mint(&self.key_place, entropy)?.1;
                 "another key of the same place"

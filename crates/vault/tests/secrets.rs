@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use vault::{Entropy, Error, KeyPlace, Origin, Os, Place, RootKey, Seeded, SigningSeed, same_hash, token_hash};
+use vault::{
+    Entropy, Error, KeyPlace, LastingKey, Origin, Os, Place, RootKey, Roots, Seeded, SigningSeed, same_hash, token_hash,
+};
 
 const LOG: [u8; 16] = [1; 16];
 const HEX: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1F";
@@ -21,12 +23,12 @@ fn a_key_file_is_made_once_for_its_owner_alone() {
 
     let (found, origin) = RootKey::load_or_create(&path, &Os).unwrap();
     assert_eq!(origin, Origin::Found);
-    assert_eq!(made.address("ada@example.com"), found.address("ada@example.com"));
+    assert_eq!(made.id(), found.id());
     assert_eq!(fs::read_to_string(&path).unwrap(), content, "it was not written over");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
 
     let other = RootKey::load_or_create(&folder.path().join("other.key"), &Os).unwrap().0;
-    assert_ne!(made.address("ada@example.com"), other.address("ada@example.com"));
+    assert_ne!(made.id(), other.id());
 }
 
 #[test]
@@ -38,8 +40,8 @@ fn of_many_that_start_at_once_one_makes_the_key_and_all_use_it() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(started.iter().filter(|(_, origin)| *origin == Origin::Created).count(), 1);
-    let first = started[0].0.address("x");
-    assert!(started.iter().all(|(key, _)| key.address("x") == first));
+    let first = started[0].0.id();
+    assert!(started.iter().all(|(key, _)| key.id() == first));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
 }
 
@@ -89,27 +91,71 @@ fn a_key_is_read_as_it_is_written() {
 }
 
 #[test]
+fn a_key_is_saved_once_and_never_over_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("root.key.new");
+    let (one, other) = (RootKey::parse(HEX).unwrap(), RootKey::parse(&"ab".repeat(32)).unwrap());
+    assert!(RootKey::load(&path).unwrap().is_none());
+    one.save(&path, &Os).unwrap();
+    one.save(&path, &Os).unwrap();
+    assert!(matches!(other.save(&path, &Os), Err(Error::FileHoldsAnotherKey { .. })));
+    assert_eq!(RootKey::load(&path).unwrap().unwrap().id(), one.id());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_new_root_key_is_taken_up_when_something_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("root.key.new");
+    let (one, other) = (RootKey::parse(HEX).unwrap(), RootKey::parse(&"ab".repeat(32)).unwrap());
+    let (first, second) = (*one.id(), *other.id());
+    let roots = Roots::open(one, vec![path.clone()]).unwrap();
+    assert!(matches!(roots.get(&second), Err(Error::UnknownRoot)));
+    other.save(&path, &Os).unwrap();
+    assert_eq!(roots.get(&second).unwrap().id(), &second);
+    assert_eq!((roots.get(&first).unwrap().id(), roots.first().unwrap().id()), (&first, &first));
+    fs::remove_file(&path).unwrap();
+    assert!(roots.get(&second).is_ok(), "it is held");
+}
+
+#[test]
+fn a_lasting_key_opens_under_the_root_key_that_wraps_it() {
+    let entropy = Seeded::new(1);
+    let (one, other) = (RootKey::parse(HEX).unwrap(), RootKey::parse(&"ab".repeat(32)).unwrap());
+    let lasting = LastingKey::mint(&entropy);
+    let wrapped = one.wrap_lasting(&lasting, &entropy).unwrap();
+    assert_eq!(one.unwrap_lasting(&wrapped).unwrap().address("ada"), lasting.address("ada"));
+    assert!(matches!(other.unwrap_lasting(&wrapped), Err(Error::DoesNotOpen)));
+    for at in 0..wrapped.len() {
+        let mut changed = wrapped.clone();
+        changed[at] ^= 1;
+        assert!(one.unwrap_lasting(&changed).is_err() && one.unwrap_lasting(&wrapped[..at]).is_err(), "byte {at}");
+    }
+}
+
+#[test]
 fn an_address_has_one_log_id_and_it_is_a_uuid_of_version_8() {
-    let root = RootKey::parse(HEX).unwrap();
-    let id = root.address("ada@example.com");
+    let lasting = LastingKey::mint(&Seeded::new(1));
+    let id = lasting.address("ada@example.com");
     assert_eq!((id[6] >> 4, id[8] >> 6), (8, 0b10));
-    assert_eq!(id, root.address("ada@example.com"));
-    assert_ne!(id, root.address("ida@example.com"));
+    assert_eq!(id, lasting.address("ada@example.com"));
+    assert_ne!(id, lasting.address("ida@example.com"));
 }
 
 #[test]
 fn a_secret_is_said_again_to_its_own_command_and_no_other() {
-    let root = RootKey::parse(HEX).unwrap();
-    let (log, other) = (root.log(LOG), root.log([2; 16]));
-    let secret = log.secret("sign_in", [9; 16]);
-    assert_eq!(secret.expose(), root.log(LOG).secret("sign_in", [9; 16]).expose());
-    for different in [log.secret("intake", [9; 16]), log.secret("sign_in", [8; 16]), other.secret("sign_in", [9; 16])] {
-        assert_ne!(secret.expose(), different.expose());
+    let lasting = LastingKey::mint(&Seeded::new(1));
+    let secret = |log, kind, command| *lasting.secret(log, kind, [command; 16]).expose();
+    let said = secret(LOG, "sign_in", 9);
+    assert_eq!(said, secret(LOG, "sign_in", 9));
+    for different in [secret(LOG, "intake", 9), secret(LOG, "sign_in", 8), secret([2; 16], "sign_in", 9)] {
+        assert_ne!(said, different);
     }
-    assert_ne!(log.fingerprint("sign_in", &[9; 16]), *secret.expose(), "a fingerprint is no secret");
-    assert_ne!(log.fingerprint("a", b"text"), other.fingerprint("a", b"text"), "a fingerprint is keyed");
-    assert_ne!(log.fingerprint("a", b"text"), log.fingerprint("b", b"text"));
-    assert_eq!(log.fingerprint("a", b"text"), log.fingerprint("a", b"text"));
+    let print = |log, kind| lasting.fingerprint(log, kind, b"text");
+    assert_ne!(lasting.fingerprint(LOG, "sign_in", &[9; 16]), said, "a fingerprint is no secret");
+    assert_ne!(print(LOG, "a"), print([2; 16], "a"), "a fingerprint is keyed");
+    assert_ne!(print(LOG, "a"), print(LOG, "b"));
+    assert_eq!(print(LOG, "a"), print(LOG, "a"));
 }
 
 #[test]
@@ -132,14 +178,16 @@ fn hex(bytes: &[u8]) -> String {
 #[test]
 fn what_was_derived_once_is_derived_for_ever() {
     let root = RootKey::parse(HEX).unwrap();
-    let log = root.log(LOG);
+    let lasting = root.as_lasting();
     let mut seeded = [0; 8];
     Seeded::new(1).fill(&mut seeded);
-    assert_eq!(hex(&root.address("ada@example.com")), "b06fd4d5611c81068702d676474522c2");
+    let id = "f3382c3be31d2016b0e9df62043101d3ad1fbb0f284b5ec01f28f186d5a4f692";
+    assert_eq!(hex(root.id()), id);
+    assert_eq!(hex(&lasting.address("ada@example.com")), "b06fd4d5611c81068702d676474522c2");
     let secret = "c3118b7791aabe009ba26b605b879f5c253ded4536936cd04f331eb695d2a396";
-    assert_eq!(hex(log.secret("sign_in", [9; 16]).expose()), secret);
+    assert_eq!(hex(lasting.secret(LOG, "sign_in", [9; 16]).expose()), secret);
     let print = "5f29d2007edba98322bbabdba1d1c86bd0097f700e6834fb7e217e2039957d12";
-    assert_eq!(hex(&log.fingerprint("request", b"text")), print);
+    assert_eq!(hex(&lasting.fingerprint(LOG, "request", b"text")), print);
     let hash = "6c4de29963f55fb97606660772d0a2d821bc6fd972a4d10bd7c5985ee46dd35f";
     assert_eq!(hex(&token_hash("sign_in", b"secret")), hash);
     assert_eq!(hex(&seeded), "d01ae3afb812b412");
@@ -177,8 +225,11 @@ fn nothing_secret_is_printed() {
     let text = Place { log: LOG, thing: [2; 16], text: "note", ordinal: 0 };
     let mut sealed = key.seal(&text, b"CANARY", &entropy).unwrap();
     sealed[20] ^= 1;
-    let secret = log.secret("sign_in", [9; 16]);
+    let lasting = root.as_lasting();
+    let secret = lasting.secret(LOG, "sign_in", [9; 16]);
     assert_eq!(format!("{root:?} {log:?} {key:?} {secret:?}"), "RootKey(…) LogKey(…) DataKey(…) Secret(…)");
+    let roots = Roots::from(RootKey::parse(HEX).unwrap());
+    assert_eq!(format!("{lasting:?} {roots:?}"), "LastingKey(…) Roots(…)");
     assert_eq!(format!("{:?}", SigningSeed::parse(HEX).unwrap()), "SigningSeed(…)");
     let open_file = RootKey::load_or_create(&path, &entropy).unwrap_err();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();

@@ -189,7 +189,7 @@ async fn what_is_written_with_events_is_read_again(stage: &Stage) {
     };
     let key = |subject, owner, generation| {
         let wrapped = vec![1, 2, u8::try_from(generation).unwrap()];
-        Key { log: id(1), subject: id(subject), owner, generation, wrapped, commitment: [4; 32], at: 6 }
+        Key { log: id(1), subject: id(subject), owner, generation, root: [5; 32], wrapped, commitment: [4; 32], at: 6, since: 7 }
     };
     let kept_node = |position| Node { log: id(1), level: 8, position, hash: [u8::try_from(position).unwrap(); 32] };
     let checkpoint = |seq| SignedRoot { log: id(1), seq, root: [3; 32], note: "a\nb\n".to_owned(), at: 8 };

@@ -12,7 +12,7 @@ async fn a_newer_schema_is_refused(stage: &Stage) {
     store.ensure("insert into schema_version (version) values (7)", 1).await.unwrap();
     store.close().await;
     let refused = Store::open(&stage.options).await.unwrap_err();
-    assert!(matches!(refused, Error::NewerSchema { found: 7, known: 1 }), "{refused}");
+    assert!(matches!(refused, Error::NewerSchema { found: 7, .. }), "{refused}");
 }
 }
 

@@ -121,9 +121,11 @@ async fn sqlite_forgets_what_was_deleted() {
         subject: id(2),
         owner: None,
         generation: 1,
+        root: [0; 32],
         wrapped: secret.clone(),
         commitment: [0; 32],
         at: 0,
+        since: 0,
     };
     let mut batch = store.batch().await.unwrap();
     batch.put_keys(&[key]).await.unwrap();

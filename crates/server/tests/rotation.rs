@@ -1,0 +1,217 @@
+//! The root key is replaced by the real program, killed again and again, beside a server that runs (promise C3); on both
+//! databases.
+#![cfg(test)]
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use app::signin::Credentials;
+use app::tokens::Kind;
+use app::{App, Request, Through};
+use domain::Actor;
+use domain::account::Through as LoginThrough;
+use domain::coachee::AddCoachee;
+use domain::id::{Id as _, LogId, PersonId, PracticeId};
+use domain::practice::CreatePractice;
+use domain::text::{Email, Text};
+use domain::value::Zone;
+use server::settings::Flags;
+use server::{Settings, World, doctor, serve};
+use vault::{KeyPlace, RootKey};
+
+/// How many keys there are to wrap anew.
+const KEYS: u32 = 6_000;
+
+fn text<T: Text>(text: &str) -> T {
+    T::parse(text).unwrap()
+}
+
+fn settings(data: &Path, database: Option<String>) -> Settings {
+    let (data, listen) = (Some(data.display().to_string()), Some("127.0.0.1:0".to_owned()));
+    let flags = Flags { data, database, listen, ..Flags::default() };
+    Settings::load(&flags, Vec::<(OsString, OsString)>::new()).unwrap()
+}
+
+/// Somebody signs in and founds a practice.
+async fn found(app: &App) -> (PracticeId, PersonId) {
+    let email: Email = text("maren.holt@practice.example");
+    let (address, command) = (LogId::Address(app.address(&email)), app.command());
+    let asked = app.request_link(email, command, None).await.unwrap();
+    let token = app.token(Kind::SignInLink, address, command).text;
+    let brought = Credentials { token, browser: Some(asked.browser), digits: None };
+    let founder = app.sign_in(&brought, LoginThrough::Program, app.command(), |_| None).await.unwrap().person;
+    let practice = app.mint();
+    let (name, display_name) = (text("Holt Coaching"), text("Maren Holt"));
+    let create = CreatePractice { practice, name, zone: Zone::utc(), founder, display_name };
+    let (log, now, command) = (LogId::Practice(practice), app.clock().now(), app.command());
+    let actor = Actor::Person(founder);
+    app.run(Request { log, actor, through: Through::Program, now, command, idempotency: None }, create).await.unwrap();
+    (practice, founder)
+}
+
+/// Adds a coachee, for whom a key is made.
+async fn add(app: &App, practice: PracticeId, founder: PersonId, number: u32) {
+    let email = text(&format!("robin{number}@coachee.example"));
+    let add =
+        AddCoachee { coachee: app.mint(), first_name: text("Robin"), last_name: text("Reed"), email, invitation: None };
+    let (log, actor, now, command) =
+        (LogId::Practice(practice), Actor::Person(founder), app.clock().now(), app.command());
+    app.run(Request { log, actor, through: Through::Program, now, command, idempotency: None }, add).await.unwrap();
+}
+
+/// Many keys of people of whom nothing is in the log.
+async fn many_keys(app: &App, root: &RootKey, practice: PracticeId) {
+    let log = practice.uuid().into_bytes();
+    let keys: Vec<store::Key> = (0..KEYS)
+        .map(|number| {
+            let subject = uuid::Uuid::from_u128(u128::from(number) + 1).into_bytes();
+            let place = KeyPlace { subject, owner: None, generation: 1 };
+            let (_, made) = root.log(log).mint(&place, &vault::Os).unwrap();
+            let (root, wrapped, commitment) = (made.root, made.wrapped, made.commitment);
+            store::Key { log, subject, owner: None, generation: 1, root, wrapped, commitment, at: 0, since: 0 }
+        })
+        .collect();
+    let mut batch = app.store().batch().await.unwrap();
+    for keys in keys.chunks(500) {
+        batch.put_keys(keys).await.unwrap();
+    }
+    batch.commit().await.unwrap();
+}
+
+/// How many keys this root key wraps, and how many others do.
+async fn wrapped(app: &App, root: &RootKey) -> (u64, u64) {
+    let mut snapshot = app.store().snapshot().await.unwrap();
+    let by_root = snapshot.keys_by_root().await.unwrap();
+    snapshot.close().await.unwrap();
+    by_root.into_iter().fold(
+        (0, 0),
+        |(mine, others), (id, keys)| {
+            if id == *root.id() { (mine + keys, others) } else { (mine, others + keys) }
+        },
+    )
+}
+
+fn rotate(data: &Path, database: Option<&str>) -> Child {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_throughline"));
+    program.args(["keys", "rotate", "--data"]).arg(data);
+    program.args(database.into_iter().flat_map(|url| ["--database", url]));
+    program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+async fn look(settings: &Settings) -> String {
+    let mut said = Vec::new();
+    doctor::run(Ok(settings.clone()), &World::machine(), &mut said).await.unwrap();
+    String::from_utf8(said).unwrap()
+}
+
+async fn killed_again_and_again(database: Option<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path(), database.clone());
+    let served = serve::open(&settings, &World::machine()).await.unwrap();
+    let app = served.app();
+    let (practice, founder) = found(app).await;
+    let old = RootKey::load(&settings.root_key_file).unwrap().unwrap();
+    many_keys(app, &old, practice).await;
+
+    // Each is killed once it has got further than the one before; what it says at the end is never heard.
+    let (mut kills, mut number, mut furthest) = (0, 0, 0);
+    let new = loop {
+        let mut program = rotate(folder.path(), database.as_deref());
+        let ended = loop {
+            add(app, practice, founder, number).await;
+            number += 1;
+            if let Some(status) = program.try_wait().unwrap() {
+                assert!(status.success(), "after {kills} kills");
+                break true;
+            }
+            let (left, done) = wrapped(app, &old).await;
+            if left > 0 && done > furthest && kills < 8 {
+                furthest = done;
+                break false;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        };
+        if ended {
+            break RootKey::load(&settings.root_key_file).unwrap().unwrap();
+        }
+        program.kill().unwrap();
+        program.wait().unwrap();
+        kills += 1;
+        let said = look(&settings).await;
+        let left = wrapped(app, &old).await.0;
+        assert!(left == 0 || said.contains("PROBLEM  keys: "), "{said}");
+        // Whoever starts now holds both.
+        let second = serve::open(&settings, &World::machine()).await.unwrap();
+        add(second.app(), practice, founder, number + 100_000).await;
+        number += 1;
+        second.stop().await;
+    };
+    assert!(kills > 0, "it was cut short in the middle");
+    assert_ne!(new.id(), old.id());
+    let (mine, others) = wrapped(app, &new).await;
+    assert!(mine > u64::from(KEYS) && others == 0, "{mine} {others}");
+    let said = look(&settings).await;
+    assert!(said.contains("ok       keys: ") && said.contains("ok       root key and database"), "{said}");
+    let files: Vec<String> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("root.key"))
+        .collect();
+    assert_eq!(files.len(), 2, "the new key in its place and the old one aside: {files:?}");
+
+    // All is as it was for the server that ran through it; one that has the old key only is refused.
+    add(app, practice, founder, 1_000_000).await;
+    assert!(app.check(None, &mut ()).await.unwrap().difference.is_none());
+    served.stop().await;
+    let digits = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let aside = digits.into_iter().find(|path| path.extension().is_some_and(|end| end == "old")).unwrap();
+    let hex = std::fs::read_to_string(aside).unwrap().trim().to_owned();
+    let stale = Settings { root_key: Some(hex), root_key_file: folder.path().join("elsewhere"), ..settings.clone() };
+    assert!(matches!(serve::open(&stale, &World::machine()).await.unwrap_err(), server::Error::WrongRootKey));
+    let again = serve::open(&settings, &World::machine()).await.unwrap();
+    add(again.app(), practice, founder, 1_000_001).await;
+    again.app().rebuild(None, &mut ()).await.unwrap();
+    assert!(again.app().check(None, &mut ()).await.unwrap().difference.is_none());
+    again.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_that_is_killed_goes_on_where_it_was() {
+    killed_again_and_again(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_that_is_killed_goes_on_where_it_was_on_postgres() {
+    #[expect(clippy::disallowed_methods, reason = "a test may be told of a server that runs")]
+    let given = std::env::var(cluster::VARIABLE).ok();
+    killed_again_and_again(Some(cluster::database(given.as_deref(), "rotation").unwrap())).await;
+}
+
+/// A new root key of the operator's own; and what makes no sense is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_root_key_is_replaced_by_one_that_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path(), None);
+    let served = serve::open(&settings, &World::machine()).await.unwrap();
+    let (practice, founder) = found(served.app()).await;
+    let old = std::fs::read_to_string(&settings.root_key_file).unwrap();
+    let given = folder.path().join("given.key");
+    let run = async |new: &Path| {
+        let mut said = Vec::new();
+        let done = server::keys::run(&settings, &World::machine(), Some(new), &mut said).await;
+        done.map(|()| String::from_utf8(said).unwrap())
+    };
+    assert!(run(&given).await.unwrap_err().to_string().contains("there is no key"));
+    let same = run(&settings.root_key_file).await.unwrap_err();
+    assert!(same.to_string().contains("has already"), "{same}");
+    let (key, _) = RootKey::load_or_create(&given, &vault::Os).unwrap();
+    let said = run(&given).await.unwrap();
+    assert!(said.contains("keys are wrapped with the new root key") && said.contains(".old"), "{said}");
+    assert_eq!(RootKey::load(&settings.root_key_file).unwrap().unwrap().id(), key.id());
+    assert!(!said.contains(old.trim()) && !said.contains(std::fs::read_to_string(&given).unwrap().trim()));
+    add(served.app(), practice, founder, 1).await;
+    assert!(served.app().check(None, &mut ()).await.unwrap().difference.is_none());
+    served.stop().await;
+}
