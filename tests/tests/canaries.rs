@@ -271,12 +271,16 @@ impl Writer<'_> {
             assert!(answer["conflict"]["revision"].is_u64(), "{answer}");
         }
         self.run("restoreSessionNotes", "position", json!({ "sessionId": id, "revision": 3 })).await;
+        for (rating, number) in [(3, 44), (10, 45)] {
+            let input = json!({ "sessionId": id, "rating": rating, "reflection": confidential(number) });
+            self.run("rateSession", "position", input).await;
+        }
         id
     }
 }
 
 both! {
-    /// Eighteen personal and forty-one confidential texts.
+    /// Eighteen personal and forty-three confidential texts.
     #[test]
     async fn no_marked_text_lies_where_it_must_not(product: Product) {
         let (ada, practice) = product.coach("Ada").await;
@@ -295,7 +299,7 @@ both! {
         let notes = session(&ada, &practice, &id, "revision(number: 20) { text } notes { siblings { text } }").await;
         read.push_str(&notes.to_string());
         let shown = (marked(read.as_bytes(), CONFIDENTIAL), marked(read.as_bytes(), PERSONAL));
-        assert_eq!(shown.0, (1..=41).map(confidential).collect());
+        assert_eq!(shown.0, (1..=41).chain(44..=45).map(confidential).collect());
         assert_eq!(shown.1, (1..=18).map(personal).collect());
 
         let all = everything(&product).await;

@@ -14,6 +14,7 @@ mod notes;
 mod plan;
 mod practice;
 mod programs;
+mod rating;
 mod session;
 mod story;
 mod tidy;

@@ -19,7 +19,10 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tests::{Person, both};
 
+pub use self::fields::portal_queries;
 use self::operations::{MUTATIONS, SUBSCRIPTIONS};
+pub use self::schema::Schema;
+pub use self::world::Client;
 use self::world::{ACTORS, CLOSED, COACHEE, NO_ACCESS, NOBODY, OTHER_OWNER, OWNER, USER, World};
 
 /// What became of trying an operation, as one letter: see [`operations`].

@@ -41,7 +41,7 @@ pub async fn ended(by: &Person, practice: &str, session: &str, status: &str) {
 }
 
 /// Writes down a session that was: its id.
-async fn logged(by: &Person, practice: &str, coachee: &str, (title, at, status): (&str, &str, &str)) -> String {
+pub async fn logged(by: &Person, practice: &str, coachee: &str, (title, at, status): (&str, &str, &str)) -> String {
     let input = json!({ "practiceId": practice, "coacheeId": coachee, "title": title, "startedAt": at, "durationMinutes": 50, "status": status });
     let answer = by.ask(LOG, json!({ "i": input })).await;
     answer["logSession"]["session"]["id"].as_str().unwrap_or_else(|| panic!("not logged: {answer}")).to_owned()

@@ -75,6 +75,7 @@ impl ActivityEntry {
                 | domain::sight::Thing::Plan
                 | domain::sight::Thing::Session
                 | domain::sight::Thing::Notes
+                | domain::sight::Thing::Rating
                 | domain::sight::Thing::Access
         ) && when.subject != when.log.into();
         Self {

@@ -81,6 +81,7 @@ pub struct Mutation(
     plan::PlanMutation,
     session::SessionMutation,
     session::notes::NotesMutation,
+    session::rating::RatingMutation,
     session::steps::StepsMutation,
     authorization::AuthorizationMutation,
 );

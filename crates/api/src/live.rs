@@ -206,7 +206,7 @@ impl Change for CoachPortalChange {
             Table::session => Loaded::of(view.one(SessionId::of(id)).await, |row| Self::Session(Session::new(view, row))),
             Table::next_step => Loaded::of(view.one(NextStepId::of(id)).await, |row| Self::NextStep(NextStep::new(view, row))),
             Table::authorization => Loaded::of(view.one(AuthorizationId::of(id)).await, |row| Self::Authorization(Authorization::new(view, row))),
-            Table::notes | Table::unit | Table::address | Table::account | Table::login | Table::access_token | Table::portal | Table::coach_invitation
+            Table::notes | Table::self_rating | Table::unit | Table::address | Table::account | Table::login | Table::access_token | Table::portal | Table::coach_invitation
             | Table::access | Table::coachee_email | Table::coachee_invitation | Table::activation => Ok(Loaded::Ignored),
         )
     }
@@ -224,7 +224,7 @@ impl Change for CoacheePortalChange {
             Table::coachee => Loaded::of(view.one(CoacheeId::of(id)).await, |row| Self::Profile(CoacheeProfile::new(row))),
             Table::session => Loaded::of(view.one(SessionId::of(id)).await, |row| Self::Session(CoacheeSession::new(view, row))),
             Table::next_step => Loaded::of(view.one(NextStepId::of(id)).await, |row| Self::NextStep(NextStep::new(view, row))),
-            Table::notes | Table::authorization | Table::unit | Table::practice | Table::member | Table::address | Table::account
+            Table::notes | Table::self_rating | Table::authorization | Table::unit | Table::practice | Table::member | Table::address | Table::account
             | Table::login | Table::access_token | Table::portal | Table::coach_invitation | Table::access | Table::coachee_email
             | Table::coachee_invitation | Table::activation => Ok(Loaded::Ignored),
         )
@@ -240,7 +240,7 @@ impl Change for CoacheePortalChange {
 impl Change for PlanChange {
     async fn load(view: &View, table: Table, id: Uuid) -> Result<Loaded<Self>> {
         plan_rows!(view, table, id,
-            Table::session | Table::notes | Table::next_step | Table::authorization | Table::unit
+            Table::session | Table::notes | Table::self_rating | Table::next_step | Table::authorization | Table::unit
             | Table::coachee | Table::practice | Table::member | Table::address | Table::account | Table::login | Table::access_token | Table::portal
             | Table::coach_invitation | Table::access | Table::coachee_email | Table::coachee_invitation | Table::activation => Ok(Loaded::Ignored),
         )
@@ -260,6 +260,7 @@ impl Change for LiveSessionChange {
                 Loaded::of(view.one(SessionId::of(id)).await, |row| Self::Session(Session::new(view, row)))
             }
             Table::notes
+            | Table::self_rating
             | Table::next_step
             | Table::authorization
             | Table::unit
@@ -309,9 +310,9 @@ impl Shown {
         }
     }
 
-    /// The row to show where this one changed, if any. Notes are shown as their session.
+    /// The row to show where this one changed, if any. Notes and self-ratings are shown as their session.
     async fn row(self, view: &View, happened: &Happened, (table, row): (Table, Uuid)) -> Result<Option<(Table, Uuid)>> {
-        let face = if table == Table::notes { Table::session } else { table };
+        let face = if [Table::notes, Table::self_rating].contains(&table) { Table::session } else { table };
         let shown = match self {
             Self::All => true,
             Self::Coachee(coachee) => happened.when.subject == coachee.into(),

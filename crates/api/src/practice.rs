@@ -307,6 +307,10 @@ impl CoachPortal {
         crate::session::CoachSessions(self.0.clone())
     }
     #[graphql(flatten)]
+    async fn development(&self) -> crate::session::rating::OwnDevelopment {
+        crate::session::rating::OwnDevelopment(self.0.clone())
+    }
+    #[graphql(flatten)]
     async fn authorizations(&self) -> crate::authorization::CoachAuthorizations {
         crate::authorization::CoachAuthorizations(self.0.clone())
     }

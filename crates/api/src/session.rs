@@ -1,10 +1,12 @@
 //! Sessions: the coach's side, the little that a coachee sees of one, their lists, and how a session comes about.
 //!
 //! A coachee's type has no field for notes, goals as they stood, or the authorization. [`notes`] has the notes,
-//! [`steps`] the next steps, [`past`] what a session shows of the ones before it.
+//! [`steps`] the next steps, [`past`] what a session shows of the ones before it, [`rating`] what coaches keep for
+//! themselves.
 
 pub(crate) mod notes;
 pub(crate) mod past;
+pub(crate) mod rating;
 pub(crate) mod steps;
 
 use app::View;
@@ -21,6 +23,7 @@ use crate::page::{Asked, Cursor, List, is};
 use crate::scalars::{DateTime, Id, id};
 use crate::session::notes::{NotesRevision, NotesText, SessionNotes};
 use crate::session::past::{FromLastSession, PastSession};
+use crate::session::rating::SelfRating;
 use crate::session::steps::NextStep;
 use crate::words::{Result, UserError, error, payload, run, text, text_or};
 
@@ -144,6 +147,12 @@ impl Session {
         let Some(authorization) = self.row.authorization else { return Ok(None) };
         let row = self.view.one(authorization).await.map_err(error)?;
         Ok(row.map(|row| Authorization::new(&self.view, row)))
+    }
+    /// How the viewer found their own coaching in it; nothing where it is not theirs or they did not rate it. Nobody
+    /// else sees it.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn my_rating(&self) -> Result<Option<SelfRating>> {
+        SelfRating::of(&self.view, self.row.id).await
     }
 }
 

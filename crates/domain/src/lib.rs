@@ -43,7 +43,9 @@ features! {
     }
     plan as Plan version 1 { goal: plan::Goal, milestone: plan::Milestone, action: plan::Action }
     authorization as Authorization version 1 { authorization: authorization::Authorization, unit: authorization::Unit }
-    session as Session version 1 { session: session::Session, notes: session::Notes, next_step: session::NextStep }
+    session as Session version 1 {
+        session: session::Session, notes: session::Notes, next_step: session::NextStep, self_rating: session::SelfRating
+    }
 }
 
 pub use decide::{Actor, Command, Decide, Decision, Facts, Stop};

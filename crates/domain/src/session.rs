@@ -8,7 +8,7 @@
 //! * several sessions of one coachee may run at a time: two coaches may work with one coachee, and a session that
 //!   somebody forgot to end must not keep the next one from starting.
 //!
-//! [`notes`] has the notes, [`steps`] the next steps.
+//! [`notes`] has the notes, [`steps`] the next steps, [`rating`] what coaches think of their own work.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,9 +28,11 @@ use crate::value::{Date, Time};
 use crate::{Rows, refusals};
 
 pub mod notes;
+pub mod rating;
 pub mod steps;
 
 pub use notes::{Chain, Notes, RestoreNotes, SaveNotes, Saved, Sibling};
+pub use rating::{RateSession, SelfRating};
 pub use steps::{CheckNextStep, NextStep, SetNextSteps, StepLine};
 
 /// How long a session can be, in minutes. One that was forgotten and ended later is this long unless somebody says.
@@ -121,6 +123,11 @@ events! {
         "session.ended" as "session_end" Ended sees Session { session: SessionId, minutes: u32, status: Status },
         /// How it went was corrected.
         "session.status_set" as "session_status_set" StatusSet sees Session { session: SessionId, status: Change<Status> },
+        /// Its coach rated their own coaching in it, or changed that. Theirs alone.
+        "session.rated" as "session_rate" Rated sees Rating {
+            session: SessionId, coachee: CoacheeId, started_at: Time, rating: Option<Change<Confidential<text::Rating>>>,
+            reflection: Option<Change<Confidential<text::Reflection>>>
+        },
     }
 }
 
@@ -201,6 +208,7 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                     let newest = row.last_session_at.filter(|_| row.last_session_at != *was);
                     row.last_session_at = newest.max(Some(*now));
                 });
+                rows.edit(*session, |row: &mut SelfRating| row.started_at = *now);
             }
         }
         Event::NotesSaved { session, text, settled, .. } => {
@@ -238,6 +246,9 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
         }),
         Event::StatusSet { session, status } => {
             rows.edit(*session, |row: &mut Session| row.status = Some(status.now));
+        }
+        Event::Rated { session, coachee, started_at, rating, reflection } => {
+            rating::fold(rows, when, (*session, *coachee), *started_at, (rating.as_ref(), reflection.as_ref()));
         }
     }
 }
@@ -300,6 +311,9 @@ pub fn entry(event: &Event) -> Entry {
         Event::AuthorizationUnlinked { authorization, .. } => Entry::default().set("authorization", authorization),
         Event::Ended { minutes, status, .. } => Entry::default().set("durationMinutes", minutes).set("status", status),
         Event::StatusSet { status, .. } => Entry::default().edit("status", Some(status)),
+        Event::Rated { rating, reflection, .. } => {
+            Entry::default().edit("rating", rating.as_ref()).edit("reflection", reflection.as_ref())
+        }
     }
 }
 

@@ -27,6 +27,8 @@ pub enum Thing {
     Session,
     /// A session's notes.
     Notes,
+    /// A coach's rating of their own coaching: its owner's, and nobody else's (S1.47).
+    Rating,
     /// Accounts, addresses, keys of uniqueness: read by decisions only.
     Internal,
 }
@@ -98,7 +100,9 @@ impl Scope {
                 | Thing::Session
                 | Thing::Notes,
             )
-            | (Side::Coach(_), Thing::Coach) => all,
+            | (Side::Coach(_), Thing::Coach)
+            // Each has an owner, who alone sees it: also once they have no access to the coachee any more.
+            | (Side::Manager | Side::Coach(_), Thing::Rating) => all,
             (
                 Side::Coach(coachees),
                 Thing::Access | Thing::Profile | Thing::File | Thing::Plan | Thing::Session | Thing::Notes,
@@ -107,7 +111,7 @@ impl Scope {
                 these(coaches.iter().map(|&coach| Subject::from(coach).uuid()).collect())
             }
             (Side::Coachee(me, _), Thing::Profile | Thing::Plan | Thing::Session) => these(ids(&[*me])),
-            (Side::Coachee(..), Thing::Access | Thing::File | Thing::Notes) => none,
+            (Side::Coachee(..), Thing::Access | Thing::File | Thing::Notes | Thing::Rating) => none,
         };
         let owners = match &self.side {
             Side::Manager | Side::Coach(_) | Side::Coachee(..) => Owners::MineOrShared,
@@ -137,6 +141,11 @@ impl Scope {
             Thing::Profile | Thing::File | Thing::Plan | Thing::Session | Thing::Notes => {
                 self.sees(thing) == self.sees(Thing::Profile)
             }
+            // And then only those that are the viewer's own.
+            Thing::Rating => match self.side {
+                Side::Manager | Side::Coach(_) => true,
+                Side::Coachee(..) => false,
+            },
         }
     }
 

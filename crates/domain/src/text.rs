@@ -165,8 +165,31 @@ texts! {
     Source "source" line 1..=200;
     /// A session's notes in Markdown.
     Notes "notes" lines 0..=204_800;
+    /// How a coach found their own coaching, 1 to 10: always two digits, so that its length tells nothing.
+    Rating "rating" line 2..=2, |text: String| if Rating::number(&text).is_some() { Ok(text) } else { Err(Refusal::OutOfRange) };
+    /// What a coach notes for themself about their coaching.
+    Reflection "reflection" lines 0..=20_000;
     /// The difference between two notes.
     NotesPatch "notes_patch" lines 0..=409_600;
+}
+
+impl Rating {
+    /// A rating, 1 to 10 (S1.45).
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`].
+    pub fn of(rating: i32) -> Result<Self, crate::Refusal> {
+        if (1..=10).contains(&rating) { Self::parse(&format!("{rating:02}")) } else { Err(Refusal::OutOfRange.into()) }
+    }
+
+    /// The number.
+    pub fn get(&self) -> u8 {
+        Self::number(&self.0).unwrap_or_default()
+    }
+
+    fn number(digits: &str) -> Option<u8> {
+        digits.parse().ok().filter(|number| (1..=10).contains(number))
+    }
 }
 
 /// Texts that are sealed in the log and plain in rows.

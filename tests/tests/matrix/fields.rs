@@ -34,6 +34,8 @@ const COACH_PORTAL: &[(&str, &str, &str, &str)] = &[
     ("sessions", "(first: 5, filter: { running: true })", "ROBIN-NOTES", "AAAAA ENNNU"),
     ("session", "(id: $SESSION)", "ROBIN-NOTES", "AAAAA NNNNU"),
     ("liveSession", "(id: $SESSION)", "ROBIN-NOTES", "AAAAA NNNNU"),
+    // Each coach's own only (S1.47); the owner held Robin's session.
+    ("myDevelopment", "(range: { to: \"2027-01-01T00:00:00Z\" })", "ROBIN-REFLECTION", "AEEEE ENNNU"),
     // Whoever has access sees the authorizations, though only Admin keeps them.
     ("authorizations", "(first: 10)", "ROBIN-NUMBER", "AAAAA ENNNU"),
     ("dashboard", "", "ROBIN-NUMBER", "AAAAA ENNNU"),
@@ -123,8 +125,11 @@ const TYPES: &[(&str, Side, &str)] = &[
         "Session",
         Side::Coach,
         "activeGoal activeGoalThen authorization coachId coacheeId durationMinutes fromLastSession id lookBack nextSteps notes \
-         notesHtml revision revisions running startedAt status title",
+         myRating notesHtml revision revisions running startedAt status title",
     ),
+    ("SelfRating", Side::Coach, "ratedAt rating reflection sessionId startedAt"),
+    ("Development", Side::Coach, "average count months ratings"),
+    ("DevelopmentMonth", Side::Coach, "average count highest lowest month"),
     ("CoacheeSession", Side::Coachee, "durationMinutes id nextSteps startedAt status title"),
     ("SessionNotes", Side::Coach, "html revision savedAt savedById siblings text"),
     ("NotesSibling", Side::Coach, "at authorId base revision text"),
@@ -219,6 +224,21 @@ pub fn types(schema: &Schema) {
     assert_eq!(schema.types["Node"].possible.iter().map(String::as_str).collect::<BTreeSet<_>>(), nodes);
 }
 
+/// A query for each field of both portals, but for the position, with all that is below it.
+pub fn portal_queries(schema: &Schema) -> Vec<String> {
+    let mut queries = Vec::new();
+    for (portal, of, table) in
+        [("coachPortal", "CoachPortal", COACH_PORTAL), ("coacheePortal", "CoacheePortal", COACHEE_PORTAL)]
+    {
+        for (field, arguments, ..) in table.iter().filter(|(field, ..)| *field != "position") {
+            let below = selection(schema, &schema.types[of].fields[*field].of, arguments.contains("id:"));
+            queries
+                .push(format!("{{ viewer {{ {portal}(practiceId: $PRACTICE) {{ {field}{arguments} {below} }} }} }}"));
+        }
+    }
+    queries
+}
+
 /// Every field of both portals, by everybody.
 pub async fn portals(world: &World, wrong: &mut Vec<String>) {
     for (portal, of, table) in
@@ -299,6 +319,10 @@ fn leaks(world: &World, actor: usize, body: &Value) -> impl Iterator<Item = Stri
     }
     if actor == COACHEE {
         never.extend(NEVER_THE_COACHEES);
+    }
+    // A self-rating is its coach's alone (A3).
+    if actor != OWNER {
+        never.extend(["ROBIN-REFLECTION", "LEE-REFLECTION"]);
     }
     let text = body.to_string();
     never.into_iter().filter(|mark| text.contains(mark)).map(str::to_owned).collect::<Vec<_>>().into_iter()

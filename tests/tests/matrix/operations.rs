@@ -82,6 +82,8 @@ pub const MUTATIONS: &[(&str, &str)] = &[
     ("endSession", "YYYYY NFNNU"),
     ("logSession", "YYYYY NFNNU"),
     ("setSessionStatus", "YYYYY NFNNU"),
+    // The owner held the session: rating it is the owner's alone (S1.45).
+    ("rateSession", "YFFFF NFNNU"),
     // Money: Admin, and the managers (S4.3, S4.8). The coachee never sees an authorization.
     ("addAuthorization", "YYYFF NNNNU"),
     ("updateAuthorization", "YYYFF NNNNU"),
@@ -301,6 +303,7 @@ async fn session(world: &mut World, key: &str) -> Value {
     };
     match key {
         "updateSession" => about(json!({ "title": "Another title" })),
+        "rateSession" => about(json!({ "rating": 7, "reflection": "Calm" })),
         "saveSessionNotes" => about(json!({ "base": 0, "text": "Notes" })),
         "restoreSessionNotes" => {
             for (base, text) in [(0, "First"), (1, "Second")] {

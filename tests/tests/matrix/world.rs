@@ -218,6 +218,9 @@ impl World {
         self.done(by, "saveSessionNotes", input).await;
         let input = json!({ "practiceId": practice, "sessionId": session, "steps": [{ "text": text("STEP") }] });
         self.done(by, "setNextSteps", input).await;
+        let input =
+            json!({ "practiceId": practice, "sessionId": session, "rating": 7, "reflection": text("REFLECTION") });
+        self.done(by, "rateSession", input).await;
         let step = self.step(by, practice, &session).await;
         let login = by.ask("{ viewer { account { sessions { id } } } }", json!({})).await;
         let login = login["viewer"]["account"]["sessions"][0]["id"].as_str().expect("a sign-in").to_owned();
