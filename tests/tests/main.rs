@@ -7,6 +7,7 @@ mod audit;
 mod authorization;
 mod canaries;
 mod coachee;
+mod forgetting;
 mod keys;
 mod live;
 mod matrix;

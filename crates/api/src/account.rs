@@ -17,7 +17,7 @@ use crate::limits::Limits;
 use crate::practice::{CoachPortal, PracticeCard};
 use crate::scalars::{DateTime, EmailAddress, Id, Position, id};
 use crate::tokens::AccessToken;
-use crate::words::{Once, Result, UserError, Viewer, app, error, send, viewer};
+use crate::words::{DeletedPayload, Once, Result, UserError, Viewer, app, error, send, viewer};
 
 /// Which portal of a practice somebody has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -240,6 +240,13 @@ pub struct RevokeSessionInput {
     session_id: Id<LoginId>,
 }
 
+/// Deletes one's own account, for ever.
+#[derive(InputObject)]
+pub struct DeleteAccountInput {
+    /// The email address that the account signs in with: deleting cannot be undone.
+    confirm_email: String,
+}
+
 /// Signing in and out.
 #[derive(Default)]
 pub struct AccountMutation;
@@ -298,6 +305,24 @@ impl AccountMutation {
         cookies::clear_session(ctx);
         let command = account::SignOutEverywhere { person };
         Ok(Some(signed_out(send(ctx, LogId::Account(person), None, |_| Ok(command)).await?.map(|_| ()))))
+    }
+
+    /// Deletes the account for ever: what it knows is forgotten, its sign-ins end, its address is free again, and its
+    /// portals are closed. What coaches wrote about the person stays in their practice, which can erase it. It takes a
+    /// sign-in of the last 15 minutes in a browser.
+    async fn delete_account(&self, ctx: &Context<'_>, input: DeleteAccountInput) -> Result<Option<DeletedPayload>> {
+        let (app, viewer) = (app(ctx)?, viewer(ctx)?);
+        let signed_in = viewer.signed_in.ok_or_else(|| error(app::Error::Unauthenticated))?;
+        let (once, log) = (Once::of(ctx, viewer)?, LogId::Account(signed_in.person));
+        let email = Email::parse(&input.confirm_email).ok();
+        match app.delete_account(signed_in, email, once.command(app), once.idempotency(app, log)).await {
+            Ok(done) => {
+                cookies::clear_session(ctx);
+                Ok(Some(DeletedPayload::done(id(signed_in.person), done.position)))
+            }
+            Err(app::Error::Refused(refusal)) => Ok(Some(DeletedPayload::refused(refusal.into()))),
+            Err(other) => Err(error(other)),
+        }
     }
 
     /// Ends one sign-in of the account, elsewhere or here.

@@ -13,7 +13,9 @@ use crate::account::{SessionKind, acceptance, signed_in};
 use crate::page::{Asked, Cursor, List, Total};
 use crate::practice::{AcceptancePayload, CoachCard, PracticeCard};
 use crate::scalars::{DateTime, EmailAddress, Id, Position, id};
-use crate::words::{New, Once, Payload, Result, UserError, app, error, run, send, text, text_or, viewer};
+use crate::words::{
+    DeletedPayload, New, Once, Payload, Result, UserError, app, delete, error, run, send, text, text_or, viewer,
+};
 
 /// How far a coachee's invitation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -367,6 +369,17 @@ pub struct AddCoacheeInput {
     send_invitation: bool,
 }
 
+/// Erases a coachee, for ever.
+#[derive(InputObject)]
+pub struct EraseCoacheeInput {
+    /// The practice.
+    practice_id: Id<PracticeId>,
+    /// Whom.
+    coachee_id: Id<CoacheeId>,
+    /// The coachee's full name, as the profile shows it: erasing cannot be undone.
+    confirm_name: String,
+}
+
 /// Corrects a coachee's name or email; what is left out stays.
 #[derive(Debug, InputObject)]
 pub struct UpdateCoacheeInput {
@@ -493,6 +506,15 @@ impl CoacheeMutation {
             ),
             Err(refused) => AcceptancePayload::refused(refused),
         }))
+    }
+
+    /// Erases a coachee for ever: what anybody wrote about them can never be read again, here or in a backup whose keyring
+    /// has expired. The activity log keeps its length and its proofs. It takes Admin access, and cannot be undone.
+    async fn erase_coachee(&self, ctx: &Context<'_>, input: EraseCoacheeInput) -> Result<Option<DeletedPayload>> {
+        delete(ctx, input.practice_id.0, |_| {
+            Ok(coachee::EraseCoachee { coachee: input.coachee_id.0, name: input.confirm_name })
+        })
+        .await
     }
 
     /// Writes the one sentence that coach and coachee work toward.

@@ -269,6 +269,17 @@ pub struct DeletedPayload {
     errors: Vec<UserError>,
 }
 
+impl DeletedPayload {
+    /// It was deleted.
+    pub fn done(id: async_graphql::ID, position: u64) -> Self {
+        Self { deleted_id: Some(id), position: Some(Position(position)), errors: Vec::new() }
+    }
+    /// It was not.
+    pub fn refused(error: UserError) -> Self {
+        Self { deleted_id: None, position: None, errors: vec![error] }
+    }
+}
+
 /// Runs a command of a practice and answers with what it changed.
 pub async fn run<P: Payload, C: Command<Thing = P::Row>>(
     ctx: &Context<'_>,
@@ -296,10 +307,9 @@ pub async fn delete<C: Command>(
     Ok(Some(match send(ctx, LogId::Practice(practice), None, make).await? {
         Ok(done) => {
             let prefix = <<C::Thing as domain::row::Row>::Id as domain::id::Id>::PREFIX;
-            let deleted_id = Some(crate::scalars::id(domain::id::text(prefix, done.thing)));
-            DeletedPayload { deleted_id, position: Some(Position(done.position)), errors: Vec::new() }
+            DeletedPayload::done(crate::scalars::id(domain::id::text(prefix, done.thing)), done.position)
         }
-        Err(refused) => DeletedPayload { deleted_id: None, position: None, errors: vec![refused] },
+        Err(refused) => DeletedPayload::refused(refused),
     }))
 }
 

@@ -81,6 +81,8 @@ pub(crate) struct Working<'i> {
     /// The root key that wraps what is made; read when the first key of this transaction has to be.
     root: Option<vault::RootId>,
     outbox: Vec<store::Outbox>,
+    forgotten: Vec<store::Forgotten>,
+    work: Vec<store::Work>,
     bytes: usize,
     known: HashMap<(store::Id, [u8; 32]), store::Command>,
 }
@@ -130,6 +132,8 @@ impl<'i> Working<'i> {
             keys: Vec::new(),
             root: None,
             outbox: Vec::new(),
+            forgotten: Vec::new(),
+            work: Vec::new(),
             bytes: 0,
             known: HashMap::new(),
         })
@@ -150,12 +154,18 @@ impl<'i> Working<'i> {
         self.rehearse(batch, jobs).await?;
         let mut answers = Vec::with_capacity(jobs.len());
         for (place, job) in jobs.iter().enumerate() {
-            if place > 0 && (self.events.len() >= EVENTS_MAX || self.bytes >= BYTES_MAX) {
+            if place > 0 && self.is_full() {
                 return Ok((answers, Some(place)));
             }
             answers.push(self.decide(batch, job).await?);
         }
         Ok((answers, None))
+    }
+
+    /// Whether what follows has to wait for the next transaction: the bounds are reached, or rows were forgotten, which the
+    /// database still shows until this one is written.
+    fn is_full(&self) -> bool {
+        self.events.len() >= EVENTS_MAX || self.bytes >= BYTES_MAX || !self.forgotten.is_empty()
     }
 
     async fn look_up_commands(&mut self, batch: &mut Batch, jobs: &[Job]) -> Result<(), store::Error> {
@@ -290,6 +300,10 @@ impl<'i> Working<'i> {
                 .get_mut(&part.log)
                 .ok_or_else(|| Error::internal("a decision about a log that is not locked"))?;
             let whose = (part.subject, part.owner);
+            // An address or account may begin anew; of anybody else nothing is written any more.
+            if log.keys.is_forgotten(part.subject, 0) && part.subject != part.log.into() {
+                return Err(Error::NotFound);
+            }
             let (now, end) = (job.request.now.0, log.head.seq);
             if log.keys.sealing(whose, now, end).is_none() {
                 let root = self.root.ok_or_else(|| Error::internal("the root key that wraps was not read"))?;
@@ -345,8 +359,15 @@ impl<'i> Working<'i> {
         log.head.at = when.at.0;
         log.changed = true;
         event.fold(when, &mut log.rows);
+        if let Some(subject) = event.forgets() {
+            let (log, subject) = (stored.log, subject.uuid().into_bytes());
+            self.forgotten.push(store::Forgotten { log, subject, seq: when.seq, at: when.at.0 });
+        }
         if let Some(parcel) = crate::mail::parcel(event, when) {
             self.outbox.push(parcel);
+        }
+        if let Some(reactor) = crate::react::reactor(event) {
+            self.work.push(store::Work { log: stored.log, reactor: reactor.to_owned(), at: when.at.0 });
         }
         self.bytes += stored.record.len() + 256;
         self.events.push(stored);
@@ -354,7 +375,8 @@ impl<'i> Working<'i> {
 
     /// Writes everything. Whether there was anything to write.
     pub async fn write(&mut self, batch: &mut Batch) -> Result<bool, store::Error> {
-        let (mut new, mut changed, mut work) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut new, mut changed, mut work) = (Vec::new(), Vec::new(), std::mem::take(&mut self.work));
+        work.dedup();
         let mut changes = fold::Changes::default();
         for log in self.logs.values_mut().filter(|log| log.changed) {
             let id = log.id.uuid().into_bytes();
@@ -379,15 +401,25 @@ impl<'i> Working<'i> {
         batch.put_keys(&self.keys).await?;
         batch.put_nodes(&self.nodes).await?;
         changes.write(self.inner, batch).await?;
+        for forgotten in &self.forgotten {
+            batch.forget(forgotten).await?;
+        }
         batch.put_commands(&self.commands).await?;
         batch.put_outbox(&self.outbox).await?;
         batch.put_work(&work).await?;
         Ok(true)
     }
 
-    /// After the commit: leaves the logs to the next batch, and gives the events that were appended.
+    /// Whether somebody was forgotten.
+    pub fn forgot(&self) -> bool {
+        !self.forgotten.is_empty()
+    }
+
+    /// After the commit: leaves the logs to the next batch, and gives the events that were appended. Of a log that forgot
+    /// somebody nothing is kept: neither their rows nor their keys.
     pub fn keep(self, cache: &mut Cache) -> Vec<Arc<store::Event>> {
-        cache.keep(self.logs.into_values().filter(|log| !log.new), self.inner.cache_bytes);
+        let forgot = |log: &Log| self.forgotten.iter().any(|it| it.log == log.id.uuid().into_bytes());
+        cache.keep(self.logs.into_values().filter(|log| !log.new && !forgot(log)), self.inner.cache_bytes);
         self.events.into_iter().map(Arc::new).collect()
     }
 }

@@ -106,9 +106,7 @@ impl App {
                 return Err(Error::internal(format!("{log} ends before its head says: run verify")));
             };
             seq = last.seq;
-            let asked = keys.missing(whose(&events));
-            let found = snapshot.keys(&asked).await?;
-            keys.load(&asked, found)?;
+            keys.load_for_folding(snapshot, whose(&events)).await?;
             for stored in &events {
                 // What is about somebody who was forgotten folds into nothing.
                 if let Some((when, event)) = ready(stored, &keys)? {

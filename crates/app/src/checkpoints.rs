@@ -191,17 +191,17 @@ impl App {
         let Some(signer) = &self.inner.signer else { return Ok(signing) };
         loop {
             let now = self.clock().now().0;
-            let claimed = self.inner.store.claim_work(now, now.saturating_add(LEASE_MICROS), LOGS_AT_ONCE).await?;
+            let claimed =
+                self.inner.store.claim_work(REACTOR, now, now.saturating_add(LEASE_MICROS), LOGS_AT_ONCE).await?;
             if claimed.is_empty() {
                 return Ok(signing);
             }
-            let ids: Vec<store::Id> =
-                claimed.iter().filter(|work| work.reactor == REACTOR).map(|work| work.log).collect();
+            let ids: Vec<store::Id> = claimed.iter().map(|work| work.log).collect();
             let mut snapshot = self.inner.store.snapshot().await?;
             let heads = snapshot.heads_of(&ids).await?;
             snapshot.close().await?;
             let (mut roots, mut done) = (Vec::new(), Vec::new());
-            for work in claimed.iter().filter(|work| work.reactor == REACTOR) {
+            for work in &claimed {
                 let head = heads.iter().find(|head| head.log == work.log);
                 let log = head.and_then(|head| LogId::of(&head.kind, uuid::Uuid::from_bytes(head.log)));
                 // Work of a log that was deleted is over.

@@ -201,7 +201,11 @@ async fn attempt(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: Wa
     };
     match committed {
         Ok(()) => {
+            let forgot = working.forgot();
             let appended = working.keep(cache);
+            if forgot {
+                wipe(inner);
+            }
             inner.hub.publish(&appended);
             ring(inner, &appended);
             answer_all(jobs, answers, full_at, again)
@@ -275,6 +279,19 @@ async fn was_written(inner: &Inner, log: LogId, position: u64, command: CommandI
     let mut snapshot = inner.store.snapshot().await?;
     let event = snapshot.event(log.uuid().into_bytes(), position).await?;
     Ok(event.is_some_and(|event| event.command == command.uuid().into_bytes()))
+}
+
+/// Makes what was forgotten leave SQLite's write-ahead log, too, as soon as no reader keeps it.
+pub(crate) fn wipe(inner: &Arc<Inner>) {
+    let (here, mut stopping) = (inner.clone(), inner.tasks.stopping());
+    inner.tasks.start("wiping", async move {
+        while let Err(error) = here.store.wipe_wal().await {
+            tracing::debug!(%error, "the write-ahead log still holds what was forgotten; wiping is tried again");
+            if !crate::pause(&mut stopping, std::time::Duration::from_millis(250)).await {
+                return;
+            }
+        }
+    });
 }
 
 /// Tells other nodes, after the commit and beside it.
@@ -411,9 +428,7 @@ pub(crate) async fn load(
     }
     for (log, whose) in wanted.keys {
         let Some(known) = logs.get_mut(&log) else { continue };
-        let asked = known.keys.missing(whose);
-        let found = batch.keys(&asked).await?;
-        known.keys.load(&asked, found).map_err(senseless)?;
+        known.keys.load_for_folding(batch, whose).await.map_err(senseless)?;
     }
     Ok(())
 }

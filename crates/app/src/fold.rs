@@ -34,9 +34,12 @@ pub(crate) fn ready(stored: &store::Event, keys: &LogKeys) -> Result<Option<(Whe
 
 /// The same of an event that was read.
 fn opened(mut happened: record::Happened, keys: &LogKeys) -> Result<Option<(When, Event)>, Error> {
+    let when = happened.when;
+    if keys.is_forgotten(when.subject, when.seq) {
+        return Ok(None);
+    }
     let mut texts = false;
     happened.event.secrets(&mut |secret, _| texts |= secret.sealed().is_some());
-    let when = happened.when;
     if texts {
         let keys = keys.get((when.subject, when.owner)).ok_or_else(|| Error::internal("a key was not loaded"))?;
         if keys.is_empty() {
@@ -100,9 +103,8 @@ async fn fold_chunk(
     let mut keys = LogKeys::new(&inner.roots, log);
     let happened: Result<Vec<_>, Error> = records.iter().map(|(_, record)| record::decode(record)).collect();
     let happened = happened.map_err(malformed)?;
-    let asked = keys.missing(happened.iter().map(|it| (it.when.subject, it.when.owner)));
-    let found = batch.keys(&asked).await?;
-    keys.load(&asked, found).map_err(malformed)?;
+    let whose = happened.iter().map(|it| (it.when.subject, it.when.owner));
+    keys.load_for_folding(batch, whose).await.map_err(malformed)?;
     let events: Result<Vec<_>, Error> =
         happened.into_iter().filter_map(|happened| opened(happened, &keys).transpose()).collect();
     let events = events.map_err(malformed)?;
@@ -156,11 +158,7 @@ pub(crate) async fn read_ready(
 ) -> Result<(u64, Vec<(When, Event)>), Error> {
     let records = snapshot.records(log.uuid().into_bytes(), after, limit).await?;
     let happened = records.iter().map(|(_, record)| record::decode(record)).collect::<Result<Vec<_>, _>>()?;
-    let asked = keys.missing(happened.iter().map(|it| (it.when.subject, it.when.owner)));
-    if !asked.is_empty() {
-        let found = snapshot.keys(&asked).await?;
-        keys.load(&asked, found)?;
-    }
+    keys.load_for_folding(snapshot, happened.iter().map(|it| (it.when.subject, it.when.owner))).await?;
     let events = happened.into_iter().filter_map(|happened| opened(happened, keys).transpose());
     Ok((records.last().map_or(after, |(last, _)| *last), events.collect::<Result<_, _>>()?))
 }

@@ -64,6 +64,7 @@ pub struct LogKeys {
     roots: Arc<Roots>,
     under: Vec<LogKey>,
     loaded: HashMap<Whose, Keys>,
+    forgotten: HashMap<Subject, u64>,
 }
 
 impl std::fmt::Debug for LogKeys {
@@ -75,7 +76,7 @@ impl std::fmt::Debug for LogKeys {
 impl LogKeys {
     /// No keys of this log yet.
     pub fn new(roots: &Arc<Roots>, log: LogId) -> Self {
-        Self { log, roots: roots.clone(), under: Vec::new(), loaded: HashMap::new() }
+        Self { log, roots: roots.clone(), under: Vec::new(), loaded: HashMap::new(), forgotten: HashMap::new() }
     }
 
     /// The keys of somebody's texts; `None` where they were not loaded.
@@ -89,8 +90,46 @@ impl LogKeys {
         (!newest.is_spent(now, seq)).then_some(&newest.key)
     }
 
+    /// Whether an event about this subject at this position counts no more; its keys are loaded.
+    pub fn is_forgotten(&self, subject: Subject, seq: u64) -> bool {
+        self.forgotten.get(&subject).is_some_and(|until| seq <= *until)
+    }
+
+    /// Loads keys for a reader, who cares for texts only: a forgotten one has no key.
+    pub async fn load_for_reading(
+        &mut self,
+        snapshot: &mut store::Snapshot,
+        whose: impl IntoIterator<Item = Whose>,
+    ) -> Result<(), Error> {
+        let asked = self.missing(whose);
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let found = snapshot.keys(&asked).await?;
+        self.load(&asked, found)
+    }
+
+    /// Loads keys for a fold or a decision, which have to know who was forgotten, too.
+    pub async fn load_for_folding(
+        &mut self,
+        snapshot: &mut store::Snapshot,
+        whose: impl IntoIterator<Item = Whose>,
+    ) -> Result<(), Error> {
+        let asked = self.missing(whose);
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let mut subjects: Vec<_> = asked.iter().map(|(log, subject, _)| (*log, *subject)).collect();
+        subjects.dedup();
+        for forgotten in snapshot.forgotten(&subjects).await? {
+            self.forgotten.insert(Subject::of(uuid::Uuid::from_bytes(forgotten.subject)), forgotten.seq);
+        }
+        let found = snapshot.keys(&asked).await?;
+        self.load(&asked, found)
+    }
+
     /// Those that are not loaded, as the store asks for them.
-    pub fn missing(&self, whose: impl IntoIterator<Item = Whose>) -> Vec<(store::Id, store::Id, Option<store::Id>)> {
+    fn missing(&self, whose: impl IntoIterator<Item = Whose>) -> Vec<(store::Id, store::Id, Option<store::Id>)> {
         let mut missing: Vec<Whose> = whose.into_iter().filter(|whose| !self.loaded.contains_key(whose)).collect();
         missing.sort_unstable();
         missing.dedup();
@@ -102,7 +141,7 @@ impl LogKeys {
     }
 
     /// Keeps what the store answered to [`LogKeys::missing`]: what it does not hold is known to be absent.
-    pub fn load(
+    fn load(
         &mut self,
         asked: &[(store::Id, store::Id, Option<store::Id>)],
         mut found: Vec<store::Key>,

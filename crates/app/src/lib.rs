@@ -9,6 +9,7 @@ pub mod check;
 pub mod checkpoints;
 pub mod clock;
 mod commit;
+mod deletion;
 mod error;
 pub mod fold;
 pub mod follow;
@@ -17,6 +18,7 @@ pub mod keys;
 pub mod mail;
 pub mod moments;
 pub mod programs;
+mod react;
 pub mod record;
 pub mod rotate;
 mod rows;
@@ -144,6 +146,8 @@ impl App {
             senders.push(sender);
         }
         *inner.lanes.write().unwrap_or_else(std::sync::PoisonError::into_inner) = senders;
+        // What was forgotten just before a crash may still lie in the write-ahead log.
+        commit::wipe(&inner);
         let app = Self { inner };
         app.listen();
         Ok(app)
@@ -266,11 +270,9 @@ impl App {
         happened.event.secrets(&mut |secret, _| texts |= secret.sealed().is_some());
         if texts {
             let mut keys = keys::LogKeys::new(&self.inner.roots, happened.when.log);
-            let asked = keys.missing([(happened.when.subject, happened.when.owner)]);
             let mut snapshot = self.inner.store.snapshot().await?;
-            let found = snapshot.keys(&asked).await?;
+            keys.load_for_reading(&mut snapshot, [(happened.when.subject, happened.when.owner)]).await?;
             snapshot.close().await?;
-            keys.load(&asked, found)?;
             let known = keys.get((happened.when.subject, happened.when.owner)).cloned().unwrap_or_default();
             if known.is_empty() {
                 return Ok(None);

@@ -4,7 +4,7 @@
 //! live commits. Views read rows from it; the log, the keys and the viewer's scope stay the present's. So what is shown
 //! is what then was, to who may see it now, and what was erased stays erased: a text whose key is gone folds into
 //! nothing, and confidential ones lie in a moment as sealed as in the log. Names and addresses lie there in the clear, as
-//! in every row: whoever forgets somebody calls [`App::drop_moments`].
+//! in every row: a log's moments are dropped as soon as it has forgotten somebody, on whichever node.
 //!
 //! Why it can be built while the practice goes on: events up to a position never change, so a moment never does either,
 //! and its log may be read in chunks with a snapshot each. A moment that was built is kept, and a later one begins with a
@@ -76,6 +76,8 @@ struct Moment {
     store: Store,
     position: u64,
     bytes: usize,
+    /// How far the log had forgotten when it was built.
+    forgotten: u64,
 }
 
 /// The moments that are kept, and who builds one.
@@ -176,6 +178,7 @@ impl App {
     ) -> Result<View, Error> {
         let log = LogId::Practice(practice);
         for _ in 0..TRIES {
+            self.drop_outdated(log).await?;
             // Whoever has no such portal learns just that, and nothing is built for them.
             let present = self.view(person, practice, portal, at_least).await?;
             let place = present.place(as_of).await?;
@@ -187,7 +190,7 @@ impl App {
             let moment = self.moment(log, place.position, Some(person)).await?;
             // Building may take a while: the scope is the one that the viewer has after it.
             let present = self.view(person, practice, portal, at_least).await?;
-            if self.inner.moments.kept().drops == drops {
+            if self.inner.moments.kept().drops == drops && self.drop_outdated(log).await? == moment.forgotten {
                 return Ok(present.at(place, Some(moment.store.snapshot().await?)).await);
             }
         }
@@ -206,6 +209,7 @@ impl App {
         after: Option<store::Id>,
         limit: u32,
     ) -> Result<Vec<store::Row>, Error> {
+        self.drop_outdated(log).await?;
         let place = self.place(log, as_of).await?;
         let moment = self.moment(log, place.position, None).await?;
         let mut snapshot = moment.store.snapshot().await?;
@@ -228,6 +232,26 @@ impl App {
         let mut kept = self.inner.moments.kept();
         kept.drops += 1;
         kept.moments.retain(|(of, _), _| *of != log);
+    }
+
+    /// Drops a log's moments where it has forgotten somebody since they were built, on whichever node; how far it has
+    /// forgotten.
+    async fn drop_outdated(&self, log: LogId) -> Result<u64, Error> {
+        let mut snapshot = self.inner.store.snapshot().await?;
+        let forgotten = snapshot.newest_forgotten(log.uuid().into_bytes()).await?;
+        snapshot.close().await?;
+        let outdated = self
+            .inner
+            .moments
+            .kept()
+            .moments
+            .range((log, 0)..)
+            .take_while(|((of, _), _)| *of == log)
+            .any(|(_, (moment, _))| moment.forgotten != forgotten);
+        if outdated {
+            self.drop_moments(log);
+        }
+        Ok(forgotten)
     }
 
     async fn place(&self, log: LogId, as_of: AsOf) -> Result<Place, Error> {
@@ -273,6 +297,9 @@ impl App {
             Some(before) => (&before.store, before.position),
             None => (self.empty().await?, 0),
         };
+        let mut snapshot = self.inner.store.snapshot().await?;
+        let forgotten = snapshot.newest_forgotten(log.uuid().into_bytes()).await?;
+        snapshot.close().await?;
         let store = begun.copy_in_memory(&options()).await?;
         let mut bytes = self.room(&store).await?;
         while position < until {
@@ -292,7 +319,7 @@ impl App {
             }
             bytes = self.room(&store).await?;
         }
-        Ok(Moment { store, position, bytes })
+        Ok(Moment { store, position, bytes, forgotten })
     }
 
     /// How many bytes a moment takes, if it may take so many.

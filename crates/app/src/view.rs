@@ -444,12 +444,7 @@ async fn opened(reading: &mut Reading, stored: &[store::Event]) -> Result<Vec<Ha
 }
 
 async fn load_keys(reading: &mut Reading, whose: impl IntoIterator<Item = crate::keys::Whose>) -> Result<(), Error> {
-    let asked = reading.keys.missing(whose);
-    if asked.is_empty() {
-        return Ok(());
-    }
-    let found = reading.snapshot.keys(&asked).await?;
-    reading.keys.load(&asked, found)
+    reading.keys.load_for_reading(&mut reading.snapshot, whose).await
 }
 
 /// A scope's reading for the store.

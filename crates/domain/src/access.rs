@@ -76,6 +76,8 @@ pub enum Deed {
     AddCoachee,
     /// Correct a coachee's name and email (S2.7).
     ChangeCoachee,
+    /// Erase a coachee for ever: Admin, for it takes away what every coach wrote about them.
+    EraseCoachee,
     /// Send or resend an invitation (S4.6, S4.8).
     InviteCoachee,
     /// Write the active goal, synopsis and what else belongs to the coach's work with a coachee (S4.7).
@@ -103,9 +105,9 @@ pub enum Answer {
 pub fn may(who: Standing, deed: Deed) -> Answer {
     use Answer::{No, Unseen, Yes};
     use Deed::{
-        AcceptInvitation, AddCoachee, ChangeCoachSettings, ChangeCoachee, ChangePlan, ChangePractice, FoundPractice,
-        GrantAccess, HoldSessions, InviteCoachee, KeepAccount, KeepAuthorizations, ManageCoaches, ManageManagers,
-        SignIn, WriteFile,
+        AcceptInvitation, AddCoachee, ChangeCoachSettings, ChangeCoachee, ChangePlan, ChangePractice, EraseCoachee,
+        FoundPractice, GrantAccess, HoldSessions, InviteCoachee, KeepAccount, KeepAuthorizations, ManageCoaches,
+        ManageManagers, SignIn, WriteFile,
     };
     match who {
         Standing::System | Standing::Owner => match deed {
@@ -117,14 +119,15 @@ pub fn may(who: Standing, deed: Deed) -> Answer {
                 }
             }
             AcceptInvitation | ChangePractice | ManageCoaches | GrantAccess | ManageManagers | ChangeCoachSettings
-            | AddCoachee | ChangeCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan
+            | AddCoachee | ChangeCoachee | EraseCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan
             | KeepAuthorizations => Yes,
         },
         Standing::Manager => match deed {
             ManageManagers => No,
             SignIn | KeepAccount | FoundPractice => Unseen,
             AcceptInvitation | ChangePractice | ManageCoaches | GrantAccess | ChangeCoachSettings | AddCoachee
-            | ChangeCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan | KeepAuthorizations => Yes,
+            | ChangeCoachee | EraseCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan
+            | KeepAuthorizations => Yes,
         },
         Standing::Coach { level, may_add, oneself } => match deed {
             SignIn | KeepAccount | FoundPractice => Unseen,
@@ -166,7 +169,7 @@ pub fn may(who: Standing, deed: Deed) -> Answer {
                 }
             }
             InviteCoachee => at_least(level, Level::UserAdmin),
-            KeepAuthorizations => at_least(level, Level::Admin),
+            EraseCoachee | KeepAuthorizations => at_least(level, Level::Admin),
         },
         Standing::Coachee { oneself } => match deed {
             AcceptInvitation => Yes,
@@ -177,7 +180,7 @@ pub fn may(who: Standing, deed: Deed) -> Answer {
                     Unseen
                 }
             }
-            InviteCoachee | WriteFile | HoldSessions => {
+            EraseCoachee | InviteCoachee | WriteFile | HoldSessions => {
                 if oneself {
                     No
                 } else {
@@ -191,21 +194,21 @@ pub fn may(who: Standing, deed: Deed) -> Answer {
             SignIn | KeepAccount => Yes,
             AcceptInvitation => Yes,
             FoundPractice | ChangePractice | ManageCoaches | GrantAccess | ManageManagers | ChangeCoachSettings
-            | AddCoachee | ChangeCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan
+            | AddCoachee | ChangeCoachee | EraseCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan
             | KeepAuthorizations => Unseen,
         },
         Standing::Founder => match deed {
             FoundPractice => Yes,
             SignIn | KeepAccount | AcceptInvitation | ChangePractice | ManageCoaches | GrantAccess | ManageManagers
-            | ChangeCoachSettings | AddCoachee | ChangeCoachee | InviteCoachee | WriteFile | HoldSessions
-            | ChangePlan | KeepAuthorizations => Unseen,
+            | ChangeCoachSettings | AddCoachee | ChangeCoachee | EraseCoachee | InviteCoachee | WriteFile
+            | HoldSessions | ChangePlan | KeepAuthorizations => Unseen,
         },
         Standing::Visitor | Standing::Stranger | Standing::Contact => match deed {
             // A link is the right: the command checks it.
             SignIn | AcceptInvitation => Yes,
             KeepAccount | FoundPractice | ChangePractice | ManageCoaches | GrantAccess | ManageManagers
-            | ChangeCoachSettings | AddCoachee | ChangeCoachee | InviteCoachee | WriteFile | HoldSessions
-            | ChangePlan | KeepAuthorizations => Unseen,
+            | ChangeCoachSettings | AddCoachee | ChangeCoachee | EraseCoachee | InviteCoachee | WriteFile
+            | HoldSessions | ChangePlan | KeepAuthorizations => Unseen,
         },
     }
 }

@@ -7,7 +7,11 @@
 
 mod token;
 
+mod deletion;
+
 use serde::{Deserialize, Serialize};
+
+pub use deletion::{DeleteAccount, FRESH_MINUTES, Owns};
 
 use crate::access::Deed;
 use crate::decide::{About, Command, Decision, Facts, Stop, shows};
@@ -99,6 +103,12 @@ events! {
         "account.access_token_revoked" as "access_token_revoke" AccessTokenRevoked sees Internal { token: AccessTokenId, person: PersonId },
         /// A program's token came to its end.
         "account.access_token_expired" as "access_token_expire" AccessTokenExpired sees Internal { token: AccessTokenId, person: PersonId },
+        /// The person has a portal no more, for they delete their account; the practice learns of it.
+        "account.portal_closed" as "portal_close" PortalClosed sees Internal { person: PersonId, practice: PracticeId, portal: Portal },
+        /// The account was deleted: what it knew can never be read again.
+        "account.deleted" as "account_delete" Deleted sees Internal { person: PersonId },
+        /// The address belongs to nobody any more, and is forgotten.
+        "account.address_released" as "address_release" AddressReleased sees Internal { address: AddressId, person: PersonId },
     }
 }
 
@@ -119,6 +129,12 @@ refusals! {
         TokenEndIsOutOfRange "ACCESS_TOKEN_END_IS_OUT_OF_RANGE" "An access token ends in the future, at most a year from now. Choose another end.",
         /// The account has as many as it may have.
         TooManyTokens "TOO_MANY_ACCESS_TOKENS" "This account has fifty access tokens. Revoke one that is not needed any more.",
+        /// Deleting cannot be undone.
+        EmailDiffers "ACCOUNT_EMAIL_DIFFERS" "Deleting an account cannot be undone. To confirm, type the email address that it signs in with.",
+        /// Whoever finds an open browser deletes nothing.
+        SignInIsStale "SIGN_IN_IS_STALE" "This needs a sign-in of the last 15 minutes in this browser. Sign in again and repeat it.",
+        /// A practice is never left without its owner.
+        OwnsAPractice "ACCOUNT_OWNS_A_PRACTICE" "This account owns a practice, which would be left without its owner. Delete the practice first.",
     }
 }
 
@@ -168,6 +184,8 @@ pub struct Account {
     pub ended_until: u64,
     /// The access tokens that it has.
     pub tokens: Vec<AccessTokenId>,
+    /// How many portals were ever opened for it.
+    pub opened: u32,
 }
 row! { Account in account, seen as Internal, id id: PersonId, subject |r| r.id }
 
@@ -254,7 +272,7 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
         Event::Opened { person, address, email } => {
             if let Some(email) = email.text() {
                 let (id, address, email) = (*person, *address, email.clone());
-                rows.put(Account { id, email, address, ended_until: 0, tokens: Vec::new() });
+                rows.put(Account { id, email, address, ended_until: 0, opened: 0, tokens: Vec::new() });
             }
         }
         Event::SignedIn { person, login, token, through, ends_at, agent } => rows.put(Login {
@@ -284,11 +302,15 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                 practice: *practice,
                 portal: *portal,
             });
+            rows.edit(*person, |row: &mut Account| row.opened = row.opened.saturating_add(1));
         }
         Event::AccessTokenCreated { .. }
         | Event::AccessTokenUsed { .. }
         | Event::AccessTokenRevoked { .. }
         | Event::AccessTokenExpired { .. } => token::fold(event, when, rows),
+        Event::PortalClosed { practice, portal, .. } => rows.delete::<PortalOf>(portal_id(*practice, *portal)),
+        Event::Deleted { person } => rows.delete::<Account>(*person),
+        Event::AddressReleased { address, .. } => rows.delete::<Address>(*address),
     }
 }
 
@@ -321,6 +343,9 @@ pub fn entry(event: &Event) -> Entry {
         Event::AccessTokenUsed { .. } => Entry::default(),
         Event::AccessTokenRevoked { .. } => Entry::default(),
         Event::AccessTokenExpired { .. } => Entry::default(),
+        Event::PortalClosed { .. } => Entry::default(),
+        Event::Deleted { .. } => Entry::default(),
+        Event::AddressReleased { .. } => Entry::default(),
     }
 }
 

@@ -1,6 +1,10 @@
 //! Coachees: adding, inviting, accepting; the active goal and the synopsis (S1.14–S1.16, S1.30, S1.33–S1.35, S2.3–S2.9).
 
+mod leaving;
+
 use serde::{Deserialize, Serialize};
+
+pub use leaving::{Detach, EraseCoachee};
 
 use crate::access::{Deed, Level};
 use crate::account::Portal;
@@ -80,6 +84,10 @@ events! {
         "coachee.active_goal_set" as "active_goal_set" ActiveGoalSet sees Profile { coachee: CoacheeId, goal: Change<Confidential<ActiveGoal>> },
         /// The synopsis was written.
         "coachee.synopsis_written" as "synopsis_write" SynopsisWritten sees File { coachee: CoacheeId, synopsis: Change<Confidential<Synopsis>> },
+        /// The coachee deleted their account: their portal is closed, and the file stays.
+        "coachee.detached" as "coachee_detach" Detached sees Profile { coachee: CoacheeId, person: PersonId },
+        /// The coachee was erased: what was written about them can never be read again.
+        "coachee.erased" as "coachee_erase" Erased sees Profile { coachee: CoacheeId, person: Option<PersonId> },
     }
 }
 
@@ -100,6 +108,8 @@ refusals! {
         NotInvited "COACHEE_IS_NOT_INVITED" "No invitation has been sent yet. Use sendInvitation.",
         /// An address signs in to one coachee's portal of a practice.
         PersonIsTaken "PERSON_IS_ANOTHER_COACHEE" "This account is another coachee of this practice already.",
+        /// Erasing cannot be undone.
+        NameDiffers "COACHEE_NAME_DIFFERS" "Erasing cannot be undone. To confirm, type the coachee's full name exactly as the profile shows it.",
     }
 }
 
@@ -282,6 +292,21 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
             let synopsis = synopsis.now.clone();
             rows.edit(*coachee, move |row: &mut Coachee| row.synopsis = Some(synopsis));
         }
+        Event::Detached { coachee, person } => {
+            rows.delete::<Activation>(*person);
+            rows.edit(*coachee, |row: &mut Coachee| {
+                row.status = Status::NotInvited;
+                row.person = None;
+                row.accepted_at = None;
+            });
+        }
+        // All other rows of theirs go with them; these are named so that whoever follows learns of it.
+        Event::Erased { coachee, person } => {
+            rows.delete::<Coachee>(*coachee);
+            if let Some(person) = person {
+                rows.delete::<Activation>(*person);
+            }
+        }
     }
 }
 
@@ -300,6 +325,8 @@ pub fn entry(event: &Event) -> Entry {
         Event::Accepted { .. } => Entry::default(),
         Event::ActiveGoalSet { goal, .. } => Entry::default().edit("activeGoal", Some(goal)),
         Event::SynopsisWritten { synopsis, .. } => Entry::default().edit("synopsis", Some(synopsis)),
+        Event::Detached { .. } => Entry::default(),
+        Event::Erased { coachee, .. } => Entry::default().set("coachee", coachee),
     }
 }
 

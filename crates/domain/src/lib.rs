@@ -49,3 +49,18 @@ features! {
 }
 
 pub use decide::{Actor, Command, Decide, Decision, Facts, Stop};
+
+impl Event {
+    /// Whom the event means to forget: their texts up to it are made unreadable, and count no more. The engine does it.
+    pub fn forgets(&self) -> Option<id::Subject> {
+        if let Self::Coachee(coachee::Event::Erased { coachee, .. }) = self {
+            Some((*coachee).into())
+        } else if let Self::Account(account::Event::Deleted { person }) = self {
+            Some((*person).into())
+        } else if let Self::Account(account::Event::AddressReleased { address, .. }) = self {
+            Some((*address).into())
+        } else {
+            None
+        }
+    }
+}

@@ -34,6 +34,8 @@ const EXPIRY: Duration = Duration::from_hours(1);
 const MAIL: Duration = Duration::from_secs(1);
 /// How often timers that are due are looked for.
 const TIMERS: Duration = Duration::from_secs(10);
+/// How often reactors look for work.
+const REACTIONS: Duration = Duration::from_secs(1);
 /// How often a long catching up says how far it is.
 const NEWS: Duration = Duration::from_secs(10);
 
@@ -176,6 +178,7 @@ fn start_loops(app: &App, settings: &Settings) -> Result<(), Error> {
     app.start_checkpoints(settings.checkpoint_seconds, Some(witness));
     start_mail(app, settings)?;
     app.start_timers(TIMERS);
+    app.start_reactions(REACTIONS);
     if !settings.sign_up_open {
         app.close_sign_up();
     }

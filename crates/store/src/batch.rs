@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use crate::door::Door;
 use crate::error::Error;
-use crate::log::{Command, Event, Follower, Head, Key, Node, Outbox, SignedRoot, Work};
+use crate::log::{Command, Event, Follower, Forgotten, Head, Key, Node, Outbox, SignedRoot, Work};
 use crate::snapshot::{HEAD, KEYS_A_STATEMENT, NOBODY, Snapshot, head_of};
 use crate::statement::{Bind, Rows, Statement, insert};
 use crate::store::Database;
@@ -193,6 +193,20 @@ impl Batch {
         self.insert("keys", &columns.map(|(name, _)| name), &rows, "").await.map(drop)
     }
 
+    /// Forgets a subject: destroys all its keys, whoever's, deletes its rows in every table of read models that there is,
+    /// also those of other versions of the program, and notes that its events up to this one count no more.
+    pub async fn forget(&mut self, forgotten: &Forgotten) -> Result<(), Error> {
+        self.destroy_keys(forgotten.log, forgotten.subject).await?;
+        let tables = self.ask("select table_name from projections order by table_name", &[]).await?;
+        for name in tables.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()? {
+            self.delete_subject(&Table { name, columns: Vec::new() }, forgotten.log, forgotten.subject).await?;
+        }
+        let text = "insert into forgotten (log_id, subject, seq, at) values (?, ?, ?, ?) \
+                    on conflict (log_id, subject) do update set seq = excluded.seq, at = excluded.at";
+        let (log, subject) = (Bind::Bytes(&forgotten.log), Bind::Bytes(&forgotten.subject));
+        self.change(text, &[log, subject, Bind::count(forgotten.seq), Bind::Int(forgotten.at)]).await.map(drop)
+    }
+
     /// Destroys all keys of a subject, whoever's; how many.
     pub async fn destroy_keys(&mut self, log: Id, subject: Id) -> Result<u64, Error> {
         let text = "delete from keys where log_id = ? and subject = ?";
@@ -335,6 +349,7 @@ impl Batch {
     pub async fn delete_log(&mut self, log: Id) -> Result<(), Error> {
         let tables = [
             "delete from keys where log_id = ?",
+            "delete from forgotten where log_id = ?",
             "delete from events where log_id = ?",
             "delete from tree_nodes where log_id = ?",
             "delete from commands where log_id = ?",

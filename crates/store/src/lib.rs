@@ -36,7 +36,7 @@ pub use batch::{Batch, Locked, Wait};
 pub use doorbell::{Doorbell, Rung};
 pub use error::Error;
 pub use keys::KeyOrder;
-pub use log::{Command, Event, Follower, Head, Key, Node, Outbox, SignedRoot, Work};
+pub use log::{Command, Event, Follower, Forgotten, Head, Key, Node, Outbox, SignedRoot, Work};
 pub use select::{Activity, Direction, Filter, Owners, Select, Sight, Take};
 pub use snapshot::Snapshot;
 pub use store::{Database, Options, Store};

@@ -154,6 +154,19 @@ pub struct Work {
     pub at: i64,
 }
 
+/// Whom a log has forgotten, and how far: events about `subject` up to `seq` count no more. What comes after does.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Forgotten {
+    /// The log.
+    pub log: Id,
+    /// Whom.
+    pub subject: Id,
+    /// The position of the event that says so.
+    pub seq: u64,
+    /// When.
+    pub at: i64,
+}
+
 /// How far a follower has read a log.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Follower {

@@ -10,8 +10,11 @@ use crate::statement::{Bind, Statement, script};
 use crate::store::Database;
 
 /// The scripts by version: the first is version 1.
-const SCRIPTS: &[&str] =
-    &[include_str!("../../../migrations/0001_log.sql"), include_str!("../../../migrations/0003_keys.sql")];
+const SCRIPTS: &[&str] = &[
+    include_str!("../../../migrations/0001_log.sql"),
+    include_str!("../../../migrations/0002_forgotten.sql"),
+    include_str!("../../../migrations/0003_keys.sql"),
+];
 
 /// The oldest SQLite whose write-ahead log can be trusted (3.51.3 mends its reset).
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];

@@ -2,7 +2,7 @@
 
 use crate::door::{Answer, Door};
 use crate::error::Error;
-use crate::log::{Command, Event, Head, Key, Outbox, SignedRoot};
+use crate::log::{Command, Event, Forgotten, Head, Key, Outbox, SignedRoot};
 use crate::select::{Activity, Select};
 use crate::statement::{Bind, Rows, Statement};
 use crate::store::Database;
@@ -200,6 +200,31 @@ impl Snapshot {
         self.ask(text, &[Bind::Bytes(&log)]).await?.iter().map(key_of).collect()
     }
 
+    /// Which of these subjects (log, subject) were forgotten, and how far.
+    pub async fn forgotten(&mut self, subjects: &[(Id, Id)]) -> Result<Vec<Forgotten>, Error> {
+        let mut found = Vec::new();
+        for subjects in subjects.chunks(KEYS_A_STATEMENT) {
+            let columns = "t.log_id, t.subject, t.seq, t.at";
+            for row in self.join(columns, "forgotten", &["log_id", "subject"], &Rows::pairs(subjects)).await? {
+                found.push(forgotten_of(&row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Everybody whom a log has forgotten.
+    pub async fn forgotten_of_log(&mut self, log: Id) -> Result<Vec<Forgotten>, Error> {
+        let text = "select log_id, subject, seq, at from forgotten where log_id = ? order by subject";
+        self.ask(text, &[Bind::Bytes(&log)]).await?.iter().map(forgotten_of).collect()
+    }
+
+    /// The position of the newest event by which a log forgot somebody; 0 where it never has.
+    pub async fn newest_forgotten(&mut self, log: Id) -> Result<u64, Error> {
+        let rows =
+            self.ask("select coalesce(max(seq), 0) from forgotten where log_id = ?", &[Bind::Bytes(&log)]).await?;
+        rows.first().map_or(Ok(0), |row| row.count(0))
+    }
+
     /// How far a follower has read a log; 0 when it never has.
     pub async fn follower(&mut self, log: Id, name: &str) -> Result<u64, Error> {
         let text = "select seq from followers where log_id = ? and name = ?";
@@ -321,6 +346,10 @@ impl Snapshot {
         statement.lookup(columns, table, by, rows)?;
         self.door.fetch(statement).await
     }
+}
+
+fn forgotten_of(row: &Answer) -> Result<Forgotten, Error> {
+    Ok(Forgotten { log: row.array(0)?, subject: row.array(1)?, seq: row.count(2)?, at: row.int(3)? })
 }
 
 /// All columns of a table, the fixed ones first.

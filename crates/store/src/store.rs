@@ -207,16 +207,18 @@ impl Store {
         self.change(Statement::fixed(self.database(), retry, &binds)?).await.map(drop)
     }
 
-    /// Claims work that may be claimed at `now`, each until `lease`, which is the `at` of the answer.
-    pub async fn claim_work(&self, now: i64, lease: i64, limit: u32) -> Result<Vec<Work>, Error> {
-        let waiting = "select 1 from work where at <= ? limit 1";
-        if self.read(Statement::fixed(self.database(), waiting, &[Bind::Int(now)])?).await?.is_empty() {
+    /// Claims a reactor's work that may be claimed at `now`, each until `lease`, which is the `at` of the answer.
+    pub async fn claim_work(&self, reactor: &str, now: i64, lease: i64, limit: u32) -> Result<Vec<Work>, Error> {
+        let waiting = "select 1 from work where reactor = ? and at <= ? limit 1";
+        let binds = [Bind::Text(reactor), Bind::Int(now)];
+        if self.read(Statement::fixed(self.database(), waiting, &binds)?).await?.is_empty() {
             return Ok(Vec::new());
         }
         let mut claim = Statement::new(self.database());
         claim.push("update work set at = ").bind(Bind::Int(lease))?;
-        claim.push(" where (log_id, reactor) in (select log_id, reactor from work where at <= ");
-        claim.bind(Bind::Int(now))?.push(" order by at limit ").bind(Bind::Int(limit.into()))?;
+        claim.push(" where (log_id, reactor) in (select log_id, reactor from work where reactor = ");
+        claim.bind(Bind::Text(reactor))?.push(" and at <= ").bind(Bind::Int(now))?;
+        claim.push(" order by at limit ").bind(Bind::Int(limit.into()))?;
         claim.push_on(Database::Postgres, " for update skip locked").push(") returning log_id, reactor, at");
         let rows = self.change(claim).await?;
         rows.iter().map(|row| Ok(Work { log: row.array(0)?, reactor: row.text(1)?, at: row.int(2)? })).collect()

@@ -24,6 +24,8 @@ pub const MUTATIONS: &[(&str, &str)] = &[
     ("revokeSession", "YYYYY YYYYU"),
     ("signOut", "YYYYY YYYYU"),
     ("signOutEverywhere", "YYYYY YYYYU"),
+    // An account is deleted in a browser with a fresh sign-in; these hold tokens of programs.
+    ("deleteAccount", "RRRRR RRRRU"),
     ("createPractice", "YYYYY YYYYU"),
     // A token reaches portals that its maker has, and is its maker's to end (A8).
     ("createAccessToken", "YYYYY YNNNU"),
@@ -55,6 +57,8 @@ pub const MUTATIONS: &[(&str, &str)] = &[
     // Inviting is administration: User Admin and Admin (S4.6, S4.8).
     ("sendInvitation", "YYYYF NFNNU"),
     ("resendInvitation", "YYYYF NFNNU"),
+    // What takes away every coach's work with a coachee takes Admin.
+    ("eraseCoachee", "YYYFF NFNNU"),
     // The client's data is full access for a User (S4.7); the coachee does not write the coach's side.
     ("setActiveGoal", "YYYYY NFNNU"),
     ("writeSynopsis", "YYYYY NFNNU"),
@@ -102,7 +106,7 @@ pub const SUBSCRIPTIONS: &[(&str, &str, &str)] = &[
 /// Who tries it and with what: everything in it is there and theirs to use, if it is anybody's.
 pub async fn attempt(world: &mut World, key: &str, actor: usize) -> (Person, Value) {
     let input = match key {
-        "requestSignInLink" | "signIn" | "revokeSession" | "signOut" | "signOutEverywhere" => {
+        "requestSignInLink" | "signIn" | "revokeSession" | "signOut" | "signOutEverywhere" | "deleteAccount" => {
             account(world, key, actor).await
         }
         _ if key.contains("AccessToken") => token(world, key, actor).await,
@@ -126,6 +130,7 @@ async fn account(world: &mut World, key: &str, actor: usize) -> Value {
     let email = format!("somebody{}@elsewhere.example", world.next());
     match key {
         "requestSignInLink" => json!({ "email": email }),
+        "deleteAccount" => json!({ "confirmEmail": world.people[actor].email }),
         "signIn" => {
             let stranger = world.product.stranger();
             let asked = stranger.ask(
@@ -239,6 +244,13 @@ async fn coachee(world: &mut World, key: &str, actor: usize) -> Value {
             let coachee = world.new_client().await;
             world.done(&owner, "sendInvitation", json!({ "practiceId": practice, "coacheeId": coachee })).await;
             json!({ "practiceId": practice, "coacheeId": coachee })
+        }
+        "eraseCoachee" if actor == COACHEE => {
+            json!({ "practiceId": practice, "coacheeId": robin, "confirmName": "Robin Reed" })
+        }
+        "eraseCoachee" => {
+            let coachee = world.new_client().await;
+            json!({ "practiceId": practice, "coacheeId": coachee, "confirmName": "fresh" })
         }
         "setActiveGoal" => {
             json!({ "practiceId": practice, "coacheeId": robin, "activeGoal": format!("Aim {}", world.next()) })

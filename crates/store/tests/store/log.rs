@@ -1,6 +1,8 @@
 //! Events, heads and what is written with them.
 
-use store::{Activity, Command, Error, Event, Follower, Head, Key, Locked, Node, Owners, Sight, SignedRoot, Wait};
+use store::{
+    Activity, Command, Error, Event, Follower, Forgotten, Head, Key, Locked, Node, Owners, Sight, SignedRoot, Wait,
+};
 
 use crate::stage::{both, event, head, id};
 
@@ -223,8 +225,14 @@ async fn what_is_written_with_events_is_read_again(stage: &Stage) {
     assert_eq!(batch.follower(id(1), "calendar").await.unwrap(), 0);
     assert_eq!(batch.meta("name").await.unwrap().as_deref(), Some(&b"second"[..]));
     assert_eq!(batch.meta("other").await.unwrap(), None);
-    assert_eq!(batch.destroy_keys(id(1), id(7)).await.unwrap(), 3);
-    assert_eq!(batch.keys_of_log(id(1)).await.unwrap(), keys[3..]);
+    let forgotten = |seq| Forgotten { log: id(1), subject: id(7), seq, at: 9 };
+    for seq in [4, 6] {
+        batch.forget(&forgotten(seq)).await.unwrap();
+    }
+    assert_eq!(batch.keys_of_log(id(1)).await.unwrap(), keys[3..], "all keys of whom is forgotten, and no others");
+    assert_eq!(batch.forgotten(&[(id(1), id(7)), (id(1), id(9)), (id(2), id(7))]).await.unwrap(), [forgotten(6)]);
+    assert_eq!(batch.forgotten_of_log(id(1)).await.unwrap(), [forgotten(6)]);
+    assert_eq!(batch.forgotten_of_log(id(2)).await.unwrap(), []);
     assert!(matches!(batch.put_commands(&[done(1)]).await, Err(Error::Conflict(_))));
     batch.rollback().await.unwrap();
 

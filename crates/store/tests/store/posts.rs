@@ -44,15 +44,16 @@ async fn work_is_claimed_and_left_again(stage: &Stage) {
         batch.commit().await.unwrap();
     };
     leave(&[work(1, 10), work(2, 20), work(3, 99)]).await;
-    let mut claimed = store.claim_work(50, 60, 9).await.unwrap();
+    assert_eq!(store.claim_work("reminders", 50, 60, 9).await.unwrap(), [], "a reactor gets its own work only");
+    let mut claimed = store.claim_work("mail", 50, 60, 9).await.unwrap();
     claimed.sort_by_key(|work| work.log);
     assert_eq!(claimed, [work(1, 60), work(2, 60)]);
-    assert_eq!(store.claim_work(50, 60, 9).await.unwrap(), []);
+    assert_eq!(store.claim_work("mail", 50, 60, 9).await.unwrap(), []);
     leave(&[work(1, 55)]).await;
     for claimed in &claimed {
         store.work_done(claimed).await.unwrap();
     }
-    assert_eq!(store.claim_work(70, 80, 9).await.unwrap(), [work(1, 80)]);
+    assert_eq!(store.claim_work("mail", 70, 80, 9).await.unwrap(), [work(1, 80)]);
 }
 }
 

@@ -1,0 +1,271 @@
+//! Forgetting (promise C4): what is erased is unreadable everywhere and for ever, the log keeps its length, its order and
+//! its proofs, and nobody else loses a byte.
+
+use domain::Table;
+use domain::id::{LogId, PracticeId};
+use serde_json::{Value, json};
+use tests::{Database, Person, Product, both};
+
+use crate::audit::entries;
+
+const ERASE: &str =
+    "mutation($i: EraseCoacheeInput!) { eraseCoachee(input: $i) { deletedId position errors { code } } }";
+const DELETE: &str =
+    "mutation($e: String!) { deleteAccount(input: { confirmEmail: $e }) { deletedId errors { code } } }";
+
+fn log(practice: &str) -> LogId {
+    LogId::Practice(practice.parse::<PracticeId>().expect("an id"))
+}
+
+/// Everything a coachee can have: names, plan, a session with notes and next steps, an authorization.
+async fn lived(by: &Person, practice: &str, coachee: &str, mark: &str) {
+    let run = async |mutation: &str, shows: &str, mut input: Value| {
+        input["practiceId"] = json!(practice);
+        let kind = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
+        let query =
+            format!("mutation($i: {kind}!) {{ {mutation}(input: $i) {{ {shows} errors {{ code message }} }} }}");
+        let answer = by.ask(&query, json!({ "i": input })).await[mutation].clone();
+        assert_eq!(answer["errors"], json!([]), "{mutation}: {answer}");
+        answer
+    };
+    run("setActiveGoal", "position", json!({ "coacheeId": coachee, "activeGoal": format!("{mark} aim") })).await;
+    run("writeSynopsis", "position", json!({ "coacheeId": coachee, "synopsis": format!("{mark} synopsis") })).await;
+    let goal = json!({ "coacheeId": coachee, "title": format!("{mark} goal"), "dueOn": "2026-06-30" });
+    run("addGoal", "position", goal).await;
+    run("addAction", "position", json!({ "coacheeId": coachee, "title": format!("{mark} action") })).await;
+    let session = run("startSession", "session { id }", json!({ "coacheeId": coachee })).await;
+    let session = session["session"]["id"].clone();
+    let notes = json!({ "sessionId": session, "base": 0, "text": format!("{mark} notes") });
+    run("saveSessionNotes", "position", notes).await;
+    let steps = json!({ "sessionId": session, "steps": [{ "text": format!("{mark} step") }] });
+    run("setNextSteps", "position", steps).await;
+    let authorization = json!({
+        "coacheeId": coachee, "number": format!("{mark}-1"), "source": format!("{mark} insurance"), "totalSessions": 3,
+        "ratePerHour": { "amount": "90", "currency": "EUR" }, "startsOn": "2026-03-01", "endsOn": "2026-03-31",
+    });
+    run("addAuthorization", "position", authorization).await;
+}
+
+/// Every stored row of a log that is not about this coachee, with the bytes of its document; and how many are.
+async fn rows(product: &Product, practice: &str, but: &str) -> (Vec<(Table, store::Row)>, usize) {
+    let (log, but) = (log(practice).uuid().into_bytes(), domain::id::parse(but).expect("an id").1.into_bytes());
+    let mut snapshot = product.app.store().snapshot().await.expect("a snapshot");
+    let (mut others, mut theirs) = (Vec::new(), 0);
+    for table in Table::ALL {
+        let physical = product.app.tables().physical(*table).expect("a table");
+        for row in snapshot.select(&store::Select::new(physical, log, 10_000)).await.expect("rows") {
+            if row.subject == but {
+                theirs += 1;
+            } else {
+                others.push((*table, row));
+            }
+        }
+    }
+    snapshot.close().await.expect("closed");
+    (others, theirs)
+}
+
+/// Waits until the files of the database hold no such text. SQLite only: PostgreSQL's own rules are the operator's.
+async fn leaves_every_file(product: &Product, mark: &str) {
+    if product.place.database == Database::Postgres {
+        return;
+    }
+    let patience = tokio::time::Duration::from_secs(20);
+    let gone = async {
+        loop {
+            let holds = std::fs::read_dir(product.folder())
+                .expect("a folder")
+                .filter_map(Result::ok)
+                .filter(|entry| entry.path().is_file())
+                .any(|entry| {
+                    let bytes = std::fs::read(entry.path()).unwrap_or_default();
+                    bytes.to_ascii_lowercase().windows(mark.len()).any(|part| part == mark.as_bytes())
+                });
+            if !holds {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(patience, gone).await.expect("the text leaves the database and its write-ahead log");
+}
+
+both! {
+    /// C4, for a coachee with an account, beside another one with the same life.
+    #[test]
+    async fn an_erased_coachee_is_gone_and_the_log_still_proves_itself(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let (zora, ben) = (product.coachee(&ada, &practice, "Zqzora").await, product.coachee(&ada, &practice, "Ben").await);
+        let zoras = product.accepted(&ada, &practice, &zora, "Zqzora").await;
+        lived(&ada, &practice, &zora, "zqzora").await;
+        lived(&ada, &practice, &ben, "ben").await;
+        product.app.sign_checkpoints(None).await.expect("signed");
+        let before = entries(&ada, "coachPortal", &practice, Value::Null).await;
+        let (others, theirs) = rows(&product, &practice, &zora).await;
+        assert!(theirs > 8, "there is something to forget: {theirs} rows");
+        let head = product.app.audit_head(log(&practice)).await.expect("a head").expect("a checkpoint");
+        let mut proofs = Vec::new();
+        for seq in 1..=head.seq {
+            proofs.push(product.app.inclusion(log(&practice), seq).await.expect("a proof").expect("of an event"));
+        }
+
+        // Erasing cannot be undone: the name is typed.
+        let input = |name: &str| json!({ "i": { "practiceId": practice, "coacheeId": zora, "confirmName": name } });
+        assert_eq!(ada.refused(ERASE, input("Zqzora")).await, "COACHEE_NAME_DIFFERS");
+        let done = ada.ask(ERASE, input("Zqzora Reed")).await;
+        assert_eq!(done["eraseCoachee"]["deletedId"], json!(zora));
+
+        // There is no trace of them in any row, and everybody else's rows are the same to the byte.
+        let (since, theirs) = rows(&product, &practice, &zora).await;
+        assert_eq!((since == others, theirs), (true, 0));
+        let after = entries(&ada, "coachPortal", &practice, Value::Null).await;
+        assert_eq!(after.len(), before.len() + 1, "the log keeps its length");
+        let shown = json!(after).to_string().to_lowercase();
+        assert!(!shown.contains("zqzora"), "no text is left: {shown}");
+        assert!(shown.contains("ben aim") && shown.contains("ben action"), "others' texts are: {shown}");
+        assert_eq!(zoras.fails("query($p: ID!) { viewer { coacheePortal(practiceId: $p) { position } } }", json!({ "p": practice })).await, "NOT_FOUND");
+        assert_eq!(ada.fails(ERASE, input("Zqzora Reed")).await, "NOT_FOUND");
+        let goal = json!({ "i": { "practiceId": practice, "coacheeId": zora, "activeGoal": "Again" } });
+        assert_eq!(ada.fails("mutation($i: SetActiveGoalInput!) { setActiveGoal(input: $i) { position } }", goal).await, "NOT_FOUND");
+
+        // Proofs made before are what they were, and the log continues the tree that they were made in.
+        for (seq, proof) in (1..=head.seq).zip(&proofs) {
+            let now = product.app.inclusion(log(&practice), seq).await.expect("a proof").expect("of an event");
+            assert_eq!((now.leaf, &now.hashes, &now.note), (proof.leaf, &proof.hashes, &proof.note));
+        }
+        assert_eq!(product.app.sign_checkpoints(None).await.expect("signed").refused.len(), 0);
+        let longer = product.app.audit_head(log(&practice)).await.expect("a head").expect("a checkpoint");
+        assert_eq!(longer.seq, head.seq + 1);
+        let proof = product.app.consistency(log(&practice), head.seq, longer.seq).await.expect("a proof");
+        store::tree::verify_consistency(head.seq, &head.root, longer.seq, &longer.root, &proof).expect("it continues");
+        product.prove().await;
+        // A rebuild finds nothing of them either, and nor does another node.
+        product.app.rebuild(None, &mut ()).await.expect("rebuilt");
+        let (rebuilt, theirs) = rows(&product, &practice, &zora).await;
+        assert_eq!((rebuilt == others, theirs), (true, 0));
+        product.prove().await;
+        // The address may be a coachee's again, who is somebody else.
+        let again = product.coachee(&ada, &practice, "Ben2").await;
+        assert_ne!(again, zora);
+        // Their account is theirs and stays; without it no file of the database has their name.
+        let zoras = in_browser(&product, "zqzora@coachee.example").await;
+        assert_eq!(zoras.ask(DELETE, json!({ "e": "zqzora@coachee.example" })).await["deleteAccount"]["errors"], json!([]));
+        leaves_every_file(&product, "zqzora").await;
+        product.prove().await;
+    }
+
+    /// Erasing takes Admin; what somebody may not see is not found.
+    #[test]
+    async fn a_coachee_is_erased_by_those_who_may(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let ben = product.coachee(&ada, &practice, "Ben").await;
+        let bens = product.accepted(&ada, &practice, &ben, "Ben").await;
+        let carl = product.further_coach(&ada, &practice, "Carl", "COACH").await;
+        let (eve, _) = product.coach("Eve").await;
+        let input = json!({ "i": { "practiceId": practice, "coacheeId": ben, "confirmName": "Ben Reed" } });
+        assert_eq!(carl.fails(ERASE, input.clone()).await, "NOT_FOUND");
+        let access = json!({ "i": { "practiceId": practice, "coachId": carl.id, "coacheeId": ben, "level": "USER_ADMIN" } });
+        ada.ask("mutation($i: AccessInput!) { grantAccess(input: $i) { errors { code } } }", access).await;
+        assert_eq!(carl.fails(ERASE, input.clone()).await, "FORBIDDEN");
+        assert_eq!(bens.fails(ERASE, input.clone()).await, "FORBIDDEN");
+        assert_eq!(eve.fails(ERASE, input.clone()).await, "NOT_FOUND");
+        assert_eq!(product.stranger().fails(ERASE, input.clone()).await, "UNAUTHENTICATED");
+        let mut listening = ada.listen("subscription($p: ID!) { coachPortalChanges(practiceId: $p) { changes { __typename ... on Gone { id } } } }", json!({ "p": practice })).await;
+        assert_eq!(ada.ask(ERASE, input).await["eraseCoachee"]["errors"], json!([]));
+        // Whoever follows learns that the coachee is gone.
+        loop {
+            let changes = listening.next().await["coachPortalChanges"]["changes"].to_string();
+            if changes.contains(&ben) {
+                assert!(changes.contains("Gone"), "{changes}");
+                break;
+            }
+        }
+        let mine = entries(&carl, "coachPortal", &practice, Value::Null).await;
+        assert!(mine.is_empty(), "with the coachee goes the right to review what was about them: {mine:?}");
+    }
+
+    /// An account is deleted by its person, freshly signed in; its portals close, its address is free, others lose nothing.
+    #[test]
+    async fn a_deleted_account_leaves_nothing_but_what_practices_keep(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let ben = product.coachee(&ada, &practice, "Ben").await;
+        let program = product.accepted(&ada, &practice, &ben, "Ben").await;
+        let carl = product.further_coach(&ada, &practice, "Carl", "COACH").await;
+        let email = json!({ "e": "ben@coachee.example" });
+        // A program's token deletes nothing, nor does a browser that signed in a while ago, nor another address.
+        assert_eq!(program.refused(DELETE, email.clone()).await, "SIGN_IN_IS_STALE");
+        let browser = in_browser(&product, "ben@coachee.example").await;
+        assert_eq!(browser.refused(DELETE, json!({ "e": "ada@practice.example" })).await, "ACCOUNT_EMAIL_DIFFERS");
+        assert_eq!(browser.refused(DELETE, json!({ "e": "nobody" })).await, "ACCOUNT_EMAIL_DIFFERS");
+        product.later(15);
+        assert_eq!(browser.refused(DELETE, email.clone()).await, "SIGN_IN_IS_STALE");
+        assert_eq!(product.stranger().fails(DELETE, email.clone()).await, "UNAUTHENTICATED");
+        // Who owns a practice does not leave it without its owner.
+        let owner = in_browser(&product, "ada@practice.example").await;
+        assert_eq!(owner.refused(DELETE, json!({ "e": "ada@practice.example" })).await, "ACCOUNT_OWNS_A_PRACTICE");
+
+        let browser = in_browser(&product, "ben@coachee.example").await;
+        let deleted = browser.ask(DELETE, email.clone()).await;
+        assert_eq!(deleted["deleteAccount"]["deletedId"], json!(program.id));
+        assert_eq!(browser.ask("{ viewer { account { email } } }", json!({})).await["viewer"], Value::Null);
+        assert_eq!(program.fails("{ viewer { account { email } } }", json!({})).await, "UNAUTHENTICATED");
+        // The practice learns of it, once, whoever reacts how often.
+        assert_eq!(product.app.react().await.expect("reacted"), 1);
+        assert_eq!(product.another_node().await.react().await.expect("reacted"), 0);
+        let query = "query($p: ID!, $c: ID!) { viewer { coachPortal(practiceId: $p) { coachee(id: $c) { status } } } }";
+        let file = ada.ask(query, json!({ "p": practice, "c": ben })).await["viewer"]["coachPortal"]["coachee"].clone();
+        assert_eq!(file["status"], "NOT_INVITED", "{file}");
+        // A coach leaves as one who was removed, and what they are called in the log stays the practice's.
+        let browser = in_browser(&product, "carl@practice.example").await;
+        browser.ask(DELETE, json!({ "e": "carl@practice.example" })).await;
+        assert_eq!(product.app.react().await.expect("reacted"), 1);
+        let coaches = ada.ask("query($p: ID!) { viewer { coachPortal(practiceId: $p) { coaches { nodes { id } } } } }", json!({ "p": practice })).await;
+        assert!(!coaches.to_string().contains(&carl.id), "{coaches}");
+        // The address is free: whoever signs in with it now is somebody new, and can be invited again.
+        let again = product.person("ben@coachee.example").await;
+        assert_ne!(again.id, program.id);
+        let portals = again.ask("{ viewer { portals { practice { id } } } }", json!({})).await;
+        assert_eq!(portals["viewer"]["portals"], json!([]), "{portals}");
+        product.prove().await;
+        product.app.rebuild(None, &mut ()).await.expect("rebuilt");
+        product.prove().await;
+        assert_eq!(again.ask("{ viewer { account { email } } }", json!({})).await["viewer"]["account"]["email"], "ben@coachee.example");
+    }
+}
+
+/// Somebody who signed in in a browser.
+async fn in_browser(product: &Product, email: &str) -> Person {
+    let mut person = product.stranger();
+    let asked = "mutation($e: EmailAddress!) { requestSignInLink(input: { email: $e }) { code } }";
+    let answer = person.whole(asked, json!({ "e": email })).await;
+    person.cookie = answer.cookies.first().cloned();
+    let token = product.token(email, "/login?token=").await;
+    let redeem = "mutation($t: String!) { signIn(input: { token: $t }) { personId errors { code } } }";
+    let answer = person.whole(redeem, json!({ "t": token })).await;
+    person.cookie = answer.cookies.first().cloned();
+    person
+}
+
+both! {
+    /// What was shown of an earlier moment, and kept for the next one who asks, holds nothing of whom was erased since, on
+    /// whichever node that was.
+    #[test]
+    async fn an_erased_coachee_is_gone_from_earlier_moments_too(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let zora = product.coachee(&ada, &practice, "Zora").await;
+        lived(&ada, &practice, &zora, "zora").await;
+        product.coachee(&ada, &practice, "Ben").await;
+        let there = ada.through(product.another_address().await);
+        let then = "query($p: ID!, $a: AsOf!) { viewer { coachPortal(practiceId: $p, asOf: $a) { coachees { nodes { id firstName } } } } }";
+        let asked = json!({ "p": practice, "a": { "position": "at5" } });
+        for node in [&ada, &there] {
+            assert!(node.ask(then, asked.clone()).await.to_string().contains("Zora"));
+        }
+        let input = json!({ "i": { "practiceId": practice, "coacheeId": zora, "confirmName": "Zora Reed" } });
+        assert_eq!(ada.ask(ERASE, input).await["eraseCoachee"]["errors"], json!([]));
+        for node in [&ada, &there] {
+            let shown = node.ask(then, asked.clone()).await.to_string();
+            assert!(!shown.contains("Zora") && !shown.contains(&zora), "{shown}");
+        }
+    }
+}
