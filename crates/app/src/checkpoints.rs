@@ -307,6 +307,9 @@ impl App {
         self.tasks().start("checkpoints", async move {
             loop {
                 let goes_on = pause(&mut stopping, every).await;
+                if !app.accepts_writes() {
+                    return;
+                }
                 if let Err(error) = app.sign_checkpoints(witness.as_ref()).await {
                     tracing::warn!(?error, "checkpoints could not be signed; the next round tries again");
                 }

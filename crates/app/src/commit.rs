@@ -16,7 +16,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use domain::decide::{Missing, Stop};
 use domain::id::{CommandId, Id as _, LogId};
@@ -150,7 +149,7 @@ async fn round(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>) -> Vec<Job
 
 /// After a failed sync no write is accepted.
 fn admitted(inner: &Inner, jobs: Vec<Job>) -> Option<Vec<Job>> {
-    if !inner.stopped_writing.load(Ordering::Acquire) {
+    if inner.store.accepts_writes() {
         return Some(jobs);
     }
     for mut job in jobs {
@@ -174,13 +173,13 @@ async fn attempt(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: Wa
     let logs: BTreeSet<LogId> = jobs.iter().flat_map(|job| job.logs.iter().copied()).collect();
     let mut batch = match inner.store.batch().await {
         Ok(batch) => batch,
-        Err(error) => return failed(inner, error, jobs),
+        Err(error) => return failed(error, jobs),
     };
     let mut working = match Working::begin(inner, cache, &mut batch, &logs, wait).await {
         Ok(working) => working,
         Err(error) => {
             cache.forget(&logs);
-            return failed(inner, error, jobs);
+            return failed(error, jobs);
         }
     };
     let (jobs, again): (Vec<Job>, Vec<Job>) =
@@ -190,7 +189,8 @@ async fn attempt(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: Wa
         Ok(decided) => decided,
         Err(error) => {
             cache.forget(&logs);
-            return Ended { again: jobs.into_iter().chain(again).collect(), failed: true, ..note(inner, &error) };
+            note(&error);
+            return Ended { again: jobs.into_iter().chain(again).collect(), failed: true, ..Ended::default() };
         }
     };
     let written = working.write(&mut batch).await;
@@ -217,7 +217,7 @@ async fn attempt(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: Wa
                 return look_up(inner, jobs, answers, again).await;
             }
             let all = jobs.into_iter().chain(again).collect();
-            failed(inner, error, all)
+            failed(error, all)
         }
     }
 }
@@ -235,30 +235,29 @@ fn answer_all(jobs: Vec<Job>, answers: Vec<Result<Done, Error>>, full_at: Option
     ended
 }
 
-fn note(inner: &Inner, error: &store::Error) -> Ended {
-    if error.ends_writing() && !matches!(error, store::Error::Full(_)) {
+fn note(error: &store::Error) {
+    if error.ends_writing() {
         tracing::error!(%error, "a write or sync failed: this process accepts no more writes");
-        inner.stopped_writing.store(true, Ordering::Release);
     }
-    Ended::default()
 }
 
 /// The transaction did not happen: its commands are tried again one by one, unless that cannot help.
-fn failed(inner: &Inner, error: store::Error, jobs: Vec<Job>) -> Ended {
-    let ended = note(inner, &error);
+fn failed(error: store::Error, jobs: Vec<Job>) -> Ended {
+    note(&error);
     tracing::warn!(%error, commands = jobs.len(), "a batch failed");
     if error.may_be_retried() {
-        return Ended { again: jobs, failed: true, ..ended };
+        return Ended { again: jobs, failed: true, ..Ended::default() };
     }
     let answer = Error::from(error);
     for mut job in jobs {
         job.answer(Err(answer.clone()));
     }
-    Ended { failed: true, ..ended }
+    Ended { failed: true, ..Ended::default() }
 }
 
 /// Nobody knows whether the commit happened: the logs are asked which of the commands they hold. A command that is
-/// there was done; one that is not was not, for its log's head was locked by nobody else meanwhile.
+/// there was done; one that is not was not, and will not be: whoever asks holds the head's lock, so the transaction whose
+/// answer was lost has ended.
 async fn look_up(inner: &Arc<Inner>, jobs: Vec<Job>, answers: Vec<Result<Done, Error>>, again: Vec<Job>) -> Ended {
     let mut ended = Ended { again, failed: true, ..Ended::default() };
     for (mut job, answer) in jobs.into_iter().zip(answers) {
@@ -276,8 +275,11 @@ async fn look_up(inner: &Arc<Inner>, jobs: Vec<Job>, answers: Vec<Result<Done, E
 }
 
 async fn was_written(inner: &Inner, log: LogId, position: u64, command: CommandId) -> Result<bool, Error> {
-    let mut snapshot = inner.store.snapshot().await?;
-    let event = snapshot.event(log.uuid().into_bytes(), position).await?;
+    let id = log.uuid().into_bytes();
+    let mut batch = inner.store.batch().await?;
+    batch.lock(&[id], Wait::Block).await?;
+    let event = batch.event(id, position).await?;
+    batch.rollback().await?;
     Ok(event.is_some_and(|event| event.command == command.uuid().into_bytes()))
 }
 

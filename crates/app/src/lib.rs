@@ -31,7 +31,7 @@ pub mod verify;
 pub mod view;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use domain::id::{CommandId, Id as _, LogId};
 use domain::{Decide, Event};
@@ -102,7 +102,6 @@ pub(crate) struct Inner {
     pub moments: moments::Moments,
     pub hub: hub::Hub,
     pub tasks: Tasks,
-    pub stopped_writing: AtomicBool,
     pub sign_up_closed: AtomicBool,
     lanes: std::sync::RwLock<Vec<mpsc::Sender<commit::Job>>>,
 }
@@ -135,7 +134,6 @@ impl App {
             moments: moments::Moments::new(settings.moments),
             hub: hub::Hub::default(),
             tasks: Tasks::default(),
-            stopped_writing: AtomicBool::new(false),
             sign_up_closed: AtomicBool::new(false),
             lanes: std::sync::RwLock::default(),
         });
@@ -196,7 +194,7 @@ impl App {
 
     /// Whether changes are accepted: a failed sync ends that for good.
     pub fn accepts_writes(&self) -> bool {
-        !self.inner.stopped_writing.load(Ordering::Acquire)
+        self.inner.store.accepts_writes()
     }
 
     /// A new id of some kind, with the time in it.

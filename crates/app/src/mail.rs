@@ -215,7 +215,7 @@ impl App {
         let app = self.clone();
         let mut stopping = self.tasks().stopping();
         self.tasks().start("mail", async move {
-            loop {
+            while app.accepts_writes() {
                 if let Err(error) = app.deliver(&post, &settings).await {
                     tracing::warn!(?error, "the outbox could not be emptied; the next round tries again");
                 }

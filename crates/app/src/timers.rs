@@ -62,7 +62,7 @@ impl App {
     pub fn start_timers(&self, every: Duration) {
         let (app, mut stopping) = (self.clone(), self.inner.tasks.stopping());
         self.inner.tasks.start("timers", async move {
-            while pause(&mut stopping, every).await {
+            while pause(&mut stopping, every).await && app.accepts_writes() {
                 if let Err(error) = app.ring_timers().await {
                     tracing::warn!(?error, "timers could not be looked at; they are tried again");
                 }

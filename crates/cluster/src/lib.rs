@@ -7,7 +7,10 @@
 //! The server must not outlive the process, however that ends. So it is started by a small shell whose standard input
 //! is a pipe that only this process holds: when the process ends, the pipe closes, and the shell stops the server and
 //! removes the directory. The server syncs as a real one does, for what is tested and measured with it is durability.
+//!
+//! A test that crashes its server, fills its disk or fails its syncs makes one of its own: [`Fragile`].
 
+mod fragile;
 mod install;
 mod server;
 
@@ -15,6 +18,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+pub use fragile::Fragile;
 use server::Server;
 
 /// The environment variable in which a developer names a server to be used: `postgres://user@host:port/database`, with

@@ -53,19 +53,8 @@ impl Server {
 }
 
 fn start_once(programs: &Path, user: Option<(u32, u32)>) -> Result<Server, Error> {
-    let directory = own_directory(user)?;
     let failed = |what: &str, error: &dyn std::fmt::Display| Error::new(format!("PostgreSQL: {what}: {error}"));
-    let mut initdb = Command::new(programs.join("initdb"));
-    initdb.arg("--pgdata").arg(directory.join("data"));
-    initdb.args(["--username=postgres", "--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync"]);
-    run_as(&mut initdb, user, &directory);
-    let made = initdb.output().map_err(|error| failed("initdb does not start", &error))?;
-    if !made.status.success() {
-        let said = String::from_utf8_lossy(&made.stderr).into_owned();
-        // what is left is nobody's
-        let _ = fs::remove_dir_all(&directory);
-        return Err(failed("initdb failed", &said));
-    }
+    let directory = new_cluster(programs, user, &[])?;
     let port = free_port().map_err(|error| failed("no free port", &error))?;
     let mut keeper = Command::new("sh");
     keeper.arg("-c").arg(KEEPER).arg("keeper").arg(programs).arg(&directory).arg(settings(&directory, port));
@@ -83,6 +72,22 @@ fn start_once(programs: &Path, user: Option<(u32, u32)>) -> Result<Server, Error
     }
     let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
     Ok(Server { url, programs: programs.to_owned(), directory, _alive: alive })
+}
+
+/// A new directory of the server's user with an empty cluster in its `data`.
+pub(crate) fn new_cluster(programs: &Path, user: Option<(u32, u32)>, how: &[&str]) -> Result<PathBuf, Error> {
+    let directory = own_directory(user)?;
+    let mut initdb = Command::new(programs.join("initdb"));
+    initdb.arg("--pgdata").arg(directory.join("data")).args(how);
+    initdb.args(["--username=postgres", "--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync"]);
+    run_as(&mut initdb, user, &directory);
+    let made = initdb.output().map_err(|error| Error::new(format!("PostgreSQL: initdb does not start: {error}")))?;
+    if made.status.success() {
+        return Ok(directory);
+    }
+    // what is left is nobody's
+    let _ = fs::remove_dir_all(&directory);
+    Err(Error::new(format!("PostgreSQL: initdb failed: {}", String::from_utf8_lossy(&made.stderr))))
 }
 
 fn settings(directory: &Path, port: u16) -> String {
@@ -103,7 +108,7 @@ fn settings(directory: &Path, port: u16) -> String {
 }
 
 /// A new directory among the temporary ones that only the server's user may look into.
-fn own_directory(user: Option<(u32, u32)>) -> Result<PathBuf, Error> {
+pub(crate) fn own_directory(user: Option<(u32, u32)>) -> Result<PathBuf, Error> {
     let failed = |error: std::io::Error| Error::new(format!("no directory for PostgreSQL can be made: {error}"));
     let mut number = 0;
     loop {
@@ -123,13 +128,13 @@ fn own_directory(user: Option<(u32, u32)>) -> Result<PathBuf, Error> {
 }
 
 /// Lets a command run in a directory, as a user if one is given.
-fn run_as(command: &mut Command, user: Option<(u32, u32)>, directory: &Path) {
+pub(crate) fn run_as(command: &mut Command, user: Option<(u32, u32)>, directory: &Path) {
     command.current_dir(directory);
     if let Some((user, group)) = user {
         command.uid(user).gid(group);
     }
 }
 
-fn free_port() -> std::io::Result<u16> {
+pub(crate) fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

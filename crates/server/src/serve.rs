@@ -204,7 +204,7 @@ fn start_mail(app: &App, settings: &Settings) -> Result<(), Error> {
 fn start_expiry(app: &App) {
     let (running, mut stopping) = (app.clone(), app.tasks().stopping());
     app.tasks().start("expiry", async move {
-        loop {
+        while running.accepts_writes() {
             if let Err(error) = running.expire().await {
                 tracing::warn!(?error, "old commands and parcels could not be forgotten; it is tried again in an hour");
             }

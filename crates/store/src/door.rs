@@ -3,6 +3,8 @@
 //! So one place classifies errors, notes that a transaction has failed, keeps snapshots short, and writes down what is
 //! executed while somebody records (`limit`).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgRow;
@@ -31,11 +33,17 @@ pub(crate) struct Door {
     failed: Option<Error>,
     /// Since when it is open and how long it may be, if it is a snapshot.
     limit: Option<(Instant, Duration)>,
+    /// Where a transaction that writes notes that the storage has failed it.
+    stops: Option<Arc<AtomicBool>>,
 }
 
 impl Door {
-    pub(crate) fn new(connection: Connection, tape: Option<Tape>, limit: Option<Duration>) -> Door {
-        Door { connection, tape, failed: None, limit: limit.map(|limit| (Instant::now(), limit)) }
+    pub(crate) fn reading(connection: Connection, limit: Option<Duration>) -> Door {
+        Door { connection, tape: None, failed: None, limit: limit.map(|limit| (Instant::now(), limit)), stops: None }
+    }
+
+    pub(crate) fn writing(connection: Connection, tape: Option<Tape>, stops: Arc<AtomicBool>) -> Door {
+        Door { connection, tape, failed: None, limit: None, stops: Some(stops) }
     }
 
     pub(crate) fn database(&self) -> Database {
@@ -122,6 +130,7 @@ impl Door {
 
     fn fail(&mut self, error: &sqlx::Error) -> Error {
         let error = Error::classify(error, During::Statement);
+        note(self.stops.as_ref(), &error);
         self.failed = Some(error.clone());
         error
     }
@@ -134,7 +143,11 @@ impl Door {
             Connection::Sqlite(transaction) => transaction.commit().await,
             Connection::Postgres(transaction) => transaction.commit().await,
         };
-        done.map_err(|error| Error::classify(&error, During::Commit))?;
+        done.map_err(|error| {
+            let error = Error::classify(&error, During::Commit);
+            note(self.stops.as_ref(), &error);
+            error
+        })?;
         if let Some(tape) = self.tape {
             tape.keep();
         }
@@ -147,6 +160,13 @@ impl Door {
             Connection::Postgres(transaction) => transaction.rollback().await,
         };
         done.map_err(|error| Error::classify(&error, During::Statement))
+    }
+}
+
+/// A write or a sync that failed ends writing, for every transaction of this store.
+fn note(stops: Option<&Arc<AtomicBool>>, error: &Error) {
+    if let Some(stops) = stops.filter(|_| error.ends_writing()) {
+        stops.store(true, Ordering::Release);
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! The question that a committer must be able to answer is "has my transaction been written?". So the classes are:
 //! certainly not, and trying again may help ([`Error::Conflict`], [`Error::NotSent`]); nobody knows
-//! ([`Error::Unknown`]: look the command ids up); and stop writing ([`Error::Full`], [`Error::Fatal`]). A failed sync
-//! is never retried: the pages that it was about may be gone from the cache, and a second sync would lie.
+//! ([`Error::Unknown`]: look the command ids up); certainly not, until somebody makes room ([`Error::Full`]); and nothing
+//! is written any more ([`Error::Fatal`]). A failed sync is never retried: the pages that it was about may be gone from
+//! the cache, and a second sync would lie.
 
 use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 /// The store's one error.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -23,6 +25,11 @@ pub enum Error {
         /// The oldest that will do.
         needed: &'static str,
     },
+    /// The database's server is set up to lose what it has acknowledged.
+    #[error(
+        "PostgreSQL runs with `{0}` off, so that it loses what was acknowledged when the power fails; switch it on"
+    )]
+    Unsafe(&'static str),
     /// A newer program has migrated the database.
     #[error("the database has schema {found}, this program knows {known} only; run the newer program")]
     NewerSchema {
@@ -41,9 +48,9 @@ pub enum Error {
     #[error("the connection was lost while committing: {0}; whether it was written is unknown")]
     Unknown(String),
     /// There is no room. Nothing was written.
-    #[error("the database's storage is full: {0}; make room and start again")]
+    #[error("the database's storage is full: {0}; make room, and it goes on")]
     Full(String),
-    /// A write or a sync failed in the storage below. The process must accept no more writes.
+    /// A write or a sync failed in the storage below. The store writes nothing more until it is opened anew.
     #[error("the database's storage has failed: {0}; nothing more may be written by this process")]
     Fatal(String),
     /// A read transaction has been open for longer than [`crate::Options::snapshot_limit`].
@@ -76,9 +83,9 @@ impl Error {
         matches!(self, Error::Conflict(_) | Error::NotSent(_))
     }
 
-    /// Whether the process must accept no more writes.
+    /// Whether the store writes nothing more until it is opened anew.
     pub fn ends_writing(&self) -> bool {
-        matches!(self, Error::Fatal(_) | Error::Full(_))
+        matches!(self, Error::Fatal(_))
     }
 
     pub(crate) fn classify(error: &sqlx::Error, during: During) -> Error {
@@ -97,6 +104,12 @@ impl Error {
         let code = error.code().unwrap_or_default();
         if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
             return Error::of_sqlite(code.parse().unwrap_or(0), said);
+        }
+        // The server could not sync its log, and ends to come back from it: it knows what it has, and nobody else does.
+        let panicked =
+            error.try_downcast_ref::<PgDatabaseError>().is_some_and(|error| error.severity() == PgSeverity::Panic);
+        if panicked {
+            return if during == During::Commit { Error::Unknown(said) } else { Error::NotSent(said) };
         }
         match code.as_ref() {
             "40001" | "40P01" | "23505" | "55P03" => Error::Conflict(said),

@@ -223,6 +223,8 @@ fn open_postgres(options: &Options) -> Result<PgPool, Error> {
         .statement_cache_capacity(STATEMENTS)
         .options([
             ("synchronous_commit", "on"),
+            // "already exists, skipping" is no news
+            ("client_min_messages", "warning"),
             ("jit", "off"),
             ("enable_seqscan", "off"),
             ("enable_hashjoin", "off"),

@@ -20,17 +20,19 @@ const SCRIPTS: &[&str] = &[
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
 /// The oldest PostgreSQL, as `server_version_num` says it.
 const OLDEST_POSTGRES: u32 = 150_000;
+/// The settings of PostgreSQL without which a commit is no promise. What is said here of a connection is its own
+/// setting, so a pooler that drops ours (`synchronous_commit`) is noticed too.
+const KEEPS: [&str; 3] = ["fsync", "full_page_writes", "synchronous_commit"];
 /// The number of the lock that whoever changes a schema on PostgreSQL holds (the letters `thruline`).
 const TURN: i64 = 0x7468_7275_6c69_6e65;
 
-/// Refuses a database program that is too old, or that does not keep text as UTF-8.
-pub(crate) async fn check_version(door: &mut Door) -> Result<(), Error> {
+/// Refuses a database program that is too old, that is set up to lose what it acknowledged, or that does not keep text
+/// as UTF-8.
+pub(crate) async fn check_program(door: &mut Door) -> Result<(), Error> {
     match door.database() {
         Database::Sqlite => {
             let found = door.fetch_text("select sqlite_version()").await?;
-            let mut numbers = found.split('.').map(|number| number.parse().unwrap_or(0));
-            let found_numbers = [(); 3].map(|()| numbers.next().unwrap_or(0_u32));
-            if found_numbers < OLDEST_SQLITE {
+            if numbers(&found) < OLDEST_SQLITE {
                 return Err(Error::TooOld { database: "SQLite", found, needed: "3.51.3" });
             }
         }
@@ -40,6 +42,13 @@ pub(crate) async fn check_version(door: &mut Door) -> Result<(), Error> {
                 let found = door.fetch_text("select current_setting('server_version')").await?;
                 return Err(Error::TooOld { database: "PostgreSQL", found, needed: "15" });
             }
+            for setting in KEEPS {
+                let asked = Statement::fixed(Database::Postgres, "select current_setting(?)", &[Bind::Text(setting)])?;
+                let found = door.fetch(asked).await?;
+                if found.first().map_or(Ok(String::new()), |row| row.text(0))? == "off" {
+                    return Err(Error::Unsafe(setting));
+                }
+            }
             let encoding = door.fetch_text("select current_setting('server_encoding')").await?;
             if encoding != "UTF8" {
                 return Err(Error::Open(format!("its encoding is {encoding}; make it with encoding UTF8")));
@@ -47,6 +56,12 @@ pub(crate) async fn check_version(door: &mut Door) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The three numbers of a version, to be compared.
+fn numbers(version: &str) -> [u32; 3] {
+    let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
+    [(); 3].map(|()| numbers.next().unwrap_or(0))
 }
 
 /// Waits for the turn to change the schema. On SQLite whoever writes has it.
@@ -122,4 +137,20 @@ const ROWS: u64 = 1_000_000;
 /// follows.
 fn left_by(columns: u32) -> u64 {
     (ROWS / 10 / 50_u64.saturating_pow(columns - 1)).max(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OLDEST_SQLITE, numbers};
+
+    /// D2: the library that is linked is checked at every start; these are the answers it could give.
+    #[test]
+    fn a_sqlite_with_the_faulty_wal_is_too_old() {
+        for old in ["3.7.0", "3.9.9", "3.50.4", "3.51.2", "2.99.99", "", "nonsense"] {
+            assert!(numbers(old) < OLDEST_SQLITE, "{old}");
+        }
+        for good in ["3.51.3", "3.51.10", "3.52.0", "3.100.0", "4.0.0"] {
+            assert!(numbers(good) >= OLDEST_SQLITE, "{good}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Opening a database, and what is done outside of a caller's own transaction.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
@@ -64,6 +65,8 @@ pub struct Store {
     pools: Pools,
     snapshot_limit: Duration,
     recorder: Arc<Recorder>,
+    /// Whether a write or a sync has failed: nothing is written any more.
+    stopped: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -75,9 +78,10 @@ impl Store {
     pub async fn open(options: &Options) -> Result<Store, Error> {
         let pools = Pools::open(options).await?;
         let recorder = Arc::new(Recorder::default());
-        let store = Store { pools, snapshot_limit: options.snapshot_limit, recorder };
+        let stopped = Arc::default();
+        let store = Store { pools, snapshot_limit: options.snapshot_limit, recorder, stopped };
         let mut door = store.write().await.map_err(|error| Error::Open(error.to_string()))?;
-        schema::check_version(&mut door).await?;
+        schema::check_program(&mut door).await?;
         schema::migrate(&mut door).await?;
         door.commit().await?;
         Ok(store)
@@ -106,7 +110,8 @@ impl Store {
         let target = format!("file:{name}?vfs=memdb");
         let failed = |error: sqlx::Error| Error::classify(&error, During::Statement);
         sqlx::query("vacuum into ?").bind(target).execute(writer).await.map_err(failed)?;
-        Ok(Store { pools, snapshot_limit: options.snapshot_limit, recorder: Arc::new(Recorder::default()) })
+        let (recorder, stopped) = (Arc::default(), Arc::default());
+        Ok(Store { pools, snapshot_limit: options.snapshot_limit, recorder, stopped })
     }
 
     /// How many bytes the database's pages take. SQLite only; 0 on PostgreSQL.
@@ -119,22 +124,34 @@ impl Store {
         rows.first().map_or(Ok(0), |row| row.count(0))
     }
 
+    /// Whether anything is written: a write or a sync that failed ends that until the database is opened anew. What the
+    /// operating system could not write may be gone from its memory, so that a later sync would promise what is not there.
+    pub fn accepts_writes(&self) -> bool {
+        !self.stopped.load(Ordering::Acquire)
+    }
+
+    fn may_write(&self) -> Result<(), Error> {
+        if self.accepts_writes() { Ok(()) } else { Err(Error::Fatal("a write or sync failed before".to_owned())) }
+    }
+
     /// A writing transaction that is not recorded.
     async fn write(&self) -> Result<Door, Error> {
-        Ok(Door::new(self.pools.begin_writing().await?, None, None))
+        self.may_write()?;
+        Ok(Door::writing(self.pools.begin_writing().await?, None, self.stopped.clone()))
     }
 
     /// Begins a writing transaction. On SQLite there is one at a time, and the next ones wait in line.
     pub async fn batch(&self) -> Result<Batch, Error> {
+        self.may_write()?;
         let connection = self.pools.begin_writing().await?;
         let tape = Recorder::tape(&self.recorder);
-        Ok(Batch::new(Door::new(connection, tape, None)))
+        Ok(Batch::new(Door::writing(connection, tape, self.stopped.clone())))
     }
 
     /// Begins a reading transaction: all its readings see one state of the database.
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
         let connection = self.pools.begin_reading().await?;
-        Ok(Snapshot::new(Door::new(connection, None, Some(self.snapshot_limit))))
+        Ok(Snapshot::new(Door::reading(connection, Some(self.snapshot_limit))))
     }
 
     /// Makes the tables of a projection if they are missing, and notes at what time.
@@ -248,6 +265,7 @@ impl Store {
     /// [`Error::Conflict`] when a snapshot was open for longer than the store's patience; try again.
     pub async fn wipe_wal(&self) -> Result<(), Error> {
         let Pools::Sqlite { writer, .. } = &self.pools else { return Ok(()) };
+        self.may_write()?;
         let failed = |error: sqlx::Error| Error::classify(&error, During::Statement);
         let answer = sqlx::query("pragma wal_checkpoint(truncate)").fetch_all(writer).await.map_err(failed)?;
         let busy = answer.into_iter().next().map_or(Ok(0), |row| Answer::Sqlite(row).int(0))?;
@@ -289,7 +307,7 @@ impl Store {
     }
 
     async fn read(&self, statement: Statement) -> Result<Vec<Answer>, Error> {
-        let mut door = Door::new(self.pools.begin_reading().await?, None, None);
+        let mut door = Door::reading(self.pools.begin_reading().await?, None);
         let rows = door.fetch(statement).await?;
         door.rollback().await?;
         Ok(rows)

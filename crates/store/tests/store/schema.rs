@@ -60,6 +60,24 @@ async fn an_address_of_something_else_is_refused() {
     }
 }
 
+/// D2: a PostgreSQL that is set up to lose what it has acknowledged is refused, and what a connection can set is set.
+#[tokio::test]
+async fn a_postgres_that_would_lose_what_it_acknowledged_is_refused() {
+    let mut postgres = cluster::Fragile::make(&[]).unwrap();
+    for setting in ["fsync", "full_page_writes"] {
+        postgres.start(&[], &[&format!("{setting}=off")]).unwrap();
+        let refused = Store::open(&Options::new(postgres.url("postgres"))).await.unwrap_err();
+        assert!(refused.to_string().contains(&format!("`{setting}` off")), "{refused}");
+        postgres.stop();
+    }
+    postgres.start(&[], &["synchronous_commit=off"]).unwrap();
+    let store = Store::open(&Options::new(postgres.database("kept", "").unwrap())).await.unwrap();
+    let mut batch = store.batch().await.unwrap();
+    let answer = batch.query("select current_setting('synchronous_commit')", &[], &[store::Type::Text]).await.unwrap();
+    assert_eq!(answer, [[store::Value::Text("on".to_owned())]]);
+    batch.rollback().await.unwrap();
+}
+
 /// Every commit on SQLite is synced, and what is deleted is overwritten.
 #[tokio::test]
 async fn sqlite_is_set_up_to_keep_and_to_forget() {
