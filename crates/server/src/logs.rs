@@ -11,7 +11,9 @@ use crate::settings::{LogFormat, Settings};
 pub fn start(settings: &Settings) {
     // It was checked when the settings were read.
     let filter = EnvFilter::try_new(&settings.log_filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    // A line that cannot be written (the log's disk is full) is lost. The library would say so on standard error, which
+    // cannot be written either, and would panic over that in the middle of a request.
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).log_internal_errors(false);
     let started = match settings.log_format {
         LogFormat::Text => lines.with_ansi(stderr().is_terminal()).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
