@@ -2,6 +2,7 @@
 //! confidential texts are nowhere in the clear, personal ones are in read models only, never in the log.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -131,6 +132,31 @@ async fn logs(product: &Product) -> Vec<u8> {
     }
     snapshot.close().await.expect("closed");
     bytes
+}
+
+/// What the product prints of itself for those who debug it: every row of every read model, every event with its texts
+/// open. Also how many of those texts were open and marked, without which nothing would be shown.
+async fn printed(product: &Product) -> (Vec<u8>, usize) {
+    let (mut text, mut open, mut stored) = (String::new(), 0, Vec::new());
+    let mut snapshot = product.app.store().snapshot().await.expect("a snapshot");
+    for head in snapshot.heads(None, 1_000).await.expect("heads") {
+        stored.extend(snapshot.events(head.log, 0, 10_000).await.expect("events"));
+        for table in domain::Table::ALL {
+            let rows = store::Select::new(product.app.tables().physical(*table).expect("a table"), head.log, 10_000);
+            for (_, document) in snapshot.documents(&rows).await.expect("rows") {
+                text += &table.show(&document).expect("a row");
+            }
+        }
+    }
+    snapshot.close().await.expect("closed");
+    for event in &stored {
+        let happened = product.app.read(event).await.expect("an event").expect("nothing is forgotten");
+        let words = happened.event.entry().changes.into_iter().filter_map(|edit| edit.now);
+        open += words.filter(|word| word.contains("zq")).count();
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{event:?} {happened:?} {happened:#?}");
+    }
+    (text.into_bytes(), open)
 }
 
 /// Somebody who changes a practice with marked texts.
@@ -313,6 +339,10 @@ both! {
         assert!(logs.windows(16).any(|part| part == b"session.notes_sa"), "the log is looked through");
         assert_eq!(marked(&logs, CONFIDENTIAL), BTreeSet::new());
         assert_eq!(marked(&logs, PERSONAL), BTreeSet::new());
+        // Nor does anything print one (C6), though it be open.
+        let (printed, open) = printed(&product).await;
+        assert!(open > 40, "only {open} marked texts were open");
+        assert_eq!((marked(&printed, CONFIDENTIAL), marked(&printed, PERSONAL)), (BTreeSet::new(), BTreeSet::new()));
         // The mails that were delivered have no confidential text.
         let mails = product.mail(&format!("{}@coachee.example", personal(14))).await;
         assert!(!mails.is_empty());

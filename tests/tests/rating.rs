@@ -177,9 +177,10 @@ both! {
         let aim = goal(ada, practice, robin, "Lead the team").await;
         let things = Client {
             mark: "", practice: practice.clone(), coachee: robin.clone(),
-            things: [("practice", practice), ("coachee", robin), ("session", id), ("goal", &aim)]
-                .map(|(kind, id)| (kind.to_owned(), id.clone())).into(),
+            things: [("practice", practice.as_str()), ("coachee", robin), ("session", id), ("goal", &aim), ("seen", "at2")]
+                .map(|(kind, id)| (kind.to_owned(), id.to_owned())).into(),
         };
+        product.app.sign_checkpoints(None).await.expect("signed");
         let others = [("the owner", ada), ("a manager", mia), ("another coach", cleo), ("the coachee", coachee)];
         let mut before = Vec::new();
         for (_, who) in others.iter().chain([("its coach", bob)].iter()) {

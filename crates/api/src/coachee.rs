@@ -323,6 +323,10 @@ impl CoacheePortal {
     async fn log(&self) -> crate::activity::Log {
         crate::activity::Log(self.0.clone())
     }
+    #[graphql(flatten)]
+    async fn proofs(&self) -> crate::audit::Proofs {
+        crate::audit::Proofs(self.0.clone())
+    }
 }
 
 /// What became of a change of a coachee: each side is shown its own side of it.

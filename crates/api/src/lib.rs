@@ -7,6 +7,7 @@
 mod account;
 mod activity;
 mod as_of;
+mod audit;
 mod authorization;
 mod coachee;
 pub mod cookies;

@@ -322,6 +322,10 @@ impl CoachPortal {
     async fn log(&self) -> crate::activity::Log {
         crate::activity::Log(self.0.clone())
     }
+    #[graphql(flatten)]
+    async fn proofs(&self) -> crate::audit::Proofs {
+        crate::audit::Proofs(self.0.clone())
+    }
 }
 
 /// Founds a practice.

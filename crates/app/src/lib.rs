@@ -18,6 +18,7 @@ pub mod keys;
 pub mod mail;
 pub mod moments;
 pub mod programs;
+pub mod proof;
 mod react;
 pub mod record;
 pub mod rotate;
@@ -190,6 +191,11 @@ impl App {
     /// The tasks that run beside requests.
     pub fn tasks(&self) -> &Tasks {
         &self.inner.tasks
+    }
+
+    /// The public key with which checkpoints are signed, as `NAME+HASH+KEY`; nothing where none are.
+    pub fn public_key(&self) -> Option<String> {
+        self.inner.signer.as_ref().map(|signer| signer.verifier().to_string())
     }
 
     /// Whether changes are accepted: a failed sync ends that for good.

@@ -373,6 +373,21 @@ impl View {
 
     /// Entries of the activity log that the viewer may review, with their texts opened.
     pub async fn entries(&self, wanted: &Entries) -> Result<Vec<Happened>, Error> {
+        let stored = self.stored_entries(wanted).await?;
+        opened(&mut *self.reading.lock().await, &stored).await
+    }
+
+    /// The sealed record of the entry at this position, as it lies in the log; nothing where there is none that the
+    /// viewer may review.
+    pub async fn record(&self, position: u64) -> Result<Option<String>, Error> {
+        let (after, before) = (Some(position.saturating_sub(1)), Some(position.saturating_add(1)));
+        let found = self.stored_entries(&Entries { after, before, limit: 1, ..Entries::default() }).await?.pop();
+        let record = found.filter(|stored| stored.seq == position).map(|stored| String::from_utf8(stored.record));
+        record.transpose().map_err(Error::internal)
+    }
+
+    /// Entries of the activity log that the viewer may review, as they are stored.
+    async fn stored_entries(&self, wanted: &Entries) -> Result<Vec<store::Event>, Error> {
         let (sees, allowed) = self.scope.entries();
         let allowed = allowed.into_iter().map(str::to_owned);
         let kinds: Vec<String> = match &wanted.kinds {
@@ -397,9 +412,7 @@ impl View {
             descending: wanted.newest_first,
             limit: wanted.limit,
         };
-        let mut reading = self.reading.lock().await;
-        let stored = reading.snapshot.activity(&asked).await?;
-        opened(&mut reading, &stored).await
+        Ok(self.reading.lock().await.snapshot.activity(&asked).await?)
     }
 
     /// The events of one thing from the log, oldest first, with their texts opened: a text's history. Only for things

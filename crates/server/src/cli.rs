@@ -10,6 +10,7 @@ use app::AsOf;
 use clap::{Args, Parser, Subcommand};
 use domain::id::LogId;
 use domain::value::Time;
+use store::checkpoint::Verifier;
 
 use crate::error::Error;
 use crate::open::{self, Purpose, World};
@@ -101,13 +102,19 @@ enum Command {
         #[arg(long, value_name = "TIME|POSITION", value_parser = as_of)]
         as_of: Option<AsOf>,
     },
-    /// Verify the log against its signed checkpoints; name the first event that is wrong
+    /// Verify the log against its signed checkpoints, or a proof that was downloaded; name the first thing that is wrong
     Verify {
         #[command(flatten)]
         only: Only,
         /// The public key of who signed, instead of this server's own
         #[arg(long, value_name = "NAME+HASH+KEY")]
         key: Option<String>,
+        /// A proof as the API answered it: it is verified without a database
+        #[arg(long, value_name = "FILE", conflicts_with = "practice")]
+        proof: Option<PathBuf>,
+        /// A file with checkpoints that you hold; may be given again
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
     },
     /// What concerns the keys
     #[command(subcommand)]
@@ -231,10 +238,18 @@ pub async fn run(
             let store = open::store(&settings(&flags)?, Purpose::Inspect).await?;
             inspect::rows(&store, &table, practice, out).await.map(|()| 0)
         }
-        Command::Verify { only, key } => {
+        Command::Verify { key, proof: Some(proof), checkpoint, .. } => {
+            let key = match key {
+                Some(key) => Verifier::parse(&key)?,
+                None => prove::key(&settings(&flags)?)?,
+            };
+            prove::verify_proofs(&proof, &key, &checkpoint, out).map(code)
+        }
+        Command::Verify { only, key, proof: None, checkpoint } => {
             let settings = settings(&flags)?;
             let store = open::store(&settings, Purpose::Inspect).await?;
-            prove::verify(&settings, &store, only.practice, key.as_deref(), out).await.map(code)
+            let with = prove::With { key, checkpoints: checkpoint };
+            prove::verify(&settings, &store, only.practice, &with, out).await.map(code)
         }
         Command::Keys(Keys::Rotate { new_root }) => {
             vault::Os.check()?;
@@ -320,6 +335,7 @@ mod tests {
         for words in [
             "throughline log --follow",
             "throughline rows goal",
+            "throughline verify --proof file --practice practice_01h455vb4pex5vsknk084sn02q",
             "throughline replay --practice goal_01h455vb4pex5vsknk084sn02q",
             "throughline migrate --listen 1",
             "throughline log --as-of yesterday",

@@ -1,9 +1,11 @@
-//! The commands that hold what is stored against what it should be: `replay`, `replay --check` and `verify`.
+//! The commands that hold what is stored against what it should be: `replay`, `replay --check` and `verify`; and
+//! `verify --proof`, which needs nothing but what somebody downloaded.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use app::App;
+use app::proof::Held;
 use app::verify::verify as verify_log;
 use domain::id::LogId;
 use store::Store;
@@ -40,16 +42,27 @@ pub async fn check(app: &App, only: Option<LogId>, out: &mut dyn Write) -> Resul
     Ok(true)
 }
 
-/// Verifies the log against the checkpoints of the database and of the checkpoints' folder. Whether all is in order.
+/// With what something is verified, beside what the settings say.
+#[derive(Debug, Default)]
+pub struct With {
+    /// The public key of who signed; else this server's own.
+    pub key: Option<String>,
+    /// Files of signed notes that the reader got elsewhere.
+    pub checkpoints: Vec<PathBuf>,
+}
+
+/// Verifies the log against the checkpoints of the database, of the checkpoints' folder and of the reader. Whether all is
+/// in order.
 pub async fn verify(
     settings: &Settings,
     store: &Store,
     only: Option<LogId>,
-    key: Option<&str>,
+    with: &With,
     out: &mut dyn Write,
 ) -> Result<bool, Error> {
-    let key = verifier(settings, key)?;
-    let trusted = notes(&settings.checkpoint_dir)?;
+    let key = verifier(settings, with.key.as_deref())?;
+    let mut trusted = notes(&settings.checkpoint_dir)?;
+    trusted.extend(given(&with.checkpoints)?);
     if key.is_none() && !trusted.is_empty() {
         return Err(Error::Usage(format!(
             "there are checkpoints in {}, and no key to check them with: name it with --key, or the signing key's file with `signing_key_file`",
@@ -70,6 +83,53 @@ pub async fn verify(
         verified.events, verified.logs, verified.proved, verified.checkpoints
     )?;
     Ok(true)
+}
+
+/// Verifies proofs that somebody downloaded, without a database. `key` is that of who signed. Whether all is in order.
+///
+/// # Errors
+/// [`Error::Usage`] where a file cannot be read or holds no proof.
+pub fn verify_proofs(file: &Path, key: &Verifier, checkpoints: &[PathBuf], out: &mut dyn Write) -> Result<bool, Error> {
+    let held = Held::read(&text(file)?).map_err(|why| Error::Usage(format!("{}: {why}", file.display())))?;
+    match app::proof::verify(&held, key, &given(checkpoints)?) {
+        Ok(proved) => {
+            for proved in proved {
+                writeln!(out, "in order: {proved}")?;
+            }
+            Ok(true)
+        }
+        Err(why) => {
+            writeln!(out, "not in order: {why}")?;
+            Ok(false)
+        }
+    }
+}
+
+/// The signed notes of the reader's files, each of which has some.
+fn given(files: &[PathBuf]) -> Result<Vec<String>, Error> {
+    let mut notes = Vec::new();
+    for file in files {
+        let found = app::checkpoints::notes(&text(file)?);
+        if found.is_empty() {
+            return Err(Error::Usage(format!("{}: there is no checkpoint of this program in it", file.display())));
+        }
+        notes.extend(found);
+    }
+    Ok(notes)
+}
+
+fn text(file: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(file).map_err(|error| Error::Usage(format!("{}: {error}", file.display())))
+}
+
+/// Who signs: the key named, or this server's own.
+///
+/// # Errors
+/// [`Error::Usage`] where there is neither.
+pub fn key(settings: &Settings) -> Result<Verifier, Error> {
+    verifier(settings, None)?.ok_or_else(|| {
+        Error::Usage("a proof is verified with the public key of who signed: name it with --key".to_owned())
+    })
 }
 
 /// Who signs: the key named, or this server's own if its file is here.

@@ -236,7 +236,7 @@ async fn a_wrong_row(settings: Settings) {
     .await
     .unwrap();
     assert!(prove::check(&app, None, &mut Vec::new()).await.unwrap());
-    assert!(prove::verify(&settings, app.store(), None, None, &mut Vec::new()).await.unwrap());
+    assert!(prove::verify(&settings, app.store(), None, &prove::With::default(), &mut Vec::new()).await.unwrap());
 
     let table = app.tables().physical(<Practice as domain::row::Row>::TABLE).unwrap();
     let id = practice.uuid().into_bytes();
@@ -338,4 +338,55 @@ async fn the_demo_lets_people_in_by_a_button_and_programs_by_a_token() {
     let open = Flags { data: None, listen: Some("0.0.0.0:0".to_owned()), ..Flags::default() };
     let refused = demo::run(&open, &World::machine(), &mut Vec::new()).await.unwrap_err();
     assert!(refused.to_string().contains("this machine only"), "{refused}");
+}
+
+/// A proof and a checkpoint, as somebody downloads and keeps them; then there is no database any more.
+#[tokio::test]
+async fn a_downloaded_proof_is_verified_without_a_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path());
+    let log = filled(&settings).await;
+    let store = open::store(&settings, Purpose::Inspect).await.unwrap();
+    let app = open::app(&settings, &World::machine(), store, Purpose::Serve).await.unwrap();
+    app.sign_checkpoints(None).await.unwrap();
+    let key = app.public_key().unwrap();
+    let proof = app.inclusion(log, 1).await.unwrap().unwrap();
+    let mut snapshot = app.store().snapshot().await.unwrap();
+    let records = snapshot.records(log.uuid().into_bytes(), 0, 1).await.unwrap();
+    snapshot.close().await.unwrap();
+    let record = String::from_utf8(records[0].1.clone()).unwrap();
+    app.stop().await;
+    let answer = |record: &str| {
+        serde_json::json!({ "data": { "viewer": { "coachPortal": { "auditProof": { "record": record, "proof": proof.text() } } } } }).to_string()
+    };
+    let away = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = away.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (good, note) = (file("proof.json", &answer(&record)), file("kept.note", &proof.note));
+    let bad = file("changed.json", &answer(&record.replace("practice.created", "practice.changed")));
+    let none = file("none.json", "{}");
+    drop(folder);
+
+    let verify = async |words: &[&str]| {
+        let words = ["throughline", "verify", "--proof"].iter().chain(words);
+        let mut out = Vec::new();
+        let cli = <server::cli::Cli as clap::Parser>::try_parse_from(words).unwrap();
+        let code = server::cli::run(cli, Vec::<(OsString, OsString)>::new(), &mut out).await;
+        (code.map_err(|error| error.to_string()), String::from_utf8(out).unwrap())
+    };
+    let (code, said) = verify(&[&good, "--key", &key, "--checkpoint", &note]).await;
+    assert_eq!(code, Ok(0), "{said}");
+    assert!(said.starts_with(&format!("in order: event 1 of {log}: practice.created of {log}, by person_")), "{said}");
+    assert!(said.contains("which is one history with your checkpoint of "), "{said}");
+    let (code, said) = verify(&[&bad, "--key", &key]).await;
+    assert_eq!((code, said.starts_with("not in order: event 1 of ")), (Ok(1), true), "{said}");
+    for wrong in [&none, "nowhere.json"] {
+        let (code, _) = verify(&[wrong, "--key", &key]).await;
+        assert!(code.unwrap_err().contains(wrong));
+    }
+    let (code, _) = verify(&[&good, "--key", &key, "--checkpoint", &none]).await;
+    assert!(code.unwrap_err().contains("no checkpoint of this program"));
 }

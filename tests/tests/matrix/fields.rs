@@ -41,6 +41,10 @@ const COACH_PORTAL: &[(&str, &str, &str, &str)] = &[
     ("dashboard", "", "ROBIN-NUMBER", "AAAAA ENNNU"),
     // Owner and managers review the whole practice, coaches their clients.
     ("activityLog", "(first: 100)", "ROBIN-SYNOPSIS", "AAAAA ENNNU"),
+    // How long the log is, every member may know; of what is in it, a proof of what they review.
+    ("auditHead", "", "", "EEEEE ENNNU"),
+    ("auditProof", "(position: $SEEN)", "$COACHEE", "AAAAA NNNNU"),
+    ("auditConsistency", "(from: 1, to: 2)", "", "EEEEE ENNNU"),
 ];
 
 /// The coachee portal, likewise.
@@ -55,6 +59,9 @@ const COACHEE_PORTAL: &[(&str, &str, &str, &str)] = &[
     ("sessions", "(first: 10, filter: { running: true })", "ROBIN-SESSION", "NNNNN NAENU"),
     ("nextSteps", "(first: 10)", "ROBIN-STEP", "NNNNN NAENU"),
     ("activityLog", "(first: 100)", "ROBIN-GOAL", "NNNNN NAENU"),
+    ("auditHead", "", "", "NNNNN NEENU"),
+    ("auditProof", "(position: $SEEN)", "$COACHEE", "NNNNN NANNU"),
+    ("auditConsistency", "(from: 1, to: 2)", "", "NNNNN NEENU"),
 ];
 
 /// Robin's things by their ids: kind, and who finds it.
@@ -154,6 +161,9 @@ const TYPES: &[(&str, Side, &str)] = &[
     ),
     ("ActivityChange", Side::Both, "field now was"),
     ("ActivityItem", Side::Both, "entry position"),
+    ("AuditHead", Side::Both, "checkpoint key root signedAt size"),
+    ("AuditProof", Side::Both, "leafHash position proof record"),
+    ("AuditConsistency", Side::Both, "from hashes to"),
     ("CoachPortalItem", Side::Coach, "changes position"),
     ("CoacheePortalItem", Side::Coachee, "changes position"),
     ("LiveSessionItem", Side::Coach, "changes position"),
@@ -301,7 +311,7 @@ fn shown(world: &World, body: &Value, needle: &str) -> Option<char> {
             .robin
             .things
             .iter()
-            .any(|(kind, id)| !["practice", "login"].contains(&kind.as_str()) && text.contains(id));
+            .any(|(kind, id)| !["practice", "login", "seen"].contains(&kind.as_str()) && text.contains(id));
     (!is_robins).then_some('E')
 }
 

@@ -151,7 +151,18 @@ impl World {
         world.target = world.new_coach("COACH").await;
         let pending = json!({ "practiceId": world.practice, "name": "Eve", "email": "eve@practice.example" });
         world.made("addCoach", pending).await;
+        world.sign(&owner).await;
         world
+    }
+
+    /// Signs the logs, and finds an entry about Robin that they, too, may review.
+    async fn sign(&mut self, owner: &Person) {
+        self.product.app.sign_checkpoints(None).await.expect("signed");
+        let query = "query($p: ID!, $c: ID!) { viewer { coachPortal(practiceId: $p) {
+            activityLog(filter: { coacheeId: $c, kinds: [\"goal_add\"] }) { nodes { position } } } } }";
+        let data = owner.ask(query, json!({ "p": self.practice, "c": self.robin.coachee })).await;
+        let position = data["viewer"]["coachPortal"]["activityLog"]["nodes"][0]["position"].as_str().expect("an entry");
+        self.robin.things.insert("seen".to_owned(), position.to_owned());
     }
 
     /// The next of the numbers that nobody has had.

@@ -1,6 +1,8 @@
 //! What proves that nothing was lost or changed: check, verify and checkpoints; and mail, whose parcels commits leave.
 #![cfg(test)]
 
+mod tampering;
+
 use std::path::Path;
 use std::sync::Arc;
 

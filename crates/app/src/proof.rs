@@ -1,0 +1,302 @@
+//! Proofs as others hold them: a text that says where an entry lies in the signed log, and its verification without a
+//! database (promise R2).
+//!
+//! The text is C2SP's `tlog-proof`, so that programs which are not ours can verify it too:
+//!
+//! ```text
+//! c2sp.org/tlog-proof@v1
+//! index 40                                       the leaf's place, from 0: the entry's position less one
+//! gSKyXoYZUgZ6jduWYrkDOARinOMGJveXjgMkBTcdPlQ=   the hashes beside its way to the root, nearest first (RFC 6962, 2.1.1)
+//! …
+//!
+//! throughline/practice_01h455vb4pex5vsknk084sn02q    the signed checkpoint of the tree
+//! …
+//! ```
+//!
+//! Beside it its holder has the record, byte for byte: the leaf is its hash. [`Held`] reads both out of whatever JSON they
+//! were saved in, so that an answer of the API verifies as it came. What holds when [`verify`] says so:
+//! * whoever has the key signed a log of so many events, at a time that the checkpoint says;
+//! * the record lies in that log at the place that it says itself, and is the log's that it says;
+//! * that log continues the one, or is continued by the one, of the newest checkpoint that the reader brought, if they
+//!   brought one of this log.
+//!
+//! It does not say that a sealed text reads as the server shows it: only who has the keys can open one.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use domain::entry::Word as _;
+use domain::value::Time;
+use serde_json::Value;
+use store::checkpoint::{Checkpoint, Verifier};
+use store::tree::{Hash, leaf_hash, verify_consistency, verify_inclusion};
+
+use crate::checkpoints::{Proof, log_of};
+
+/// The first line of a proof's text.
+const FORMAT: &str = "c2sp.org/tlog-proof@v1";
+
+/// A hash as proofs write it: base64 with padding (RFC 4648, section 4).
+pub fn base64(hash: &Hash) -> String {
+    BASE64.encode(hash)
+}
+
+fn hash(text: &str) -> Option<Hash> {
+    BASE64.decode(text).ok()?.try_into().ok()
+}
+
+impl Proof {
+    /// The proof as a text of its own, checkpoint included: at most 2 KiB for a million events.
+    pub fn text(&self) -> String {
+        let mut text = format!("{FORMAT}\nindex {}\n", self.leaf_index);
+        for hash in &self.hashes {
+            text.push_str(&base64(hash));
+            text.push('\n');
+        }
+        text.push('\n');
+        text.push_str(&self.note);
+        text
+    }
+}
+
+/// That an entry is in the log, as somebody holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldProof {
+    /// The entry's record, byte for byte as it is in the log.
+    pub record: String,
+    /// The proof's text.
+    pub text: String,
+}
+
+/// That a larger log continues a smaller one, as somebody holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldConsistency {
+    /// The smaller log's size.
+    pub from: u64,
+    /// The larger one's.
+    pub to: u64,
+    /// The proof (RFC 6962, section 2.1.2).
+    pub hashes: Vec<Hash>,
+}
+
+/// What a file of proofs holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Of entries.
+    pub proofs: Vec<HeldProof>,
+    /// Of continuations.
+    pub consistencies: Vec<HeldConsistency>,
+    /// Checkpoints beside those in the proofs.
+    pub notes: Vec<String>,
+}
+
+impl Held {
+    /// Reads an answer of the API, or several, saved as JSON: proofs are found wherever in it they lie.
+    ///
+    /// # Errors
+    /// Why the text is no JSON, or that there is no proof in it.
+    pub fn read(json: &str) -> Result<Self, String> {
+        let mut held = Self::default();
+        for value in serde_json::Deserializer::from_str(json).into_iter::<Value>() {
+            held.gather(&value.map_err(|error| format!("this is not JSON: {error}"))?);
+        }
+        if held.proofs.is_empty() {
+            return Err(
+                "there is no proof in it: it needs both `record` and `proof` of an answer of auditProof".to_owned()
+            );
+        }
+        Ok(held)
+    }
+
+    fn gather(&mut self, value: &Value) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| self.gather(item)),
+            Value::Object(fields) => {
+                let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
+                if let (Some(record), Some(text)) = (text("record"), text("proof")) {
+                    self.proofs.push(HeldProof { record, text });
+                }
+                self.notes.extend(text("checkpoint"));
+                self.consistencies.extend(consistency(value));
+                fields.values().for_each(|field| self.gather(field));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+}
+
+fn consistency(value: &Value) -> Option<HeldConsistency> {
+    let hashes = value.get("hashes")?.as_array()?.iter().map(|text| hash(text.as_str()?)).collect::<Option<_>>()?;
+    Some(HeldConsistency { from: value.get("from")?.as_u64()?, to: value.get("to")?.as_u64()?, hashes })
+}
+
+/// An entry that is proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proved {
+    /// The log, as text.
+    pub log: String,
+    /// Its position in the log.
+    pub seq: u64,
+    /// The stored kind.
+    pub kind: String,
+    /// When it happened.
+    pub at: String,
+    /// What it is about.
+    pub thing: String,
+    /// Who did it, where it was a person.
+    pub actor: Option<String>,
+    /// The signed log's size.
+    pub size: u64,
+    /// When the log was signed, as its checkpoint says.
+    pub signed_at: Option<String>,
+    /// The size of the log that the reader's own checkpoint signs, where they brought one.
+    pub held: Option<u64>,
+}
+
+impl std::fmt::Display for Proved {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { log, seq, kind, at, thing, size, .. } = self;
+        let by = self.actor.as_deref().unwrap_or("no person");
+        write!(f, "event {seq} of {log}: {kind} of {thing}, by {by}, at {at}; in the log of {size} events")?;
+        if let Some(signed_at) = &self.signed_at {
+            write!(f, " signed at {signed_at}")?;
+        }
+        match self.held {
+            Some(held) => write!(f, ", which is one history with your checkpoint of {held} events"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Verifies what somebody holds, by the key of who signs. `trusted` are signed notes that the reader got elsewhere; the
+/// newest of each log counts.
+///
+/// # Errors
+/// The first thing that is wrong, in words.
+pub fn verify(held: &Held, key: &Verifier, trusted: &[String]) -> Result<Vec<Proved>, String> {
+    let mut anchors: Vec<Checkpoint> = Vec::new();
+    for note in trusted {
+        let anchor = key.verify(note).map_err(|error| format!("your checkpoint: {error}"))?;
+        let same = anchors.iter_mut().find(|it| it.origin == anchor.origin);
+        match same {
+            Some(newest) if newest.size < anchor.size => *newest = anchor,
+            Some(newest) if newest.size == anchor.size && newest.root != anchor.root => {
+                return Err(format!(
+                    "two of your checkpoints are of {} events and of different histories",
+                    anchor.size
+                ));
+            }
+            Some(_) => {}
+            None => anchors.push(anchor),
+        }
+    }
+    for note in &held.notes {
+        key.verify(note).map_err(|error| format!("a checkpoint in the file: {error}"))?;
+    }
+    held.proofs.iter().map(|proof| one(proof, held, key, &anchors)).collect()
+}
+
+fn one(proof: &HeldProof, held: &Held, key: &Verifier, anchors: &[Checkpoint]) -> Result<Proved, String> {
+    let (index, hashes, note) = parse(&proof.text)?;
+    let checkpoint = key.verify(note).map_err(|error| error.to_string())?;
+    let mut proved = said(&proof.record, &checkpoint)?;
+    let place = format!("event {} of {}", proved.seq, proved.log);
+    if log_of(&checkpoint.origin) != Some(&proved.log) || proved.seq.checked_sub(1) != Some(index) {
+        return Err(format!(
+            "the record says that it is {place}, and the proof is of event {} of {}",
+            index.saturating_add(1),
+            checkpoint.origin
+        ));
+    }
+    let leaf = leaf_hash(proof.record.as_bytes());
+    verify_inclusion(&leaf, index, checkpoint.size, &hashes, &checkpoint.root)
+        .map_err(|_| format!("{place} is not what was signed: the record or its proof was changed"))?;
+    if let Some(anchor) = anchors.iter().find(|anchor| anchor.origin == checkpoint.origin) {
+        continues(anchor, &checkpoint, &held.consistencies)?;
+        proved.held = Some(anchor.size);
+    }
+    Ok(proved)
+}
+
+/// A proof's text: the index, the hashes, the note.
+fn parse(text: &str) -> Result<(u64, Vec<Hash>, &str), String> {
+    let wrong = |what: &str| format!("this is not a proof: {what}");
+    let (head, note) = text.split_once("\n\n").ok_or_else(|| wrong("it has no checkpoint"))?;
+    let mut lines = head.split('\n').peekable();
+    if lines.next() != Some(FORMAT) {
+        return Err(wrong(&format!("it does not begin with {FORMAT}")));
+    }
+    // What others may have added says nothing here.
+    let _ = lines.next_if(|line| line.starts_with("extra "));
+    let index = lines.next().and_then(|line| line.strip_prefix("index ")).and_then(|index| index.parse().ok());
+    let index = index.ok_or_else(|| wrong("it has no index"))?;
+    let hashes = lines.map(hash).collect::<Option<_>>().ok_or_else(|| wrong("one of its hashes is none"))?;
+    Ok((index, hashes, note))
+}
+
+/// What a record says of itself, whatever its kind: kinds that this program does not know can be proved as well.
+fn said(record: &str, checkpoint: &Checkpoint) -> Result<Proved, String> {
+    let value: Value = serde_json::from_str(record).map_err(|error| format!("the record is not JSON: {error}"))?;
+    let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let number = |name: &str| value.get(name).and_then(Value::as_i64);
+    let moment = |micros: i64| Time(micros).word();
+    let lacks = |name: &str| format!("the record does not say its `{name}`");
+    let signed = checkpoint.extensions.iter().find_map(|line| line.strip_prefix("time ")?.parse().ok());
+    Ok(Proved {
+        log: text("log").ok_or_else(|| lacks("log"))?,
+        seq: number("seq").and_then(|seq| seq.try_into().ok()).ok_or_else(|| lacks("seq"))?,
+        kind: text("kind").ok_or_else(|| lacks("kind"))?,
+        at: number("at").and_then(moment).ok_or_else(|| lacks("at"))?,
+        thing: text("thing").ok_or_else(|| lacks("thing"))?,
+        actor: text("actor"),
+        size: checkpoint.size,
+        signed_at: signed.and_then(moment),
+        held: None,
+    })
+}
+
+/// Whether two checkpoints are of one history.
+fn continues(anchor: &Checkpoint, checkpoint: &Checkpoint, held: &[HeldConsistency]) -> Result<(), String> {
+    let (old, new) = if anchor.size <= checkpoint.size { (anchor, checkpoint) } else { (checkpoint, anchor) };
+    let forked = || {
+        format!(
+            "the log of {} events and the log of {} events are not one history, though both are signed: keep both checkpoints",
+            old.size, new.size
+        )
+    };
+    if old.size == new.size {
+        return if old.root == new.root { Ok(()) } else { Err(forked()) };
+    }
+    let between = held.iter().filter(|it| (it.from, it.to) == (old.size, new.size));
+    let mut proofs = between.map(|it| verify_consistency(old.size, &old.root, new.size, &new.root, &it.hashes));
+    match proofs.next() {
+        None => Err(format!(
+            "nothing in the file says whether your checkpoint of {} events is of the same history: add the answer of auditConsistency(from: {}, to: {})",
+            anchor.size, old.size, new.size
+        )),
+        Some(first) if first.is_ok() || proofs.any(|proof| proof.is_ok()) => Ok(()),
+        Some(_) => Err(forked()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store::checkpoint::Signer;
+
+    use super::*;
+
+    #[test]
+    fn a_proof_of_a_million_events_takes_at_most_2_kib_and_reads_as_it_was_written() {
+        let origin = crate::checkpoints::origin("practice_01h455vb4pex5vsknk084sn02q");
+        let extensions = vec!["time 1700000000000000".to_owned()];
+        let checkpoint = Checkpoint { origin, size: 1_000_000, root: [3; 32], extensions };
+        let note = Signer::parse("throughline.example", &[7; 32]).unwrap().sign(&checkpoint).unwrap();
+        // 2²⁰ is the next power of two.
+        let hashes: Vec<Hash> = (0..20).map(|number| [number; 32]).collect();
+        let proof = Proof { leaf_index: 999_999, size: 1_000_000, leaf: [1; 32], hashes: hashes.clone(), note };
+        let text = proof.text();
+        assert!(text.len() <= 2_048, "{} bytes", text.len());
+        assert_eq!(parse(&text), Ok((999_999, hashes.clone(), proof.note.as_str())));
+        let with_extra = text.replacen("index", "extra AAAA\nindex", 1);
+        assert_eq!(parse(&with_extra), Ok((999_999, hashes, proof.note.as_str())));
+    }
+}

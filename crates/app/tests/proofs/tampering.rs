@@ -1,0 +1,150 @@
+//! A thousand changes to a stored log, of every kind and with every skill: each is found against the newest checkpoint that
+//! its reader holds (promise R1).
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+/// Numbers that nobody would guess, the same in every run (`SplitMix64`).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        usize::try_from((mixed ^ (mixed >> 31)) % u64::try_from(sides).unwrap()).unwrap()
+    }
+}
+
+/// What is done to the log.
+const DEEDS: [&str; 7] =
+    ["a bit", "a column", "the order", "a drop", "an insert", "a truncation", "a swap between practices"];
+
+/// How well whoever does it knows the product.
+const SKILLS: [&str; 4] =
+    ["nothing else", "the leaf too", "leaves, tree and head too", "records, leaves, tree, head and checkpoints too"];
+
+impl History {
+    /// Gives every event the place that it now has: in its column, and where somebody thinks of it, in its record.
+    fn renumber(&mut self, thorough: bool) {
+        for (seq, event) in (1..).zip(&mut self.events) {
+            if thorough {
+                let record = String::from_utf8(event.record.clone()).unwrap();
+                event.record =
+                    record.replace(&format!("\"seq\":{},", event.seq), &format!("\"seq\":{seq},")).into_bytes();
+            }
+            event.seq = seq;
+        }
+    }
+
+    /// Takes another practice's event for one of its own.
+    fn adopt(&self, stranger: &Event, thorough: bool) -> Event {
+        let name = |log: store::Id| PracticeId::of(uuid::Uuid::from_bytes(log)).to_string();
+        let mut event = Event { log: self.head.log, ..stranger.clone() };
+        if thorough {
+            let record = String::from_utf8(event.record).unwrap();
+            event.record = record.replace(&name(stranger.log), &name(self.head.log)).into_bytes();
+        }
+        event
+    }
+
+    fn tamper(&mut self, deed: usize, thorough: bool, other: &History, dice: &mut Dice) {
+        let (at, size) = (dice.roll(self.events.len()), self.events.len());
+        match deed {
+            0 => {
+                let byte = dice.roll(self.events[at].record.len());
+                self.events[at].record[byte] ^= 1 << dice.roll(7);
+            }
+            1 => {
+                let event = &mut self.events[at];
+                match dice.roll(6) {
+                    0 => event.at += 1,
+                    1 => event.actor = event.actor.map_or(Some([1; 16]), |_| None),
+                    2 => event.subject[dice.roll(16)] ^= 1,
+                    3 => event.thing[dice.roll(16)] ^= 1,
+                    4 => event.command[dice.roll(16)] ^= 1,
+                    _ => event.kind.push('x'),
+                }
+            }
+            2 => {
+                let with = (at + 1 + dice.roll(size - 1)) % size;
+                self.events.swap(at, with);
+                self.renumber(thorough);
+            }
+            3 => {
+                self.events.remove(at);
+                self.renumber(thorough);
+            }
+            4 => {
+                let copy = self.events[dice.roll(size)].clone();
+                self.events.insert(at, copy);
+                self.renumber(thorough);
+            }
+            5 => self.events.truncate(at.max(1)),
+            _ => {
+                self.events[at] = self.adopt(&other.events[at], thorough);
+                self.renumber(thorough);
+            }
+        }
+    }
+}
+
+async fn thousand(stage: &Stage, times: usize) {
+    let (_, founder, log) = stage.practice(12).await;
+    let other: PracticeId = stage.app.mint();
+    let (name, display_name) = (Name::parse("Another").unwrap(), Name::parse("Ada Able").unwrap());
+    let create = practice::CreatePractice { practice: other, name, zone: Zone::utc(), founder, display_name };
+    let other = LogId::Practice(other);
+    stage.run(other, Actor::Person(founder), create).await;
+    for number in 0..12 {
+        stage.add(other, founder, &format!("o{number}@example.com")).await;
+    }
+    let witness = stage.folder();
+    stage.app.sign_checkpoints(Some(&witness)).await.unwrap();
+    let held = [witness.newest(log).unwrap().unwrap()];
+    let store = stage.app.store();
+    let (whole, other) = (History::read(store, log).await, History::read(store, other).await);
+    let (mut dice, mut missed, mut done) = (Dice(7), Vec::new(), BTreeMap::new());
+    for number in 0..times {
+        let (deed, skill) = (number % DEEDS.len(), number / DEEDS.len() % SKILLS.len());
+        let mut history = whole.clone();
+        history.tamper(deed, skill == 3, &other, &mut dice);
+        if skill > 0 {
+            history.events.iter_mut().for_each(|event| event.leaf = leaf_hash(&event.record));
+        }
+        if skill > 1 {
+            history.forge();
+        }
+        if skill == 3 {
+            history.checkpoints.clear();
+        }
+        history.write(store).await;
+        let verified = verify(store, Some(log), Some(signer().verifier()), &held, &mut ()).await.unwrap();
+        match verified.finding {
+            Some(finding) => assert_eq!(finding.log, log.to_string()),
+            None => missed.push((number, DEEDS[deed], SKILLS[skill])),
+        }
+        *done.entry((deed, skill)).or_insert(0) += 1;
+    }
+    assert_eq!(missed, []);
+    assert_eq!((done.values().sum::<usize>(), done.len()), (times, DEEDS.len() * SKILLS.len()));
+    // The control: what nobody changed is in order.
+    whole.write(store).await;
+    let verified = verify(store, Some(log), Some(signer().verifier()), &held, &mut ()).await.unwrap();
+    assert_eq!((verified.finding, verified.proved), (None, whole.head.seq));
+}
+
+#[tokio::test]
+async fn a_thousand_changes_are_a_thousand_found() {
+    let stage = Stage::sqlite().await;
+    thousand(&stage, 1_000).await;
+    stage.app.stop().await;
+}
+
+#[tokio::test]
+async fn a_hundred_changes_are_a_hundred_found_on_postgres() {
+    let stage = Stage::postgres().await;
+    thousand(&stage, 100).await;
+    stage.app.stop().await;
+}
