@@ -396,6 +396,42 @@ async fn continues(
     Ok(proved.map_err(|error| format!("it does not continue {said_by} of {size} events: {error}")))
 }
 
+/// A signed checkpoint of a log as a snapshot shows it: the newest one, where it says it all, else a new one, which
+/// continues it; or why not.
+pub(crate) async fn of_snapshot(
+    snapshot: &mut Snapshot,
+    signer: &Signer,
+    log: LogId,
+    head: &store::Head,
+    now: i64,
+) -> Result<Result<SignedRoot, String>, store::Error> {
+    let frontier = match Frontier::decode(&head.frontier) {
+        Ok(frontier) if frontier.size() == head.seq => frontier,
+        Ok(_) | Err(_) => return Ok(Err("its head row's tree is not of the head's size".to_owned())),
+    };
+    if let Some(last) = snapshot.checkpoint(head.log).await? {
+        let said_by = "the database's checkpoint";
+        let mine = match anchor(signer, log, &last.note, said_by) {
+            Ok(mine) => mine,
+            Err(why) => return Ok(Err(why)),
+        };
+        let is_mine = mine.is_some();
+        let earlier = mine.unwrap_or(Anchor { size: last.seq, root: last.root, said_by });
+        if let Err(why) = continues(snapshot, head.log, &earlier, &frontier).await? {
+            return Ok(Err(why));
+        }
+        if is_mine && last.seq == head.seq {
+            return Ok(Ok(last));
+        }
+    }
+    let (size, root) = (head.seq, frontier.root());
+    let extensions = vec![format!("time {now}")];
+    let signed = signer.sign(&Checkpoint { origin: origin(&log.to_string()), size, root, extensions });
+    Ok(signed
+        .map(|note| SignedRoot { log: head.log, seq: size, root, note, at: now })
+        .map_err(|error| error.to_string()))
+}
+
 /// The nodes of a plan.
 struct Loaded(HashMap<(u8, u64), Hash>);
 

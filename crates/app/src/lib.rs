@@ -4,6 +4,7 @@
 //! about coaching, SQL, GraphQL and HTTP, and the environment. The only way to change anything is [`App::run`]; the only
 //! door to a practice's rows is a [`View`], which sees what its viewer may.
 
+pub mod backup;
 mod batch;
 pub mod check;
 pub mod checkpoints;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use app::AsOf;
+use app::backup::{Age, Source};
 use clap::{Args, Parser, Subcommand};
 use domain::id::LogId;
 use domain::value::Time;
@@ -16,7 +17,7 @@ use crate::error::Error;
 use crate::open::{self, Purpose, World};
 use crate::settings::{Flags, Settings};
 use crate::signals::Signals;
-use crate::{demo, doctor, inspect, keys, logs, prove, serve};
+use crate::{backup, demo, doctor, inspect, keys, logs, prove, serve};
 
 /// Exit code: something was found that is not as it should be.
 const FOUND: u8 = 1;
@@ -115,6 +116,39 @@ enum Command {
         /// A file with checkpoints that you hold; may be given again
         #[arg(long, value_name = "FILE")]
         checkpoint: Vec<PathBuf>,
+    },
+    /// Back up the log into a new folder, and the keys into a new keyring apart from it, while servers run
+    Backup {
+        /// The folder to be made
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+        /// The keyring to be made, FILE.keyring; expired ones beside it are deleted
+        #[arg(long, value_name = "FILE")]
+        keyring: PathBuf,
+    },
+    /// Restore a backup into an empty database: that of --data or --database
+    Restore {
+        /// The backup's folder
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+        /// The newest keyring there is; it may be newer than the backup
+        #[arg(long, value_name = "FILE")]
+        keyring: PathBuf,
+        /// Take a keyring that has expired, since there is no other
+        #[arg(long)]
+        expired: bool,
+        /// The public key of who signed the backup, instead of this server's own
+        #[arg(long, value_name = "NAME+HASH+KEY")]
+        key: Option<String>,
+    },
+    /// Move a whole database into an empty one; stop the servers over it first
+    Move {
+        /// The database that there is
+        #[arg(long, value_name = "URL")]
+        from: String,
+        /// The empty one
+        #[arg(long, value_name = "URL")]
+        to: String,
     },
     /// What concerns the keys
     #[command(subcommand)]
@@ -250,6 +284,17 @@ pub async fn run(
             let store = open::store(&settings, Purpose::Inspect).await?;
             let with = prove::With { key, checkpoints: checkpoint };
             prove::verify(&settings, &store, only.practice, &with, out).await.map(code)
+        }
+        Command::Backup { to, keyring } => {
+            backup::backup(&settings(&flags)?, &World::machine(), (&to, &keyring), out).await.map(|()| 0)
+        }
+        Command::Restore { from, keyring, expired, key } => {
+            let age = if expired { Age::Any } else { Age::Fresh };
+            let source = Source { folder: from, keyring, age };
+            backup::restore(&settings(&flags)?, &World::machine(), &source, key.as_deref(), out).await.map(|()| 0)
+        }
+        Command::Move { from, to } => {
+            backup::move_to(&settings(&flags)?, &World::machine(), (&from, &to), out).await.map(|()| 0)
         }
         Command::Keys(Keys::Rotate { new_root }) => {
             vault::Os.check()?;

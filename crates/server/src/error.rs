@@ -38,6 +38,9 @@ pub enum Error {
          THROUGHLINE_ROOT_KEY), or name the database that belongs to it"
     )]
     WrongRootKey,
+    /// A backup could not be made or used, or a database not moved.
+    #[error("{0}")]
+    Backup(#[from] app::backup::Error),
     /// An address cannot be listened at.
     #[error(
         "cannot listen at {address}: {source}; name another address with `listen` or --listen, or end what uses it"

@@ -5,6 +5,7 @@
 //! the binary calls [`cli::main`]. A test may start a server in its own process:
 //! `server::serve::open(&settings, &world).await?` gives its address, its app and a way to stop it.
 
+pub mod backup;
 pub mod cli;
 pub mod demo;
 pub mod doctor;

@@ -71,7 +71,17 @@ pub async fn store(settings: &Settings, purpose: Purpose) -> Result<Store, Error
     if purpose == Purpose::Inspect {
         options.snapshot_limit = LONG_SNAPSHOT;
     }
-    Ok(Store::open(&options).await?)
+    let store = Store::open(&options).await?;
+    let mut snapshot = store.snapshot().await?;
+    let moved = snapshot.meta(app::backup::MOVED).await?;
+    snapshot.close().await?;
+    if moved.is_some() {
+        store.close().await;
+        return Err(Error::Usage(
+            "this database was moved to another one, which is to be served now (`database_url`)".to_owned(),
+        ));
+    }
+    Ok(store)
 }
 
 /// The database's file, where it is one.
@@ -117,22 +127,36 @@ pub(crate) async fn roots(settings: &Settings, world: &World, store: &Store) -> 
     let is_empty = snapshot.heads(None, 1).await?.is_empty();
     let named = snapshot.meta(app::keys::ROOT).await?;
     snapshot.close().await?;
-    let (path, new) = (&settings.root_key_file, new_root_key_file(settings));
-    let root = match (&settings.root_key, RootKey::load(path)?) {
-        (Some(hex), _) => RootKey::parse(hex)?,
-        (None, Some(root)) => root,
-        // A rotation was cut short between taking the old key away and putting the new one in its place.
-        (None, None) => match RootKey::load(&new)? {
-            Some(root) => root,
-            None if is_empty && named.is_none() => make_root_key(path, world)?,
-            None => return Err(Error::RootKeyIsMissing(path.clone())),
-        },
-    };
-    let roots = Roots::open(root, vec![path.clone(), new])?;
+    if is_empty && named.is_none() && first_root_key(settings)?.is_none() {
+        make_root_key(&settings.root_key_file, world)?;
+    }
+    let roots = held_roots(settings)?;
     match named.map(vault::RootId::try_from) {
         None => Ok(roots),
         Some(Ok(id)) if roots.get(&id).is_ok() => Ok(roots),
         Some(_) => Err(Error::WrongRootKey),
+    }
+}
+
+/// The root keys that are here; none is made.
+///
+/// # Errors
+/// [`Error::RootKeyIsMissing`], and keys that cannot be read.
+pub(crate) fn held_roots(settings: &Settings) -> Result<Roots, Error> {
+    let path = &settings.root_key_file;
+    let root = first_root_key(settings)?.ok_or_else(|| Error::RootKeyIsMissing(path.clone()))?;
+    Ok(Roots::open(root, vec![path.clone(), new_root_key_file(settings)])?)
+}
+
+/// The root key of the environment, or of its file; or the new one, where a rotation was cut short between taking the old
+/// one away and putting the new one in its place.
+fn first_root_key(settings: &Settings) -> Result<Option<RootKey>, Error> {
+    if let Some(hex) = &settings.root_key {
+        return Ok(Some(RootKey::parse(hex)?));
+    }
+    match RootKey::load(&settings.root_key_file)? {
+        Some(root) => Ok(Some(root)),
+        None => Ok(RootKey::load(&new_root_key_file(settings))?),
     }
 }
 
@@ -149,7 +173,7 @@ fn make_root_key(path: &Path, world: &World) -> Result<RootKey, Error> {
 }
 
 /// Who signs checkpoints.
-fn signer(settings: &Settings, world: &World) -> Result<Signer, Error> {
+pub(crate) fn signer(settings: &Settings, world: &World) -> Result<Signer, Error> {
     let path = &settings.signing_key_file;
     folder_of(path)?;
     let (seed, origin) = SigningSeed::load_or_create(path, &*world.entropy)?;

@@ -133,7 +133,7 @@ pub fn key(settings: &Settings) -> Result<Verifier, Error> {
 }
 
 /// Who signs: the key named, or this server's own if its file is here.
-fn verifier(settings: &Settings, key: Option<&str>) -> Result<Option<Verifier>, Error> {
+pub(crate) fn verifier(settings: &Settings, key: Option<&str>) -> Result<Option<Verifier>, Error> {
     if let Some(key) = key {
         return Ok(Some(Verifier::parse(key)?));
     }

@@ -2,64 +2,20 @@
 //! databases.
 #![cfg(test)]
 
-use std::ffi::OsString;
+mod practice;
+
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use app::signin::Credentials;
-use app::tokens::Kind;
-use app::{App, Request, Through};
-use domain::Actor;
-use domain::account::Through as LoginThrough;
-use domain::coachee::AddCoachee;
-use domain::id::{Id as _, LogId, PersonId, PracticeId};
-use domain::practice::CreatePractice;
-use domain::text::{Email, Text};
-use domain::value::Zone;
-use server::settings::Flags;
+use app::App;
+use domain::id::{Id as _, PracticeId};
+use practice::{Practice, postgres, settings};
 use server::{Settings, World, doctor, serve};
 use vault::{KeyPlace, RootKey};
 
 /// How many keys there are to wrap anew.
 const KEYS: u32 = 6_000;
-
-fn text<T: Text>(text: &str) -> T {
-    T::parse(text).unwrap()
-}
-
-fn settings(data: &Path, database: Option<String>) -> Settings {
-    let (data, listen) = (Some(data.display().to_string()), Some("127.0.0.1:0".to_owned()));
-    let flags = Flags { data, database, listen, ..Flags::default() };
-    Settings::load(&flags, Vec::<(OsString, OsString)>::new()).unwrap()
-}
-
-/// Somebody signs in and founds a practice.
-async fn found(app: &App) -> (PracticeId, PersonId) {
-    let email: Email = text("maren.holt@practice.example");
-    let (address, command) = (LogId::Address(app.address(&email)), app.command());
-    let asked = app.request_link(email, command, None).await.unwrap();
-    let token = app.token(Kind::SignInLink, address, command).text;
-    let brought = Credentials { token, browser: Some(asked.browser), digits: None };
-    let founder = app.sign_in(&brought, LoginThrough::Program, app.command(), |_| None).await.unwrap().person;
-    let practice = app.mint();
-    let (name, display_name) = (text("Holt Coaching"), text("Maren Holt"));
-    let create = CreatePractice { practice, name, zone: Zone::utc(), founder, display_name };
-    let (log, now, command) = (LogId::Practice(practice), app.clock().now(), app.command());
-    let actor = Actor::Person(founder);
-    app.run(Request { log, actor, through: Through::Program, now, command, idempotency: None }, create).await.unwrap();
-    (practice, founder)
-}
-
-/// Adds a coachee, for whom a key is made.
-async fn add(app: &App, practice: PracticeId, founder: PersonId, number: u32) {
-    let email = text(&format!("robin{number}@coachee.example"));
-    let add =
-        AddCoachee { coachee: app.mint(), first_name: text("Robin"), last_name: text("Reed"), email, invitation: None };
-    let (log, actor, now, command) =
-        (LogId::Practice(practice), Actor::Person(founder), app.clock().now(), app.command());
-    app.run(Request { log, actor, through: Through::Program, now, command, idempotency: None }, add).await.unwrap();
-}
 
 /// Many keys of people of whom nothing is in the log.
 async fn many_keys(app: &App, root: &RootKey, practice: PracticeId) {
@@ -111,16 +67,16 @@ async fn killed_again_and_again(database: Option<String>) {
     let settings = settings(folder.path(), database.clone());
     let served = serve::open(&settings, &World::machine()).await.unwrap();
     let app = served.app();
-    let (practice, founder) = found(app).await;
+    let practice = Practice::found(app).await;
     let old = RootKey::load(&settings.root_key_file).unwrap().unwrap();
-    many_keys(app, &old, practice).await;
+    many_keys(app, &old, practice.id).await;
 
     // Each is killed once it has got further than the one before; what it says at the end is never heard.
     let (mut kills, mut number, mut furthest) = (0, 0, 0);
     let new = loop {
         let mut program = rotate(folder.path(), database.as_deref());
         let ended = loop {
-            add(app, practice, founder, number).await;
+            practice.add(app, number).await;
             number += 1;
             if let Some(status) = program.try_wait().unwrap() {
                 assert!(status.success(), "after {kills} kills");
@@ -144,7 +100,7 @@ async fn killed_again_and_again(database: Option<String>) {
         assert!(left == 0 || said.contains("PROBLEM  keys: "), "{said}");
         // Whoever starts now holds both.
         let second = serve::open(&settings, &World::machine()).await.unwrap();
-        add(second.app(), practice, founder, number + 100_000).await;
+        practice.add(second.app(), number + 100_000).await;
         number += 1;
         second.stop().await;
     };
@@ -162,7 +118,7 @@ async fn killed_again_and_again(database: Option<String>) {
     assert_eq!(files.len(), 2, "the new key in its place and the old one aside: {files:?}");
 
     // All is as it was for the server that ran through it; one that has the old key only is refused.
-    add(app, practice, founder, 1_000_000).await;
+    practice.add(app, 1_000_000).await;
     assert!(app.check(None, &mut ()).await.unwrap().difference.is_none());
     served.stop().await;
     let digits = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
@@ -171,7 +127,7 @@ async fn killed_again_and_again(database: Option<String>) {
     let stale = Settings { root_key: Some(hex), root_key_file: folder.path().join("elsewhere"), ..settings.clone() };
     assert!(matches!(serve::open(&stale, &World::machine()).await.unwrap_err(), server::Error::WrongRootKey));
     let again = serve::open(&settings, &World::machine()).await.unwrap();
-    add(again.app(), practice, founder, 1_000_001).await;
+    practice.add(again.app(), 1_000_001).await;
     again.app().rebuild(None, &mut ()).await.unwrap();
     assert!(again.app().check(None, &mut ()).await.unwrap().difference.is_none());
     again.stop().await;
@@ -184,9 +140,7 @@ async fn a_rotation_that_is_killed_goes_on_where_it_was() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_that_is_killed_goes_on_where_it_was_on_postgres() {
-    #[expect(clippy::disallowed_methods, reason = "a test may be told of a server that runs")]
-    let given = std::env::var(cluster::VARIABLE).ok();
-    killed_again_and_again(Some(cluster::database(given.as_deref(), "rotation").unwrap())).await;
+    killed_again_and_again(Some(postgres("rotation"))).await;
 }
 
 /// A new root key of the operator's own; and what makes no sense is refused.
@@ -195,7 +149,7 @@ async fn a_root_key_is_replaced_by_one_that_is_given() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(folder.path(), None);
     let served = serve::open(&settings, &World::machine()).await.unwrap();
-    let (practice, founder) = found(served.app()).await;
+    let practice = Practice::found(served.app()).await;
     let old = std::fs::read_to_string(&settings.root_key_file).unwrap();
     let given = folder.path().join("given.key");
     let run = async |new: &Path| {
@@ -207,11 +161,14 @@ async fn a_root_key_is_replaced_by_one_that_is_given() {
     let same = run(&settings.root_key_file).await.unwrap_err();
     assert!(same.to_string().contains("has already"), "{same}");
     let (key, _) = RootKey::load_or_create(&given, &vault::Os).unwrap();
+    practice.add(served.app(), 0).await;
+    let before = practice.portal(&served).await;
     let said = run(&given).await.unwrap();
+    assert_eq!(practice.portal(&served).await, before, "nobody is signed out, and every text is read");
     assert!(said.contains("keys are wrapped with the new root key") && said.contains(".old"), "{said}");
     assert_eq!(RootKey::load(&settings.root_key_file).unwrap().unwrap().id(), key.id());
     assert!(!said.contains(old.trim()) && !said.contains(std::fs::read_to_string(&given).unwrap().trim()));
-    add(served.app(), practice, founder, 1).await;
+    practice.add(served.app(), 1).await;
     assert!(served.app().check(None, &mut ()).await.unwrap().difference.is_none());
     served.stop().await;
 }

@@ -132,6 +132,16 @@ impl Signer {
         Ok(self.sign_text(&checkpoint.write()?))
     }
 
+    /// Signs a statement that is no checkpoint, such as what a backup says of itself: the note. Its first line tells
+    /// it apart: no log's name has a blank in it.
+    ///
+    /// # Errors
+    /// [`Error::NotWritable`].
+    pub fn sign_statement(&self, text: &str) -> Result<String, Error> {
+        let is_statement = text.lines().next().is_some_and(|line| line.contains(' ')) && !text.contains("\n\n");
+        if is_statement && text.ends_with('\n') { Ok(self.sign_text(text)) } else { Err(Error::NotWritable("text")) }
+    }
+
     /// What others need to check this signer's notes.
     pub fn verifier(&self) -> &Verifier {
         &self.verifier
@@ -179,6 +189,16 @@ impl Verifier {
     /// [`Error::NoNote`], [`Error::Unsigned`], [`Error::Forged`] and [`Error::NoCheckpoint`].
     pub fn verify(&self, note: &str) -> Result<Checkpoint, Error> {
         Checkpoint::read(self.verify_text(note)?)
+    }
+
+    /// Checks a note and gives the statement in it: see [`Signer::sign_statement`].
+    ///
+    /// # Errors
+    /// [`Error::NoNote`], [`Error::Unsigned`] and [`Error::Forged`].
+    pub fn verify_statement<'a>(&self, note: &'a str) -> Result<&'a str, Error> {
+        let text = self.verify_text(note)?;
+        let is_statement = text.lines().next().is_some_and(|line| line.contains(' '));
+        if is_statement { Ok(text) } else { Err(Error::NoNote("it is no statement")) }
     }
 
     /// The key's name.

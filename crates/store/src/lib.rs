@@ -30,6 +30,7 @@ mod snapshot;
 mod statement;
 mod store;
 pub mod tree;
+pub mod truth;
 mod value;
 
 pub use batch::{Batch, Locked, Wait};

@@ -10,3 +10,4 @@ mod schema;
 mod select;
 mod stage;
 mod trouble;
+mod truth;

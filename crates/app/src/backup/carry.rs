@@ -1,0 +1,175 @@
+//! Carrying the truth from one database to another, table by table, in one transaction; and moving a whole database so.
+
+use std::path::Path;
+
+use domain::value::Time;
+use store::truth::{self, Truth};
+use store::{Batch, Forgotten, Options, Snapshot, Store, Value};
+
+use super::{Error, Told};
+use crate::keys::{LASTING, ROOT};
+
+/// How many rows are carried at a time.
+const ROWS_AT_ONCE: u32 = 200;
+/// The value of the installation that says that it was moved, and when.
+pub const MOVED: &str = "moved";
+
+/// What becomes of the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// They come along.
+    Carried,
+    /// They go another way.
+    LeftBehind,
+}
+
+/// How a backup's database file is opened.
+pub(crate) fn options(path: &Path) -> Options {
+    Options {
+        readers: 1,
+        snapshot_limit: std::time::Duration::from_hours(24),
+        ..Options::new(format!("sqlite:{}", path.display()))
+    }
+}
+
+/// Writes everything that a snapshot shows of the truth; how many logs. Read models are nobody's truth: the heads say that
+/// nothing is folded.
+pub(crate) async fn carry(from: &mut Snapshot, to: &mut Batch, keys: Keys, told: Told<'_>) -> Result<u64, Error> {
+    let (total, mut done) = (from.truth_rows().await?, 0);
+    for table in truth::OTHERS {
+        done = carry_table(from, to, table, (done, total), told, |_| true).await?;
+    }
+    let with_keys = keys == Keys::Carried;
+    done = carry_table(from, to, &truth::META, (done, total), told, |row| {
+        let of_keys = matches!(row.first(), Some(Value::Text(name)) if name == ROOT || name == LASTING);
+        let of_a_move = matches!(row.first(), Some(Value::Text(name)) if name == MOVED);
+        (with_keys || !of_keys) && !of_a_move
+    })
+    .await?;
+    if with_keys {
+        done = carry_table(from, to, &truth::KEYS, (done, total), told, |_| true).await?;
+    }
+    done = carry_table(from, to, &truth::FORGOTTEN, (done, total), told, |_| true).await?;
+    let folded = truth::HEADS.columns.iter().position(|(name, _)| *name == "folded");
+    let unfolded = |row: &mut Vec<Value>| {
+        if let Some(value) = folded.and_then(|folded| row.get_mut(folded)) {
+            *value = Value::Bytes(Vec::new());
+        }
+        true
+    };
+    let before = done;
+    done = carry_table(from, to, &truth::HEADS, (done, total), told, unfolded).await?;
+    Ok(done - before)
+}
+
+/// Writes a table's rows that pass, as they are then; how many rows were carried so far.
+async fn carry_table(
+    from: &mut Snapshot,
+    to: &mut Batch,
+    table: &Truth,
+    (mut done, total): (u64, u64),
+    told: &mut (dyn FnMut(u64, u64) + Send),
+    passes: impl Fn(&mut Vec<Value>) -> bool,
+) -> Result<u64, Error> {
+    let mut after: Option<Vec<Value>> = None;
+    loop {
+        let mut rows = from.truth(table, after.as_deref(), ROWS_AT_ONCE).await?;
+        let Some(last) = rows.last() else { return Ok(done) };
+        after = Some(last.iter().take(table.key).cloned().collect());
+        done += rows.len() as u64;
+        rows.retain_mut(&passes);
+        to.put_truth(table, &rows).await?;
+        told(done, total);
+    }
+}
+
+/// Whom a snapshot shows to be forgotten.
+pub(crate) async fn forgotten(from: &mut Snapshot) -> Result<Vec<Forgotten>, Error> {
+    let (mut forgotten, mut after): (_, Option<Vec<Value>>) = (Vec::new(), None);
+    loop {
+        let rows = from.truth(&truth::FORGOTTEN, after.as_deref(), ROWS_AT_ONCE).await?;
+        let Some(last) = rows.last() else { return Ok(forgotten) };
+        after = Some(last.iter().take(truth::FORGOTTEN.key).cloned().collect());
+        for row in &rows {
+            forgotten
+                .push(read(row).ok_or_else(|| Error::NotInOrder("it says nonsense of who was forgotten".to_owned()))?);
+        }
+    }
+}
+
+fn read(row: &[Value]) -> Option<Forgotten> {
+    let [Value::Bytes(log), Value::Bytes(subject), Value::Int(seq), Value::Int(at)] = row else { return None };
+    let (log, subject) = (log.as_slice().try_into().ok()?, subject.as_slice().try_into().ok()?);
+    Some(Forgotten { log, subject, seq: u64::try_from(*seq).ok()?, at: *at })
+}
+
+/// Notes whom these logs have forgotten.
+pub(crate) async fn put_forgotten(to: &mut Batch, forgotten: &[Forgotten]) -> Result<(), Error> {
+    let row = |it: &Forgotten| {
+        let seq = Value::Int(i64::try_from(it.seq).unwrap_or(i64::MAX));
+        vec![Value::from(it.log), Value::from(it.subject), seq, Value::Int(it.at)]
+    };
+    let rows: Vec<_> = forgotten.iter().map(row).collect();
+    Ok(to.put_truth(&truth::FORGOTTEN, &rows).await?)
+}
+
+/// A database holds no log.
+pub(crate) async fn is_empty(batch: &mut Batch) -> Result<(), Error> {
+    if batch.heads(None, 1).await?.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Refused("the database to write to holds logs already: name an empty one".to_owned()))
+}
+
+/// What was moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// How many logs.
+    pub logs: u64,
+    /// How many events.
+    pub events: u64,
+}
+
+/// Moves a whole database, keys and all, into an empty one. The source is kept from being written meanwhile; when the
+/// target was verified and every log has the same root there, the source's heads are put aside, so that no process that
+/// still runs over it appends to a log that goes on elsewhere.
+///
+/// # Errors
+/// [`Error::Refused`] where the target is not empty; [`Error::NotInOrder`] where a log is not what its checkpoints say.
+/// Until the end of the copy nothing is in the target; what is wrong after it leaves the source as it was.
+pub async fn move_to(from: &Store, to: &Store, now: Time, told: Told<'_>) -> Result<Moved, Error> {
+    let mut source = from.batch().await?;
+    source.lock_truth().await?;
+    let mut target = to.batch().await?;
+    is_empty(&mut target).await?;
+    // A new database may have been begun with keys of its own, with which nothing was written yet.
+    target.clear_meta().await?;
+    let logs = carry(&mut source, &mut target, Keys::Carried, told).await?;
+    target.commit().await?;
+
+    let verified = crate::verify::verify(to, None, None, &[], &mut ()).await?;
+    if let Some(finding) = verified.finding {
+        return Err(Error::NotInOrder(format!("{finding}, in the database that was written: empty it")));
+    }
+    let mut written = to.snapshot().await?;
+    let mut after = None;
+    loop {
+        let heads = source.heads(after, 1_000).await?;
+        let Some(last) = heads.last() else { break };
+        after = Some(last.log);
+        let ids: Vec<_> = heads.iter().map(|head| head.log).collect();
+        for (one, other) in heads.iter().zip(written.heads_of(&ids).await?) {
+            if (one.log, one.seq, &one.frontier) != (other.log, other.seq, &other.frontier) {
+                return Err(Error::NotInOrder(format!(
+                    "{} has another root in the database that was written: empty it",
+                    domain::id::text(&one.kind, uuid::Uuid::from_bytes(one.log))
+                )));
+            }
+        }
+    }
+    written.close().await?;
+    source.set_meta(MOVED, &now.0.to_be_bytes()).await?;
+    source.retire().await?;
+    source.commit().await?;
+    Ok(Moved { logs, events: verified.events })
+}

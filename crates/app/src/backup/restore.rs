@@ -1,0 +1,194 @@
+//! Restoring: a backup and a keyring become a database again.
+//!
+//! Everything is looked at before anything is written: the manifest's signature, every block of the database file, the
+//! keyring's signature and age, that each of its keys opens under a root key that is held, that it holds no key of anybody
+//! whom the backup knows to be forgotten, and every log against its signed checkpoint.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use domain::value::Time;
+use store::checkpoint::Verifier;
+use store::{Forgotten, Snapshot, Store};
+use vault::Roots;
+
+use super::{CHECKPOINTS, DATABASE, Error, Keyring, MANIFEST, Manifest, Told, carry, file, logs, proved};
+use crate::checkpoints;
+use crate::keys::{LASTING, ROOT};
+
+/// Which keyrings will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    /// Those of the last [`super::KEYRING_DAYS`] days.
+    Fresh,
+    /// Also one that has expired, since there is no other, and whoever was forgotten since is forgotten again by hand.
+    Any,
+}
+
+/// What is restored from.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The backup's folder.
+    pub folder: PathBuf,
+    /// The keyring's file.
+    pub keyring: PathBuf,
+    /// Which keyrings will do.
+    pub age: Age,
+}
+
+/// What was restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// What the backup says of itself.
+    pub manifest: Manifest,
+    /// When the keyring was written.
+    pub keyring: Time,
+    /// How many keys were taken from it.
+    pub keys: u64,
+    /// How many events signed checkpoints prove.
+    pub proved: u64,
+}
+
+/// Writes a backup into a database that holds no log, in one transaction. Read models are not made here.
+///
+/// # Errors
+/// [`Error::Damaged`] with what and where; [`Error::Refused`] for a keyring that will not do and a database that is not
+/// empty; [`Error::NotInOrder`]; keys that do not open.
+pub async fn restore(
+    source: &Source,
+    (verifier, roots): (&Verifier, &Arc<Roots>),
+    to: &Store,
+    now: Time,
+    told: Told<'_>,
+) -> Result<Restored, Error> {
+    let (folder, path) = (source.folder.as_path(), source.keyring.as_path());
+    let database = folder.join(DATABASE);
+    let manifest = Manifest::check(&folder.join(MANIFEST), &database, verifier)?;
+    let keyring = Keyring::read(path, verifier)?;
+    if keyring.has_expired(now) && source.age == Age::Fresh {
+        return Err(Error::Refused(format!(
+            "{} is older than {} days: it may hold keys of people who were forgotten since. Take a newer one; it need not \
+             be of the same day as the backup",
+            path.display(),
+            super::KEYRING_DAYS
+        )));
+    }
+    opens(&keyring, roots, path)?;
+
+    // Opening brings the schema up to date: that is done with a copy, and the backup stays as it was signed.
+    let copy = Copy::of(&database, folder)?;
+    let from = Store::open(&carry::options(&copy.0)).await?;
+    let written = write(&from, (manifest, &keyring, path), to, (verifier, folder), told).await;
+    from.close().await;
+    let (keys, proved) = written?;
+    Ok(Restored { manifest, keyring: keyring.at, keys, proved })
+}
+
+async fn write(
+    from: &Store,
+    (manifest, keyring, path): (Manifest, &Keyring, &Path),
+    to: &Store,
+    (verifier, folder): (&Verifier, &Path),
+    told: Told<'_>,
+) -> Result<(u64, u64), Error> {
+    let notes = checkpoints::notes(&String::from_utf8_lossy(&file::read(&folder.join(CHECKPOINTS))?));
+    if notes.len() as u64 != manifest.logs {
+        let what = format!("{} checkpoints, and the backup has {} logs", notes.len(), manifest.logs);
+        return Err(Error::Damaged { path: folder.join(CHECKPOINTS), what });
+    }
+    if let Err(error) = proved(from, verifier, &notes).await {
+        // The database file is what was written: then it is the checkpoints that are not.
+        let Error::NotInOrder(what) = error else { return Err(error) };
+        return Err(Error::Damaged { path: folder.join(CHECKPOINTS), what });
+    }
+    let mut snapshot = from.snapshot().await?;
+    let logs = logs(&mut snapshot).await?;
+    let known = carry::forgotten(&mut snapshot).await?;
+    knows(keyring, &known, path)?;
+    let keys: Vec<store::Key> = keyring.keys.iter().filter(|key| logs.contains(&key.log)).cloned().collect();
+
+    let mut batch = to.batch().await?;
+    batch.lock_meta().await?;
+    carry::is_empty(&mut batch).await?;
+    batch.clear_meta().await?;
+    carry::carry(&mut snapshot, &mut batch, carry::Keys::LeftBehind, told).await?;
+    carry::put_forgotten(&mut batch, &since(&mut snapshot, keyring, &known).await?).await?;
+    for keys in keys.chunks(500) {
+        batch.put_keys(keys).await?;
+    }
+    batch.set_meta(ROOT, &keyring.root).await?;
+    batch.set_meta(LASTING, &keyring.lasting).await?;
+    batch.commit().await?;
+    snapshot.close().await?;
+
+    Ok((keys.len() as u64, proved(to, verifier, &notes).await?))
+}
+
+/// Every key of a keyring opens under a root key that is held.
+fn opens(keyring: &Keyring, roots: &Roots, path: &Path) -> Result<(), Error> {
+    let unheld = |error: vault::Error| {
+        if !matches!(error, vault::Error::UnknownRoot) {
+            return Error::Key(error);
+        }
+        Error::Refused(format!(
+            "{} is wrapped with a root key that is not here: put the one of that time into the file of `root_key_file`",
+            path.display()
+        ))
+    };
+    roots.get(&keyring.root).map_err(unheld)?.unwrap_lasting(&keyring.lasting)?;
+    for (number, key) in (1..).zip(&keyring.keys) {
+        let (place, wrapped) = crate::keys::wrapped(key);
+        let opened = roots.get(&key.root).map_err(unheld)?.log(key.log).unwrap(&place, &wrapped);
+        opened.map_err(|error| Error::Damaged { path: path.to_owned(), what: format!("its key {number}: {error}") })?;
+    }
+    Ok(())
+}
+
+/// A keyring that holds a key of somebody from before the backup says that they were forgotten is too old for it.
+fn knows(keyring: &Keyring, forgotten: &[Forgotten], path: &Path) -> Result<(), Error> {
+    let of = |key: &store::Key| {
+        let same = |it: &&Forgotten| (it.log, it.subject) == (key.log, key.subject);
+        forgotten.iter().find(same).is_some_and(|it| key.since < it.seq)
+    };
+    if !keyring.keys.iter().any(of) {
+        return Ok(());
+    }
+    Err(Error::Refused(format!(
+        "{} holds keys of people whom the backup knows to be forgotten: it is older than that; take a newer one",
+        path.display()
+    )))
+}
+
+/// Whom the keyring knows to be forgotten and the backup does not: up to where its log goes.
+async fn since(snapshot: &mut Snapshot, keyring: &Keyring, known: &[Forgotten]) -> Result<Vec<Forgotten>, Error> {
+    let mut since = Vec::new();
+    for forgotten in &keyring.forgotten {
+        let is_known = known.iter().any(|it| (it.log, it.subject) == (forgotten.log, forgotten.subject));
+        if let Some(head) = snapshot.head(forgotten.log).await?.filter(|_| !is_known) {
+            since.push(Forgotten { seq: forgotten.seq.min(head.seq), ..forgotten.clone() });
+        }
+    }
+    Ok(since)
+}
+
+/// A copy of a file beside the backup, gone when it is dropped.
+struct Copy(PathBuf);
+
+impl Copy {
+    fn of(database: &Path, folder: &Path) -> Result<Self, Error> {
+        let path = file::draft(folder).with_extension("restoring");
+        std::fs::copy(database, &path).map_err(|error| Error::file("copy", database, error))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        for end in ["", "-wal", "-shm"] {
+            let mut name = self.0.as_os_str().to_owned();
+            name.push(end);
+            // What cannot be removed holds what the backup holds.
+            drop(std::fs::remove_file(PathBuf::from(name)));
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The commands `backup`, `restore` and `move`: what an operator says, and what they are told.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use app::backup::{self, Age, KEYRING_DAYS, Source};
+use domain::value::Time;
+use store::Store;
+
+use crate::error::Error;
+use crate::open::{self, Purpose, World};
+use crate::progress::{Count, Line};
+use crate::prove;
+use crate::settings::Settings;
+
+/// Writes a backup into the folder `to`, and the keys of that moment into `keyring`, while servers run.
+///
+/// # Errors
+/// [`Error::Usage`] where there is no signing key; [`Error::Backup`].
+pub async fn backup(
+    settings: &Settings,
+    world: &World,
+    (to, keyring): (&Path, &Path),
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    if !settings.signing_key_file.exists() {
+        return Err(Error::Usage(format!(
+            "there is no signing key in {}: a backup is signed; run this where the server's keys are",
+            settings.signing_key_file.display()
+        )));
+    }
+    let signer = open::signer(settings, world)?;
+    let store = open::store(settings, Purpose::Inspect).await?;
+    let mut count = Count::new("rows");
+    let told = &mut |done, total| count.done(done, total);
+    let done = backup::backup(&store, &signer, (to, keyring), world.clock.now(), told).await;
+    count.clear();
+    store.close().await;
+    let done = done?;
+    let manifest = done.manifest;
+    writeln!(
+        out,
+        "{} events of {} logs are in {} as they were at {}, verified and signed",
+        manifest.events,
+        manifest.logs,
+        to.display(),
+        at(manifest.at)
+    )?;
+    writeln!(out, "{} keys are in {}, which serves for {KEYRING_DAYS} days", done.keys, keyring.display())?;
+    for path in &done.pruned {
+        writeln!(out, "deleted {}, which had expired", path.display())?;
+    }
+    Ok(())
+}
+
+/// Restores a backup into the database that the settings name, which must hold no log, and makes its read models. `key` is
+/// the public key of whoever signed it, instead of this server's own.
+///
+/// # Errors
+/// [`Error::Usage`] where the root key or the public key is not here; [`Error::Backup`].
+pub async fn restore(
+    settings: &Settings,
+    world: &World,
+    source: &Source,
+    key: Option<&str>,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let verifier = prove::verifier(settings, key)?.ok_or_else(|| {
+        Error::Usage(format!(
+            "there is no signing key in {}: put it there, or say with --key who signed the backup",
+            settings.signing_key_file.display()
+        ))
+    })?;
+    let roots = Arc::new(open::held_roots(settings)?);
+    let store = open::store(settings, Purpose::Serve).await?;
+    let mut count = Count::new("rows");
+    let told = &mut |done, total| count.done(done, total);
+    let now = world.clock.now();
+    let restored = backup::restore(source, (&verifier, &roots), &store, now, told).await;
+    count.clear();
+    let restored = match restored {
+        Ok(restored) => restored,
+        Err(error) => {
+            store.close().await;
+            return Err(error.into());
+        }
+    };
+    writeln!(
+        out,
+        "{} events of {} logs are restored as they were at {}, with {} keys of the keyring of {}; signed checkpoints prove {} of them",
+        restored.manifest.events,
+        restored.manifest.logs,
+        at(restored.manifest.at),
+        restored.keys,
+        at(restored.keyring),
+        restored.proved
+    )?;
+    if source.age == Age::Any {
+        writeln!(out, "whoever was forgotten after the keyring was written is here again: forget them anew")?;
+    }
+    let app = open::app(settings, world, store, Purpose::Inspect).await?;
+    let mut line = Line::new();
+    let mut folded = Ok(());
+    for log in app.logs(None).await? {
+        folded = app.catch_up(log, &mut line).await;
+        if folded.is_err() {
+            break;
+        }
+    }
+    line.clear();
+    app.stop().await;
+    folded?;
+    writeln!(out, "the read models are made from {} events; what came after the backup is not there", line.events())?;
+    Ok(())
+}
+
+/// Moves a whole database into an empty one. Servers over the source are to be stopped before: it cannot be written
+/// meanwhile, nor after.
+///
+/// # Errors
+/// [`Error::Usage`] for addresses that are the same; [`Error::Backup`].
+pub async fn move_to(
+    settings: &Settings,
+    world: &World,
+    (from, to): (&str, &str),
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    if from == to {
+        return Err(Error::Usage("the two databases are the same".to_owned()));
+    }
+    let place = |url: &str| Settings { database_url: url.to_owned(), ..settings.clone() };
+    let source = open::store(&place(from), Purpose::Inspect).await?;
+    let target = Store::open(&place(to).store_options()).await?;
+    let mut count = Count::new("rows");
+    let told = &mut |done, total| count.done(done, total);
+    let moved = backup::move_to(&source, &target, world.clock.now(), told).await;
+    count.clear();
+    source.close().await;
+    target.close().await;
+    let moved = moved?;
+    writeln!(
+        out,
+        "{} events of {} logs are moved and verified: every log has the same root in both",
+        moved.events, moved.logs
+    )?;
+    writeln!(
+        out,
+        "serve the new one now (`database_url`); the old one takes no more changes, and may be kept or deleted"
+    )?;
+    Ok(())
+}
+
+/// A time as people write it.
+fn at(time: Time) -> String {
+    jiff::Timestamp::from_microsecond(time.0).map_or_else(|_| time.0.to_string(), |at| at.to_string())
+}
