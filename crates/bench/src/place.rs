@@ -128,7 +128,7 @@ pub(crate) async fn open(options: &Options) -> Result<App, Error> {
         clock: Arc::new(app::clock::Machine),
         entropy: Arc::new(vault::Os),
         cache_bytes: CACHE_BYTES,
-        moments: app::moments::Bounds::default(),
+        moments: app::moments::Bounds { bytes: 1 << 30, ..app::moments::Bounds::default() },
         lanes: LANES,
     };
     Ok(App::open(settings).await?)

@@ -1,11 +1,11 @@
 //! `replay`: what the log is for. A log of mixed events is folded in memory, rebuilt into its durable tables, checked
-//! against them, and verified. The limit of each is the bare reading of the same records, which the first three also
-//! parse (to the end of each, into nothing) and the last one hashes.
+//! against them, and verified; and each log's last moment is folded into memory. The limit of each is the bare reading of
+//! the same records, which `verify` also hashes and the others parse (to the end of each, into nothing).
 
 use std::time::{Duration, Instant};
 
-use app::App;
 use app::fold::Progress;
+use app::{App, AsOf};
 use domain::id::LogId;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
@@ -47,10 +47,11 @@ enum Step {
     Rebuild,
     Check,
     Verify,
+    Moment,
 }
 
 impl Step {
-    const ALL: [Self; 4] = [Self::Fold, Self::Rebuild, Self::Check, Self::Verify];
+    const ALL: [Self; 5] = [Self::Fold, Self::Rebuild, Self::Check, Self::Verify, Self::Moment];
 
     const fn name(self) -> &'static str {
         match self {
@@ -58,6 +59,7 @@ impl Step {
             Self::Rebuild => "rebuild",
             Self::Check => "check",
             Self::Verify => "verify",
+            Self::Moment => "moment",
         }
     }
 }
@@ -123,6 +125,18 @@ async fn done(app: &App, step: Step, events: usize) -> Result<(), Error> {
                 return Err(Error::Unexpected(finding.to_string()));
             }
         }
+        Step::Moment => {
+            for log in app.logs(None).await? {
+                let mut snapshot = app.store().snapshot().await?;
+                let Some(head) = snapshot.head(log.uuid().into_bytes()).await? else { continue };
+                snapshot.close().await?;
+                // The last moment of the log, from nothing; a row of it is read.
+                app.drop_moments(log);
+                app.rows_as_of(log, domain::Table::practice, AsOf::Position(head.seq), None, 1).await?;
+                app.drop_moments(log);
+                counted.done(log, head.seq);
+            }
+        }
     }
     if counted.0 == events as u64 {
         return Ok(());
@@ -167,7 +181,7 @@ async fn bare(store: &Store, step: Step) -> Result<Duration, Error> {
             seq = *last;
             for (_, record) in &records {
                 match step {
-                    Step::Fold | Step::Rebuild | Step::Check => {
+                    Step::Fold | Step::Rebuild | Step::Check | Step::Moment => {
                         let _: &RawValue = serde_json::from_slice(record)?;
                     }
                     Step::Verify => hashed ^= Sha256::digest(record)[0],
@@ -192,7 +206,7 @@ mod tests {
         let mut report = Report::new("replay");
         measure(&place, &Size { events: 2_000, rounds: 1 }, &mut report).await.unwrap();
         let steps: Vec<String> = report.rows().iter().map(|row| row.what.words()).collect();
-        assert_eq!(steps.len(), 4);
+        assert_eq!(steps.len(), 5);
         assert!(report.rows().iter().all(|row| row.per_second > 0.0 && row.limit_per_second > 0.0), "{steps:?}");
     }
 }
