@@ -312,7 +312,7 @@ impl AccountMutation {
     /// sign-in of the last 15 minutes in a browser.
     async fn delete_account(&self, ctx: &Context<'_>, input: DeleteAccountInput) -> Result<Option<DeletedPayload>> {
         let (app, viewer) = (app(ctx)?, viewer(ctx)?);
-        let signed_in = viewer.signed_in.ok_or_else(|| error(app::Error::Unauthenticated))?;
+        let signed_in = viewer.login()?;
         let (once, log) = (Once::of(ctx, viewer)?, LogId::Account(signed_in.person));
         let email = Email::parse(&input.confirm_email).ok();
         match app.delete_account(signed_in, email, once.command(app), once.idempotency(app, log)).await {

@@ -31,12 +31,13 @@ pub const NOBODY: usize = 9;
 pub const CLOSED: [&str; 3] = ["addCoachee/closed", "signOut", "signOutEverywhere"];
 
 /// Mutations that no token of a program reaches: they are about accounts, or make what no scope can name yet.
-pub const ACCOUNTS: [&str; 10] = [
+pub const ACCOUNTS: [&str; 11] = [
     "requestSignInLink",
     "signIn",
     "revokeSession",
     "signOut",
     "signOutEverywhere",
+    "deleteAccount",
     "createAccessToken",
     "revokeAccessToken",
     "createPractice",
