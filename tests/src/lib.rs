@@ -110,13 +110,13 @@ macro_rules! both {
 }
 
 /// Serves an app until the story ends: the address.
-async fn serve(app: &App) -> SocketAddr {
+async fn serve(app: &App, bounds: api::http::Bounds) -> SocketAddr {
     let settings = api::http::Settings {
         origins: Vec::new(),
         session_cookie: api::cookies::SESSION.to_owned(),
         browser_cookie: api::cookies::BROWSER.to_owned(),
         nonce: 1,
-        bounds: api::http::Bounds::default(),
+        bounds,
     };
     let router = api::router(app.clone(), settings);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
@@ -145,7 +145,7 @@ impl Product {
     async fn open(folder: tempfile::TempDir, place: Place, clock: Arc<Standing>) -> Self {
         let entropy: Arc<dyn vault::Entropy> = Arc::new(vault::Os);
         let app = Self::app(&folder.path().join("root.key"), &place, clock.clone(), entropy).await;
-        let address = serve(&app).await;
+        let address = serve(&app, api::http::Bounds::default()).await;
         Self { app, address, clock, place, folder }
     }
 
@@ -176,7 +176,12 @@ impl Product {
 
     /// Another node over the same database and keys, which serves as well: its address, for [`Person::through`].
     pub async fn another_address(&self) -> SocketAddr {
-        serve(&self.another_node().await).await
+        serve(&self.another_node().await, api::http::Bounds::default()).await
+    }
+
+    /// Another address of this node, where a client may use something else.
+    pub async fn address_with(&self, bounds: api::http::Bounds) -> SocketAddr {
+        serve(&self.app, bounds).await
     }
 
     /// The product's folder.
@@ -456,6 +461,21 @@ impl Person {
 
     /// Listens, over a WebSocket of its own.
     pub async fn listen(&self, query: &str, variables: Value) -> Listening {
+        let mut listening = self.socket().await;
+        assert_eq!(listening.message().await.expect("an answer")["type"], "connection_ack");
+        listening.also("1", query, variables).await;
+        listening
+    }
+
+    /// Opens a socket that must not be served: the code with which it is closed.
+    pub async fn refused_a_socket(&self) -> Option<u16> {
+        let mut listening = self.socket().await;
+        assert_eq!(listening.message().await, None);
+        listening.closed
+    }
+
+    /// A socket on which this person has said who they are.
+    async fn socket(&self) -> Listening {
         let mut request = format!("ws://{}/graphql", self.address).into_client_request().expect("a request");
         request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().expect("a header"));
         let (mut socket, _) = tokio_tungstenite::connect_async(request).await.expect("a socket");
@@ -465,12 +485,7 @@ impl Person {
             .map_or_else(|| json!({}), |token| json!({ "authorization": format!("Bearer {token}") }));
         let init = json!({ "type": "connection_init", "payload": payload });
         socket.send(Message::text(init.to_string())).await.expect("a message is sent");
-        let mut listening = Listening { socket, closed: None };
-        assert_eq!(listening.message().await.expect("an answer")["type"], "connection_ack");
-        let subscribe =
-            json!({ "type": "subscribe", "id": "1", "payload": { "query": query, "variables": variables } });
-        listening.socket.send(Message::text(subscribe.to_string())).await.expect("a message is sent");
-        listening
+        Listening { socket, closed: None }
     }
 }
 
@@ -486,6 +501,12 @@ pub struct Listening {
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Listening {
+    /// Subscribes on this socket, under an id of the client's.
+    pub async fn also(&mut self, id: &str, query: &str, variables: Value) {
+        let subscribe = json!({ "type": "subscribe", "id": id, "payload": { "query": query, "variables": variables } });
+        self.socket.send(Message::text(subscribe.to_string())).await.expect("a message is sent");
+    }
+
     /// The next message of the protocol; nothing when the socket was closed.
     pub async fn message(&mut self) -> Option<Value> {
         loop {

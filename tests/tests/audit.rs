@@ -9,7 +9,7 @@ const ENTRY: &str =
     "position at kind entry thingId coacheeId actorId onBehalfOfId system through changes { field was now }";
 const ADD_SYNOPSIS: &str = "mutation($i: WriteSynopsisInput!) { writeSynopsis(input: $i) { errors { code } } }";
 const SET_ACTIVE_GOAL: &str = "mutation($i: SetActiveGoalInput!) { setActiveGoal(input: $i) { errors { code } } }";
-const GRANT: &str = "mutation($i: AccessInput!) { grantAccess(input: $i) { errors { code } } }";
+pub const GRANT: &str = "mutation($i: AccessInput!) { grantAccess(input: $i) { errors { code } } }";
 
 /// Whether an entry passes a filter.
 type Holds<'a> = Box<dyn Fn(&Value) -> bool + 'a>;

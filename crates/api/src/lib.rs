@@ -95,15 +95,15 @@ const DEPTH_MAX: usize = 20;
 /// How much a document may cost, counting list sizes.
 const COMPLEXITY_MAX: usize = 100_000;
 
-fn schema(running: Option<(App, Arc<limits::Limits>)>) -> ApiSchema {
+fn schema(running: Option<(App, Arc<limits::Limits>, live::Heartbeat)>) -> ApiSchema {
     let mut builder = Schema::build(Query, Mutation::default(), live::LiveSubscription)
         .register_output_type::<node::Node>()
         .limit_depth(DEPTH_MAX)
         .limit_recursive_depth(64)
         .limit_complexity(COMPLEXITY_MAX)
         .disable_suggestions();
-    if let Some((app, limits)) = running {
-        builder = builder.data(app).data(limits);
+    if let Some((app, limits, heartbeat)) = running {
+        builder = builder.data(app).data(limits).data(heartbeat);
     }
     builder.finish()
 }
@@ -127,5 +127,6 @@ pub fn router(app: App, settings: http::Settings) -> axum::Router {
 pub fn router_of_trusted(app: App, settings: http::Settings, trusted: Trusted) -> axum::Router {
     let limits = Arc::new(limits::Limits::default());
     let pages = pages::router(app.clone(), limits.clone(), settings.clone());
-    http::router(schema(Some((app.clone(), limits))), gate::Doorkeeper(app, trusted), settings).merge(pages)
+    let heartbeat = live::Heartbeat(settings.bounds.heartbeat);
+    http::router(schema(Some((app.clone(), limits, heartbeat))), gate::Doorkeeper(app, trusted), settings).merge(pages)
 }

@@ -200,7 +200,8 @@ pub struct CoachInvitation {
 }
 
 impl CoachInvitation {
-    fn new(_: &View, row: practice::CoachInvitation) -> Self {
+    /// From its row.
+    pub fn new(_: &View, row: practice::CoachInvitation) -> Self {
         Self {
             id: id(row.id),
             name: row.name.as_str().to_owned(),

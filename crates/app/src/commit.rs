@@ -266,7 +266,11 @@ async fn look_up(inner: &Arc<Inner>, jobs: Vec<Job>, answers: Vec<Result<Done, E
             continue;
         };
         match was_written(inner, job.request.log, done.position, job.request.command).await {
-            Ok(true) => job.answer(Ok(done)),
+            Ok(true) => {
+                // Whoever follows was told nothing when it was written.
+                inner.hub.ring(job.request.log.uuid().into_bytes(), done.position);
+                job.answer(Ok(done));
+            }
             Ok(false) => ended.again.push(job),
             Err(_) => job.answer(Err(Error::Unavailable)),
         }

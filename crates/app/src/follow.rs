@@ -2,21 +2,21 @@
 //!
 //! A follower listens first and reads second, so nothing falls between. Every event must be the one after the last; what
 //! the hub skips (a lagging follower, another node's commit) is read from the log. A follower never buffers without
-//! bound: the hub keeps a bounded number of batches and the log keeps the rest.
+//! bound: the hub keeps a bounded number of passages and the log keeps the rest.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::id::LogId;
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use crate::hub::News;
+use crate::passage::Passage;
 use crate::{App, Error};
 
 /// How many events are read from the log at once.
 const CHUNK: u32 = 256;
-/// How often a follower looks into the log though nobody rang: the doorbell's backup.
-const POLL: Duration = Duration::from_secs(5);
 
 /// A follower of one log.
 #[derive(Debug)]
@@ -25,15 +25,37 @@ pub struct Follower {
     log: LogId,
     last: u64,
     news: Receiver<News>,
-    ready: std::collections::VecDeque<Arc<store::Event>>,
+    ready: VecDeque<Part>,
     behind: bool,
+}
+
+/// The part of a passage that a follower has not had yet.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The passage.
+    pub passage: Arc<Passage>,
+    /// Where the part begins in it.
+    pub from: usize,
+    /// Whether others share the passage: it is news, and not history that this follower catches up with.
+    pub is_news: bool,
+}
+
+impl Part {
+    /// Its events.
+    pub fn events(&self) -> &[Arc<store::Event>] {
+        self.passage.events().get(self.from..).unwrap_or_default()
+    }
+
+    fn last(&self) -> u64 {
+        self.events().last().map_or(0, |event| event.seq)
+    }
 }
 
 impl App {
     /// Follows a log from the event after this position.
     pub fn follow(&self, log: LogId, after: u64) -> Follower {
         let news = self.inner.hub.listen(log);
-        Follower { app: self.clone(), log, last: after, news, ready: std::collections::VecDeque::new(), behind: true }
+        Follower { app: self.clone(), log, last: after, news, ready: VecDeque::new(), behind: true }
     }
 }
 
@@ -41,21 +63,45 @@ impl Follower {
     /// The next event; waits for it.
     pub async fn next(&mut self) -> Result<Arc<store::Event>, Error> {
         loop {
-            if let Some(event) = self.ready.pop_front() {
+            if let Some(part) = self.ready.front_mut()
+                && let Some(event) = part.passage.events().get(part.from).cloned()
+            {
+                part.from += 1;
                 self.last = event.seq;
                 return Ok(event);
+            }
+            self.ready.pop_front();
+            if self.ready.is_empty() {
+                self.wait().await?;
+            }
+        }
+    }
+
+    /// The next events, as many as came at once; waits for them.
+    pub async fn part(&mut self) -> Result<Part, Error> {
+        loop {
+            if let Some(part) = self.pop() {
+                return Ok(part);
+            }
+            self.wait().await?;
+        }
+    }
+
+    /// The next events, if there are any by now.
+    pub async fn part_by_now(&mut self) -> Result<Option<Part>, Error> {
+        loop {
+            if let Some(part) = self.pop() {
+                return Ok(Some(part));
             }
             if self.behind {
                 self.read().await?;
                 continue;
             }
-            match tokio::time::timeout(POLL, self.news.recv()).await {
-                Ok(Ok(News::Events(events))) => self.take(&events),
-                Ok(Ok(News::Rung(seq))) => self.behind = seq > self.last,
-                Ok(Err(RecvError::Lagged(_))) => self.behind = true,
-                Ok(Err(RecvError::Closed)) => return Err(Error::Unavailable),
-                // On SQLite every commit is this process's own and the hub has told it.
-                Err(_) => self.behind = self.app.inner.store.database() == store::Database::Postgres,
+            match self.news.try_recv() {
+                Ok(news) => self.take(news),
+                Err(TryRecvError::Lagged(_)) => self.behind = true,
+                Err(TryRecvError::Empty) => return Ok(None),
+                Err(TryRecvError::Closed) => return Err(Error::Unavailable),
             }
         }
     }
@@ -65,19 +111,46 @@ impl Follower {
         self.last
     }
 
-    /// Whether everything known so far was given out.
-    pub fn is_idle(&self) -> bool {
-        !self.behind && self.ready.is_empty() && self.news.is_empty()
+    /// Whether the log has to be read to come to the present.
+    pub const fn is_behind(&self) -> bool {
+        self.behind
     }
 
-    fn take(&mut self, events: &[Arc<store::Event>]) {
-        for event in events.iter().filter(|event| event.seq > self.last) {
-            let next = self.ready.back().map_or(self.last, |event| event.seq) + 1;
-            if event.seq != next {
-                self.behind = true;
-                return;
+    fn pop(&mut self) -> Option<Part> {
+        while let Some(part) = self.ready.pop_front() {
+            if !part.events().is_empty() {
+                self.last = part.last();
+                return Some(part);
             }
-            self.ready.push_back(event.clone());
+        }
+        None
+    }
+
+    async fn wait(&mut self) -> Result<(), Error> {
+        if self.behind {
+            return self.read().await;
+        }
+        match self.news.recv().await {
+            Ok(news) => self.take(news),
+            Err(RecvError::Lagged(_)) => self.behind = true,
+            Err(RecvError::Closed) => return Err(Error::Unavailable),
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, news: News) {
+        match news {
+            News::Behind(seq) => self.behind = seq > self.last,
+            News::Passage(passage) => {
+                let next = self.ready.back().map_or(self.last, Part::last) + 1;
+                let from = passage.events().partition_point(|event| event.seq < next);
+                match passage.events().get(from).map(|event| event.seq) {
+                    Some(seq) if seq == next => self.ready.push_back(Part { passage, from, is_news: true }),
+                    // Something lies between: the log has it.
+                    Some(_) => self.behind = true,
+                    None => {}
+                }
+            }
         }
     }
 
@@ -85,13 +158,13 @@ impl Follower {
         let mut snapshot = self.app.inner.store.snapshot().await?;
         let events = snapshot.events(self.log.uuid().into_bytes(), self.last, CHUNK).await?;
         snapshot.close().await?;
+        if let Some(wrong) = events.iter().zip(self.last + 1..).find(|(event, next)| event.seq != *next) {
+            return Err(Error::internal(format!("{} has no event {}", self.log, wrong.1)));
+        }
         self.behind = events.len() == CHUNK as usize;
-        for event in events {
-            let next = self.ready.back().map_or(self.last, |event| event.seq) + 1;
-            if event.seq != next {
-                return Err(Error::internal(format!("{} has no event {next}", self.log)));
-            }
-            self.ready.push_back(Arc::new(event));
+        if !events.is_empty() {
+            let passage = Arc::new(Passage::new(events.into_iter().map(Arc::new).collect()));
+            self.ready.push_back(Part { passage, from: 0, is_news: false });
         }
         Ok(())
     }

@@ -59,10 +59,11 @@ impl Generation {
 }
 
 /// One log's keys, as far as they are loaded.
+#[derive(Clone)]
 pub struct LogKeys {
     log: LogId,
     roots: Arc<Roots>,
-    under: Vec<LogKey>,
+    under: Vec<Arc<LogKey>>,
     loaded: HashMap<Whose, Keys>,
     forgotten: HashMap<Subject, u64>,
 }
@@ -93,6 +94,11 @@ impl LogKeys {
     /// Whether an event about this subject at this position counts no more; its keys are loaded.
     pub fn is_forgotten(&self, subject: Subject, seq: u64) -> bool {
         self.forgotten.get(&subject).is_some_and(|until| seq <= *until)
+    }
+
+    /// Whether all of these are loaded.
+    pub fn know(&self, whose: &[Whose]) -> bool {
+        whose.iter().all(|whose| self.loaded.contains_key(whose))
     }
 
     /// Loads keys for a reader, who cares for texts only: a forgotten one has no key.
@@ -185,9 +191,10 @@ impl LogKeys {
     /// The log's key under a root key.
     fn under(&mut self, root: &RootId) -> Result<&LogKey, Error> {
         if self.under.iter().all(|key| key.root() != root) {
-            self.under.push(self.roots.get(root)?.log(self.log.uuid().into_bytes()));
+            self.under.push(Arc::new(self.roots.get(root)?.log(self.log.uuid().into_bytes())));
         }
-        self.under.iter().find(|key| key.root() == root).ok_or_else(|| Error::internal("a log key was not kept"))
+        let under = self.under.iter().find(|key| key.root() == root);
+        under.map(Arc::as_ref).ok_or_else(|| Error::internal("a log key was not kept"))
     }
 }
 

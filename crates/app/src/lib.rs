@@ -12,12 +12,14 @@ pub mod clock;
 mod commit;
 mod deletion;
 mod error;
+mod feed;
 pub mod fold;
 pub mod follow;
 mod hub;
 pub mod keys;
 pub mod mail;
 pub mod moments;
+mod passage;
 pub mod programs;
 pub mod proof;
 mod react;
@@ -31,6 +33,7 @@ mod timers;
 pub mod tokens;
 pub mod verify;
 pub mod view;
+pub mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -45,6 +48,7 @@ pub use clock::Clock;
 pub use commit::{Done, Idempotency, Request};
 pub use error::Error;
 pub use moments::AsOf;
+pub use passage::{Heard, Passage};
 pub use record::{Happened, Through};
 pub use tables::Tables;
 pub use tasks::{Tasks, pause};
@@ -149,6 +153,7 @@ impl App {
         // What was forgotten just before a crash may still lie in the write-ahead log.
         commit::wipe(&inner);
         let app = Self { inner };
+        app.inner.tasks.start("feed", feed::feed(app.inner.clone()));
         app.listen();
         Ok(app)
     }
@@ -247,11 +252,11 @@ impl App {
             while !*stopping.borrow() {
                 let heard = async {
                     let mut bell = inner.store.doorbell().await?;
-                    inner.hub.ring(None);
+                    inner.hub.ring_all();
                     loop {
                         match bell.next().await? {
-                            store::Rung::At(news) => news.into_iter().for_each(|news| inner.hub.ring(Some(news))),
-                            store::Rung::Missed => inner.hub.ring(None),
+                            store::Rung::At(news) => news.into_iter().for_each(|(log, seq)| inner.hub.ring(log, seq)),
+                            store::Rung::Missed => inner.hub.ring_all(),
                         }
                     }
                 };

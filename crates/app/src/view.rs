@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 
+use domain::Table;
 use domain::account::Portal;
 use domain::coachee::{Activation, Coachee};
-use domain::id::{CoacheeId, Id as _, LogId, PersonId, PracticeId};
+use domain::id::{AccessId, CoacheeId, Id as _, LogId, PersonId, PracticeId};
 use domain::practice::{Access, Member, Practice, Role};
 use domain::row::Row;
 use domain::sight::{Owners, Scope, Sees, Side, Thing};
@@ -20,6 +21,7 @@ use tokio::sync::Mutex;
 
 use crate::keys::{LogKeys, open};
 use crate::moments::{AsOf, Place, find};
+use crate::passage::{Found, Known};
 use crate::record::Happened;
 use crate::{App, Error, Inner, tables};
 
@@ -39,19 +41,67 @@ pub struct View {
     reading: Arc<Mutex<Reading>>,
 }
 
+/// What a view reads from: a snapshot, and before it whatever is known of the moment already.
 #[derive(Debug)]
 struct Reading {
+    app: App,
+    scope: Arc<Scope>,
     /// The log and the keys; and the rows, in the present.
-    snapshot: store::Snapshot,
+    snapshot: Option<store::Snapshot>,
     /// The rows of an earlier moment.
     moment: Option<store::Snapshot>,
     keys: LogKeys,
+    /// The newest first.
+    known: Vec<Arc<Known>>,
 }
 
 impl Reading {
+    /// The snapshot. Where it is opened only now, the viewer's sight must still be the one that the view has.
+    async fn snapshot(&mut self) -> Result<&mut store::Snapshot, Error> {
+        let opened = if let Some(open) = self.snapshot.take() {
+            open
+        } else {
+            let Scope { person, practice, .. } = *self.scope;
+            let (mut open, _) = self.app.snapshot_of(LogId::Practice(practice)).await?.ok_or(Error::NotFound)?;
+            let side = side(&self.app.inner, &mut open, practice, person, self.scope.side.portal()).await?;
+            if side.as_ref() != Some(&self.scope.side) {
+                open.close().await?;
+                return Err(Error::NotFound);
+            }
+            open
+        };
+        Ok(self.snapshot.insert(opened))
+    }
+
     /// Where the rows lie.
-    fn rows(&mut self) -> &mut store::Snapshot {
-        self.moment.as_mut().unwrap_or(&mut self.snapshot)
+    async fn rows(&mut self) -> Result<&mut store::Snapshot, Error> {
+        if self.moment.is_none() {
+            return self.snapshot().await;
+        }
+        self.moment.as_mut().ok_or(Error::Unavailable)
+    }
+
+    /// The documents of these rows, as far as they are there.
+    async fn documents(
+        &mut self,
+        table: (Table, &store::Table),
+        log: LogId,
+        ids: impl Iterator<Item = uuid::Uuid>,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        let (mut found, mut asked) = (Vec::new(), Vec::new());
+        for id in ids {
+            let known = self.known.iter().map(|known| known.row(table.0, id));
+            match known.into_iter().find(|row| !matches!(row, Found::Unknown)).unwrap_or(Found::Unknown) {
+                Found::There(document) => found.push(document.to_vec()),
+                Found::Absent => {}
+                Found::Unknown => asked.push((log.uuid().into_bytes(), id.into_bytes())),
+            }
+        }
+        if !asked.is_empty() {
+            let loaded = self.rows().await?.load(table.1, &asked).await?;
+            found.extend(loaded.into_iter().map(|(_, _, document)| document));
+        }
+        Ok(found)
     }
 }
 
@@ -132,13 +182,30 @@ impl App {
             return Err(Error::BadRequest("this practice's log has not come to that position yet".to_owned()));
         }
         let scope = Arc::new(Scope { person, practice, side });
-        let keys = LogKeys::new(&self.inner.roots, log);
-        Ok(View {
+        let reading = Reading {
             app: self.clone(),
-            scope,
-            position: head.seq,
+            scope: scope.clone(),
+            snapshot: Some(snapshot),
+            moment: None,
+            keys: LogKeys::new(&self.inner.roots, log),
+            known: Vec::new(),
+        };
+        Ok(View { app: self.clone(), scope, position: head.seq, then: None, reading: Arc::new(Mutex::new(reading)) })
+    }
+
+    /// What a scope sees of rows that are known already, the newest last. A snapshot is opened only where something else
+    /// is read. `None` where nothing is known.
+    pub(crate) fn view_of(&self, scope: &Arc<Scope>, known: Vec<Arc<Known>>) -> Option<View> {
+        let newest = known.last()?;
+        let (position, keys) = (newest.position, newest.keys.clone());
+        let known = known.into_iter().rev().collect();
+        let reading = Reading { app: self.clone(), scope: scope.clone(), snapshot: None, moment: None, keys, known };
+        Some(View {
+            app: self.clone(),
+            scope: scope.clone(),
+            position,
             then: None,
-            reading: Arc::new(Mutex::new(Reading { snapshot, moment: None, keys })),
+            reading: Arc::new(Mutex::new(reading)),
         })
     }
 }
@@ -194,7 +261,7 @@ impl View {
     /// The place of a moment in the practice's log.
     pub(crate) async fn place(&self, as_of: AsOf) -> Result<Place, Error> {
         let mut reading = self.reading.lock().await;
-        find(&mut reading.snapshot, self.log(), as_of, self.app.clock().now()).await
+        find(reading.snapshot().await?, self.log(), as_of, self.app.clock().now()).await
     }
 
     /// The same viewer, with the same scope, at an earlier moment: rows are read there, where it is another one.
@@ -206,7 +273,10 @@ impl View {
     /// Gives its connection back at once; a view that is dropped does so a little later.
     pub(crate) async fn close(self) -> Result<(), Error> {
         match Arc::into_inner(self.reading) {
-            Some(reading) => Ok(reading.into_inner().snapshot.close().await?),
+            Some(reading) => match reading.into_inner().snapshot {
+                Some(snapshot) => Ok(snapshot.close().await?),
+                None => Ok(()),
+            },
             None => Ok(()),
         }
     }
@@ -230,6 +300,16 @@ impl View {
         }
     }
 
+    /// Whether this coach has or had access to the coachee who looks: then they are no stranger.
+    pub async fn knows_coach(&self, coach: PersonId) -> Result<bool, Error> {
+        let Some(oneself) = self.oneself() else { return Ok(false) };
+        let mut reading = self.reading.lock().await;
+        let (inner, snapshot) = (&self.app.inner, reading.snapshot().await?);
+        let Some(me) = inner.row::<Coachee>(snapshot, self.log(), oneself).await? else { return Ok(false) };
+        let access = AccessId::between(coach, me.client());
+        Ok(inner.row::<Access>(snapshot, self.log(), access).await?.is_some())
+    }
+
     /// The practice itself.
     pub async fn practice(&self) -> Result<Practice, Error> {
         self.one::<Practice>(self.scope.practice).await?.ok_or(Error::NotFound)
@@ -242,14 +322,12 @@ impl View {
 
     /// The rows of these ids, those that the viewer sees.
     pub async fn many<R: Row>(&self, ids: &[R::Id]) -> Result<Vec<R>, Error> {
-        let log = self.log().uuid().into_bytes();
-        let keys: Vec<(store::Id, store::Id)> = ids.iter().map(|id| (log, id.uuid().into_bytes())).collect();
-        let table = self.app.inner.tables.physical(R::TABLE)?;
+        let table = (R::TABLE, self.app.inner.tables.physical(R::TABLE)?);
         let mut reading = self.reading.lock().await;
-        let found = reading.rows().load(table, &keys).await?;
+        let found = reading.documents(table, self.log(), ids.iter().map(|id| id.uuid())).await?;
         let sees = self.sees(R::THING);
         let mut rows = Vec::with_capacity(found.len());
-        for (_, _, document) in found {
+        for document in found {
             let row = R::from_document(&document).map_err(Error::internal)?;
             if sees.row(row.subject(), row.owner(), row.shared()) {
                 rows.push(row);
@@ -274,7 +352,7 @@ impl View {
             ..Select::new(table, self.log().uuid().into_bytes(), wanted.limit.saturating_add(1))
         };
         let mut reading = self.reading.lock().await;
-        let found = reading.rows().documents(&select).await?;
+        let found = reading.rows().await?.documents(&select).await?;
         let mut rows = found
             .iter()
             .map(|(_, document)| R::from_document(document))
@@ -306,7 +384,7 @@ impl View {
         let table = self.app.inner.tables.physical(R::TABLE)?;
         let sight = sight(&self.sees(R::THING));
         let select = Select { sight: Some(&sight), filters, ..Select::new(table, self.log().uuid().into_bytes(), 0) };
-        Ok(self.reading.lock().await.rows().count(&select).await?)
+        Ok(self.reading.lock().await.rows().await?.count(&select).await?)
     }
 
     /// Opens one text of a row that the viewer sees; for texts that are too long to be opened with every row.
@@ -412,7 +490,7 @@ impl View {
             descending: wanted.newest_first,
             limit: wanted.limit,
         };
-        Ok(self.reading.lock().await.snapshot.activity(&asked).await?)
+        Ok(self.reading.lock().await.snapshot().await?.activity(&asked).await?)
     }
 
     /// The events of one thing from the log, oldest first, with their texts opened: a text's history. Only for things
@@ -436,7 +514,7 @@ impl View {
             limit,
         };
         let mut reading = self.reading.lock().await;
-        let stored = reading.snapshot.activity(&asked).await?;
+        let stored = reading.snapshot().await?.activity(&asked).await?;
         opened(&mut reading, &stored).await
     }
 }
@@ -457,7 +535,15 @@ async fn opened(reading: &mut Reading, stored: &[store::Event]) -> Result<Vec<Ha
 }
 
 async fn load_keys(reading: &mut Reading, whose: impl IntoIterator<Item = crate::keys::Whose>) -> Result<(), Error> {
-    reading.keys.load_for_reading(&mut reading.snapshot, whose).await
+    let whose: Vec<crate::keys::Whose> = whose.into_iter().collect();
+    if reading.keys.know(&whose) {
+        return Ok(());
+    }
+    reading.snapshot().await?;
+    match &mut reading.snapshot {
+        Some(snapshot) => reading.keys.load_for_reading(snapshot, whose).await,
+        None => Err(Error::Unavailable),
+    }
 }
 
 /// A scope's reading for the store.

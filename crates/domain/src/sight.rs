@@ -4,8 +4,12 @@
 //! readings, a predicate on a row (here) and a `where` over the same three columns (the store's), which a test proves
 //! equal. Single reads, lists, counts, the activity log and subscriptions all go through it.
 
+mod moves;
+
+pub use moves::Move;
 use uuid::Uuid;
 
+use crate::account::Portal;
 use crate::id::{CoacheeId, PersonId, PracticeId, Subject};
 
 /// A kind of row or entry, by the rule under which it is seen.
@@ -42,6 +46,16 @@ pub enum Side {
     Coach(Vec<CoacheeId>),
     /// A coachee, with the coaches who have access to them.
     Coachee(CoacheeId, Vec<PersonId>),
+}
+
+impl Side {
+    /// The portal that one looks through.
+    pub const fn portal(&self) -> Portal {
+        match self {
+            Self::Manager | Self::Coach(_) => Portal::Coach,
+            Self::Coachee(..) => Portal::Coachee,
+        }
+    }
 }
 
 /// What one person may see in one practice, through one portal.

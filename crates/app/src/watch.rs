@@ -1,0 +1,422 @@
+//! A watch: one viewer's eyes on a practice, from a position on, and what they are to be told.
+//!
+//! The viewer's scope is kept for as long as no event moves it ([`domain::sight::Move`]); then it is looked at anew, and
+//! whoever has lost the portal, or sight of the one thing that they follow, is told nothing more. Every watch hears all
+//! that this node has heard before it tells anything, so that nobody is told under a sight that is known to be over.
+//!
+//! What is told of rows is their present state: what happened several times before it could be told is told once. A watch
+//! that catches up hears the log to its end first, keeps of each event which rows it changed, and no more than
+//! [`ROWS_MAX`] of them; who was away for longer than [`REPLAY_MAX`] events loads anew, which costs less than the replay.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::account::Portal;
+use domain::coachee;
+use domain::id::{CoacheeId, Id as _, LogId, PersonId, PracticeId, SessionId, Subject};
+use domain::sight::{Move, Scope, Sees, Side, Thing};
+use domain::{Event, Table};
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
+
+use crate::follow::{Follower, Part};
+use crate::passage::Heard;
+use crate::{App, Error, View};
+
+/// Whoever was away for more events than this is asked to load again.
+pub const REPLAY_MAX: u64 = 10_000;
+/// Whoever missed changes of more rows than this is asked to load again.
+pub const ROWS_MAX: usize = 500;
+/// How many events wait to be told one by one, beyond those that came at once.
+const WAITING_MAX: usize = 256;
+/// How long a sight is used while there may be news that was not heard.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What of a practice is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Focus {
+    /// All that the viewer sees.
+    All,
+    /// What is about one coachee.
+    Coachee(CoacheeId),
+    /// One session with a coachee.
+    Session(SessionId, CoacheeId),
+}
+
+impl Focus {
+    fn is_about(self, subject: Subject) -> bool {
+        self.coachee().is_none_or(|coachee| subject == coachee.into())
+    }
+
+    /// The coachee whose things alone are followed.
+    const fn coachee(self) -> Option<CoacheeId> {
+        match self {
+            Self::All => None,
+            Self::Coachee(coachee) | Self::Session(_, coachee) => Some(coachee),
+        }
+    }
+}
+
+/// A viewer who follows a practice.
+#[derive(Debug)]
+pub struct Watch {
+    app: App,
+    focus: Focus,
+    scope: Arc<Scope>,
+    follower: Follower,
+    /// Where the viewer has to load again, since they were away for too long.
+    begins_anew: Option<u64>,
+    /// Events that wait to be told one by one.
+    entries: VecDeque<Part>,
+    looked_at: Instant,
+}
+
+/// What is to be told.
+#[derive(Debug)]
+pub enum News {
+    /// The viewer has to load again, at least this position.
+    Anew(u64),
+    /// These rows changed, or came into sight or left it.
+    Rows {
+        /// Their present state.
+        view: View,
+        /// Which.
+        rows: Vec<(Table, Uuid)>,
+        /// What is there no more for this viewer, though its row may be.
+        gone: Vec<Gone>,
+    },
+}
+
+/// Something that has left the viewer's sight whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// A coachee, with everything about them.
+    Coachee(CoacheeId),
+    /// A coach.
+    Coach(PersonId),
+}
+
+/// What was heard and may concern the viewer.
+#[derive(Default)]
+struct Gathered {
+    news: Vec<Part>,
+    has_history: bool,
+    rows: Vec<Changed>,
+    moves: Vec<Move>,
+    /// Coachees who came into being: all that there is of them is told here.
+    added: Vec<Subject>,
+}
+
+/// A row that an event changed, with what decides who may learn of it.
+#[derive(PartialEq, Eq)]
+struct Changed {
+    row: (Table, Uuid),
+    of: (Subject, Option<PersonId>),
+    sees: Thing,
+}
+
+impl App {
+    /// Watches a practice through one of its portals, from the event after a position; without one, from now on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where the viewer has no such portal; [`Error::BadRequest`] for a position that is yet to come.
+    pub async fn watch(
+        &self,
+        person: PersonId,
+        practice: PracticeId,
+        portal: Portal,
+        after: Option<u64>,
+    ) -> Result<Watch, Error> {
+        let view = self.view(person, practice, portal, after).await?;
+        let after = after.unwrap_or(view.position);
+        let follower = self.follow(LogId::Practice(practice), after);
+        let begins_anew = (view.position - after > REPLAY_MAX).then_some(view.position);
+        Ok(Watch {
+            app: self.clone(),
+            focus: Focus::All,
+            scope: view.scope.clone(),
+            follower,
+            begins_anew,
+            entries: VecDeque::new(),
+            looked_at: Instant::now(),
+        })
+    }
+}
+
+impl Watch {
+    /// The position up to which everything was told.
+    pub fn position(&self) -> u64 {
+        self.follower.position()
+    }
+
+    /// Looks at the practice as it is now.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] where the viewer has lost the portal, or sight of what they follow.
+    pub async fn look(&mut self) -> Result<View, Error> {
+        let Scope { person, practice, .. } = *self.scope;
+        let view = match self.app.view(person, practice, self.scope.side.portal(), None).await {
+            Err(Error::NotFound) => return Err(Error::Forbidden),
+            other => other?,
+        };
+        (self.scope, self.looked_at) = (view.scope.clone(), Instant::now());
+        let profile = self.scope.sees(Thing::Profile);
+        match self.focus.coachee() {
+            Some(coachee) if !profile.row(coachee.into(), None, false) => Err(Error::Forbidden),
+            Some(_) | None => Ok(view),
+        }
+    }
+
+    /// Follows what is about one coachee only.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where the viewer does not see them.
+    pub async fn of_coachee(mut self, coachee: CoacheeId) -> Result<Self, Error> {
+        self.look().await?.one::<domain::coachee::Coachee>(coachee).await?.ok_or(Error::NotFound)?;
+        self.focus = Focus::Coachee(coachee);
+        Ok(self)
+    }
+
+    /// Follows one session only.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where the viewer does not see it.
+    pub async fn of_session(mut self, session: SessionId) -> Result<Self, Error> {
+        let row = self.look().await?.one::<domain::session::Session>(session).await?.ok_or(Error::NotFound)?;
+        self.focus = Focus::Session(session, row.coachee);
+        Ok(self)
+    }
+
+    /// What is followed.
+    pub const fn focus(&self) -> Focus {
+        self.focus
+    }
+
+    /// What the viewer is to be told next; `None` where there is nothing until then.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] ends the watch, as in [`Watch::look`].
+    pub async fn next(&mut self, until: Instant) -> Result<Option<News>, Error> {
+        if let Some(position) = self.begins_anew.take() {
+            return Ok(Some(self.begin_anew(position)));
+        }
+        loop {
+            let Ok(part) = timeout_at(until, self.follower.part()).await else { return Ok(None) };
+            let mut gathered = Gathered::default();
+            self.gather(part?, &mut gathered).await?;
+            while let Some(part) = self.follower.part_by_now().await? {
+                self.gather(part, &mut gathered).await?;
+            }
+            if let Some(news) = self.tell(gathered).await? {
+                return Ok(Some(news));
+            }
+            if Instant::now() >= until {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The next entry of the activity log that the viewer may review; `None` where there is none until then.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] ends the watch, as in [`Watch::look`].
+    pub async fn next_entry(&mut self, until: Instant) -> Result<Option<Arc<Heard>>, Error> {
+        loop {
+            self.hear_what_is_there().await?;
+            if let Some(entry) = self.pop_entry().await? {
+                return Ok(Some(entry));
+            }
+            if Instant::now() >= until {
+                return Ok(None);
+            }
+            let Ok(part) = timeout_at(until, self.follower.part()).await else { return Ok(None) };
+            self.keep(part?).await?;
+        }
+    }
+
+    fn log(&self) -> LogId {
+        LogId::Practice(self.scope.practice)
+    }
+
+    /// From this position on, whatever was before it.
+    fn begin_anew(&mut self, position: u64) -> News {
+        self.follower = self.app.follow(self.log(), position);
+        News::Anew(position)
+    }
+
+    /// Notes what of a part may concern the viewer.
+    async fn gather(&self, part: Part, gathered: &mut Gathered) -> Result<(), Error> {
+        let heard = self.app.hear(self.log(), &part.passage).await?;
+        let mut rules = Rules::of(&self.scope);
+        for it in heard.iter().skip(part.from).flatten() {
+            let when = &it.happened.when;
+            if let Some(moved) = self.scope.moved_by(&it.happened.event, when) {
+                gathered.moves.push(moved);
+            }
+            if let Event::Coachee(coachee::Event::Added { .. }) = &it.happened.event {
+                gathered.added.push(when.subject);
+            }
+            // No access says any more whether a coach who was away had seen somebody who was erased meanwhile.
+            if let (Event::Coachee(coachee::Event::Erased { .. }), Side::Coach(_), false) =
+                (&it.happened.event, &self.scope.side, part.is_news)
+            {
+                gathered.moves.push(Move::All);
+            }
+            if !self.focus.is_about(when.subject) || gathered.rows.len() > ROWS_MAX {
+                continue;
+            }
+            let is_new = gathered.added.contains(&when.subject);
+            for row in &it.touched {
+                let changed = Changed { row: *row, of: (when.subject, when.owner), sees: it.happened.event.sees() };
+                if (is_new || rules.show(&changed)) && !gathered.rows.contains(&changed) {
+                    gathered.rows.push(changed);
+                }
+            }
+        }
+        if part.is_news {
+            gathered.news.push(part);
+        } else {
+            gathered.has_history = true;
+        }
+        Ok(())
+    }
+
+    /// What of it the viewer is told, under their sight as it is now.
+    async fn tell(&mut self, gathered: Gathered) -> Result<Option<News>, Error> {
+        if gathered.rows.is_empty() && gathered.moves.is_empty() {
+            return Ok(None);
+        }
+        if gathered.rows.len() > ROWS_MAX {
+            let position = self.look().await?.position;
+            return Ok(Some(self.begin_anew(position)));
+        }
+        let view = match self.view_of_news(&gathered).await? {
+            Some(view) => view,
+            None => self.look().await?,
+        };
+        let (mut rows, mut gone) = (Vec::new(), Vec::new());
+        for moved in &gathered.moves {
+            match self.told_of_move(*moved, &view, &gathered.added).await? {
+                Told::Anew => return Ok(Some(News::Anew(view.position))),
+                Told::Row(row) => rows.push(row),
+                Told::Gone(it) if !gone.contains(&it) => gone.push(it),
+                Told::Gone(_) | Told::Nothing => {}
+            }
+        }
+        let mut rules = Rules::of(&view.scope);
+        for changed in gathered.rows {
+            if !rows.contains(&changed.row) && rules.show(&changed) {
+                rows.push(changed.row);
+            }
+        }
+        Ok((!rows.is_empty() || !gone.is_empty()).then_some(News::Rows { view, rows, gone }))
+    }
+
+    /// The rows that news changed, as all who follow share them; `None` where the viewer has to look for themselves.
+    async fn view_of_news(&self, gathered: &Gathered) -> Result<Option<View>, Error> {
+        if !gathered.moves.is_empty() || gathered.has_history {
+            return Ok(None);
+        }
+        let mut known = Vec::with_capacity(gathered.news.len());
+        for part in &gathered.news {
+            let rows = self.app.know(self.log(), &part.passage).await?;
+            if !rows.holds(&self.scope) {
+                return Ok(None);
+            }
+            known.push(rows);
+        }
+        Ok(self.app.view_of(&self.scope, known))
+    }
+
+    /// What a viewer is told of a move of their sight. What came into it cannot be told piece by piece, but for what came
+    /// into being meanwhile; what left it is gone.
+    async fn told_of_move(&self, moved: Move, view: &View, added: &[Subject]) -> Result<Told, Error> {
+        let sees_coach = |coach: PersonId| view.scope.sees(Thing::Coach).row(coach.into(), None, false);
+        Ok(match moved {
+            Move::All => Told::Anew,
+            Move::Client(client) if !self.focus.is_about(client) || added.contains(&client) => Told::Nothing,
+            Move::Client(client) if view.scope.sees(Thing::Profile).row(client, None, false) => Told::Anew,
+            Move::Client(client) => Told::Gone(Gone::Coachee(CoacheeId::of(client.uuid()))),
+            Move::Coach(_) | Move::Removed(_) if self.focus != Focus::All => Told::Nothing,
+            Move::Coach(coach) | Move::Removed(coach) if sees_coach(coach) => Told::Row((Table::member, coach.uuid())),
+            Move::Coach(coach) => Told::Gone(Gone::Coach(coach)),
+            Move::Removed(coach) if view.knows_coach(coach).await? => Told::Gone(Gone::Coach(coach)),
+            Move::Removed(_) => Told::Nothing,
+        })
+    }
+
+    /// Keeps a part to be told event by event, and looks anew where it moves the viewer's sight.
+    async fn keep(&mut self, part: Part) -> Result<(), Error> {
+        let heard = self.app.hear(self.log(), &part.passage).await?;
+        let moves = |it: &Arc<Heard>| self.scope.moved_by(&it.happened.event, &it.happened.when).is_some();
+        let is_moved = heard.iter().skip(part.from).flatten().any(moves);
+        self.entries.push_back(part);
+        if is_moved {
+            self.look().await?;
+        }
+        Ok(())
+    }
+
+    /// Hears what has come by now, so that no entry is told under a sight that is known to be over. Who reads so slowly
+    /// that not all of it can be heard yet looks anew every now and then.
+    async fn hear_what_is_there(&mut self) -> Result<(), Error> {
+        let mut waiting: usize = self.entries.iter().map(|part| part.events().len()).sum();
+        while waiting < WAITING_MAX {
+            let Some(part) = self.follower.part_by_now().await? else { return Ok(()) };
+            waiting += part.events().len();
+            self.keep(part).await?;
+        }
+        if self.looked_at.elapsed() > LOOK_EVERY {
+            self.look().await?;
+        }
+        Ok(())
+    }
+
+    async fn pop_entry(&mut self) -> Result<Option<Arc<Heard>>, Error> {
+        let log = self.log();
+        while let Some(part) = self.entries.front_mut() {
+            let heard = self.app.hear(log, &part.passage).await?;
+            let Some(entry) = heard.get(part.from).cloned() else {
+                self.entries.pop_front();
+                continue;
+            };
+            part.from += 1;
+            // A forgotten event has nothing to tell.
+            let Some(entry) = entry else { continue };
+            let when = entry.happened.when;
+            if self.scope.sees_entry(entry.happened.event.sees(), when.subject, when.owner) {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What a move comes to for the viewer.
+enum Told {
+    Anew,
+    Row((Table, Uuid)),
+    Gone(Gone),
+    Nothing,
+}
+
+/// A scope's rules, each made once.
+struct Rules<'a> {
+    scope: &'a Scope,
+    made: BTreeMap<Thing, Sees>,
+}
+
+impl<'a> Rules<'a> {
+    const fn of(scope: &'a Scope) -> Self {
+        Self { scope, made: BTreeMap::new() }
+    }
+
+    /// The row may be the viewer's to see and what happened to it not: then they learn nothing of it.
+    fn show(&mut self, changed: &Changed) -> bool {
+        let (subject, owner) = changed.of;
+        [changed.row.0.thing(), changed.sees]
+            .into_iter()
+            .all(|thing| self.made.entry(thing).or_insert_with(|| self.scope.sees(thing)).row(subject, owner, false))
+    }
+}

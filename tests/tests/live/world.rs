@@ -1,0 +1,409 @@
+//! What a portal shows after following equals what it shows after loading: a random history by several people, in which
+//! accesses and roles change, and subscribers that are cut at random places and resume from what they saw last.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use tests::{Listening, Person, Product, both};
+
+use super::{Dice, REVOKE, place};
+use crate::audit::grant;
+use crate::plan::{action, goal, milestone, progress};
+use crate::session::{ended, started, steps};
+
+/// How many things happen.
+const HISTORY: usize = 70;
+
+/// Which portal, and what of each thing is compared.
+struct Portal {
+    name: &'static str,
+    fragments: &'static str,
+    spread: &'static str,
+    loads: &'static str,
+}
+
+const COACH: Portal = Portal {
+    name: "coachPortal",
+    fragments: "
+        fragment P on Practice { id name lowSessions } fragment C on Coach { id displayName title role }
+        fragment I on CoachInvitation { id name role } fragment X on Access { id coachId clientId level }
+        fragment R on Coachee { id fullName coacheeStatus: status activeGoal synopsis leadCoachId lastSessionAt }
+        fragment G on Goal { id coacheeId title complete milestoneCount completedMilestoneCount }
+        fragment M on Milestone { id goalId title complete actionCount completedActionCount }
+        fragment A on Action { id coacheeId goalId milestoneId title progress }
+        fragment S on Session { id coacheeId title status notes { text revision } authorization { id } nextSteps { id } }
+        fragment N on NextStep { id sessionId text place done }
+        fragment U on Authorization { id coacheeId number used held remaining state }",
+    spread: "...P ...C ...I ...X ...R ...G ...M ...A ...S ...N ...U",
+    loads: "practice { __typename ...P } coaches(first: 100) { nodes { __typename ...C } } coachInvitations { __typename ...I }
+        access(first: 100) { nodes { __typename ...X } } coachees(first: 100) { nodes { __typename ...R } }
+        goals(first: 100) { nodes { __typename ...G milestones(first: 20) { nodes { __typename ...M } } } }
+        actions(first: 100) { nodes { __typename ...A } } authorizations(first: 100) { nodes { __typename ...U } }
+        sessions(first: 50, filter: LOG) { nodes { __typename ...S steps: nextSteps { __typename ...N } } }",
+};
+
+const COACHEE: Portal = Portal {
+    name: "coacheePortal",
+    fragments: "
+        fragment P on PracticeCard { id name timeZone } fragment C on CoachCard { id displayName title }
+        fragment R on CoacheeProfile { id firstName lastName activeGoal }
+        fragment G on Goal { id coacheeId title complete milestoneCount completedMilestoneCount }
+        fragment M on Milestone { id goalId title complete actionCount completedActionCount }
+        fragment A on Action { id coacheeId goalId milestoneId title progress }
+        fragment S on CoacheeSession { id title status nextSteps { id } } fragment N on NextStep { id sessionId text place done }",
+    spread: "...P ...C ...R ...G ...M ...A ...S ...N",
+    loads: "practice { __typename ...P } coaches { __typename ...C } me { __typename ...R }
+        goals(first: 100) { nodes { __typename ...G milestones(first: 20) { nodes { __typename ...M } } } }
+        actions(first: 100) { nodes { __typename ...A } } nextSteps(first: 100) { nodes { __typename ...N } }
+        sessions(first: 50, filter: LOG) { nodes { __typename ...S } }",
+};
+
+const EVERY_SESSION: &str = "{ status: [ATTENDED, CANCELLED, NO_SHOW, LATE], running: true }";
+
+/// Everything that has an id, under it; without what it holds of other things.
+fn things(value: &Value, into: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| things(value, into)),
+        Value::Object(fields) => {
+            if let (Some(id), Some(_)) = (fields.get("id").and_then(Value::as_str), fields.get("__typename")) {
+                let own: serde_json::Map<_, _> = fields
+                    .iter()
+                    .filter(|(name, _)| *name != "milestones" && *name != "steps")
+                    .map(|(name, value)| (name.clone(), value.clone()))
+                    .collect();
+                into.insert(id.to_owned(), Value::Object(own));
+            }
+            fields.values().for_each(|value| things(value, into));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// A client that keeps what it shows up to date.
+struct Follower {
+    who: Person,
+    practice: String,
+    portal: &'static Portal,
+    shown: BTreeMap<String, Value>,
+    after: Value,
+    live: Option<Listening>,
+    /// Has no portal (any more, or again).
+    is_out: bool,
+    loads: usize,
+}
+
+impl Follower {
+    async fn begin(who: &Person, practice: &str, portal: &'static Portal) -> Self {
+        let mut follower = Self {
+            who: who.clone(),
+            practice: practice.to_owned(),
+            portal,
+            shown: BTreeMap::new(),
+            after: Value::Null,
+            live: None,
+            is_out: false,
+            loads: 0,
+        };
+        (follower.shown, follower.after) = follower.load(&Value::Null).await;
+        follower
+    }
+
+    /// What a page that is loaded now shows, and its position.
+    async fn load(&self, at_least: &Value) -> (BTreeMap<String, Value>, Value) {
+        let Portal { name, fragments, loads, .. } = self.portal;
+        let loads = loads.replace("LOG", EVERY_SESSION);
+        let query = format!(
+            "query($p: ID!, $a: Position) {{ viewer {{ {name}(practiceId: $p, atLeast: $a) {{ position {loads} }} }} }} {fragments}"
+        );
+        let answer = self.who.ask(&query, json!({ "p": self.practice, "a": at_least })).await;
+        let (portal, mut shown) = (&answer["viewer"][*name], BTreeMap::new());
+        things(portal, &mut shown);
+        (shown, portal["position"].clone())
+    }
+
+    async fn apply(&mut self, change: &Value) {
+        match change["__typename"].as_str() {
+            Some("Gone") => self.forget(change["goneId"].as_str().expect("an id")),
+            Some("ResyncRequired") => {
+                self.loads += 1;
+                // What is loaded may be newer than the item: what comes then is there already, and is told again.
+                self.shown = self.load(&change["atLeast"]).await.0;
+            }
+            _ => things(change, &mut self.shown),
+        }
+    }
+
+    /// Something is gone, and with a coachee all that is about them.
+    fn forget(&mut self, id: &str) {
+        self.shown.remove(id);
+        if id.starts_with("coachee_") {
+            self.shown.retain(|_, thing| thing["coacheeId"] != id && thing["clientId"] != id);
+            let left: Vec<String> = self.shown.keys().cloned().collect();
+            let hangs = |above: &Value| above.as_str().is_some_and(|above| !left.iter().any(|it| it == above));
+            self.shown.retain(|_, thing| !hangs(&thing["goalId"]) && !hangs(&thing["sessionId"]));
+        }
+    }
+
+    /// Follows until a position that is known to be told, and is cut now and then.
+    async fn follow_to(&mut self, until: &Value, dice: &mut Dice) {
+        let Portal { name, fragments, spread, .. } = self.portal;
+        let query = format!(
+            "subscription($p: ID!, $a: Position) {{ {name}Changes(practiceId: $p, after: $a) {{ position changes {{ __typename {spread} ... on Gone {{ goneId: id }} ... on ResyncRequired {{ atLeast }} }} }} }} {fragments}"
+        );
+        while place(&self.after) < place(until) {
+            let mut live = match self.live.take() {
+                Some(live) => live,
+                None => self.who.listen(&query, json!({ "p": self.practice, "a": self.after })).await,
+            };
+            for _ in 0..=dice.throw(4) {
+                let message = live.message().await.expect("the socket stays open");
+                let item = &message["payload"]["data"][format!("{name}Changes")];
+                if message["type"] != "next" || item.is_null() {
+                    let text = message.to_string();
+                    assert!(text.contains("FORBIDDEN") || text.contains("NOT_FOUND"), "{text}");
+                    self.is_out = true;
+                    return;
+                }
+                assert!(place(&item["position"]) > place(&self.after), "{item} after {}", self.after);
+                for change in item["changes"].as_array().expect("changes") {
+                    self.apply(change).await;
+                }
+                self.after = item["position"].clone();
+                if place(&self.after) >= place(until) {
+                    if dice.throw(2) == 0 {
+                        self.live = Some(live);
+                    }
+                    return;
+                }
+            }
+            // What was sent meanwhile is lost with the socket.
+        }
+    }
+}
+
+/// Who makes the history, and with what.
+struct Scene {
+    product: Product,
+    practice: String,
+    ada: Person,
+    bob: Person,
+    robin: Person,
+    coachees: Vec<String>,
+    goals: Vec<String>,
+    actions: Vec<String>,
+    sessions: Vec<String>,
+    steps: Vec<String>,
+    authorizations: Vec<String>,
+    invited: u64,
+}
+
+impl Scene {
+    async fn do_(&self, by: &Person, mutation: &str, mut input: Value) -> Value {
+        input["practiceId"] = json!(self.practice);
+        let (first, rest) = if mutation == "changeAccess" { ("A", "ccess") } else { mutation.split_at(1) };
+        let query = format!(
+            "mutation($i: {}{rest}Input!) {{ {mutation}(input: $i) {{ errors {{ code }} position }} }}",
+            first.to_uppercase()
+        );
+        by.ask(&query, json!({ "i": input })).await[mutation].clone()
+    }
+
+    fn any(list: &[String], dice: &mut Dice) -> Option<String> {
+        let sides = u64::try_from(list.len()).ok().filter(|sides| *sides > 0)?;
+        list.get(usize::try_from(dice.throw(sides)).ok()?).cloned()
+    }
+
+    /// One thing happens; a few make no sense when they come, and are refused.
+    async fn step(&mut self, number: usize, dice: &mut Dice) {
+        let (ada, bob, robin, practice) =
+            (self.ada.clone(), self.bob.clone(), self.robin.clone(), self.practice.clone());
+        let first = self.coachees[0].clone();
+        let whom = Self::any(&self.coachees, dice).expect("a coachee");
+        let by = if whom == first && dice.throw(2) == 0 { &robin } else { &ada };
+        match dice.throw(20) {
+            0 if self.coachees.len() < 5 => {
+                self.coachees.push(self.product.coachee(&ada, &practice, &format!("Coachee{number}")).await);
+            }
+            0..=2 => self.goals.push(goal(by, &practice, &whom, &format!("Goal {number}")).await),
+            3 => {
+                if let Some(goal) = Self::any(&self.goals, dice) {
+                    milestone(&ada, &practice, &goal, &format!("Milestone {number}")).await;
+                }
+            }
+            4..=6 => self.actions.push(action(by, &practice, &whom, None, &format!("Action {number}")).await),
+            7 | 8 => {
+                if let Some(action) = Self::any(&self.actions, dice) {
+                    progress(&ada, &practice, &action, i32::try_from(dice.throw(101)).expect("a percentage")).await;
+                }
+            }
+            9 => {
+                if let Some(goal) = Self::any(&self.goals, dice) {
+                    self.do_delete(&ada, "deleteGoal", json!({ "goalId": goal })).await;
+                    self.goals.retain(|it| *it != goal);
+                }
+            }
+            10 => {
+                if let Some(action) = Self::any(&self.actions, dice) {
+                    self.do_delete(&ada, "deleteAction", json!({ "actionId": action })).await;
+                    self.actions.retain(|it| *it != action);
+                }
+            }
+            11 => self.sessions.push(started(&ada, &practice, &whom, &format!("Session {number}")).await),
+            12 => self.write_in_a_session(number, dice).await,
+            13 => {
+                let name = format!("Bob the {number}th");
+                self.do_(&ada, "updateCoachSettings", json!({ "coachId": bob.id, "displayName": name })).await;
+            }
+            14 => {
+                let (mutation, field) = [("writeSynopsis", "synopsis"), ("setActiveGoal", "activeGoal")][number % 2];
+                self.do_(&ada, mutation, json!({ "coacheeId": whom, field: format!("Text {number}") })).await;
+            }
+            15 => self.approve(number, &whom, dice).await,
+            16 if self.invited < 3 => {
+                self.invited += 1;
+                let email = format!("invited{number}@practice.example");
+                self.do_(&ada, "addCoach", json!({ "name": "Invited", "email": email, "role": "COACH" })).await;
+            }
+            16 | 17 => {
+                let answer = ada.whole(crate::audit::GRANT, json!({ "i": { "practiceId": practice, "coachId": bob.id, "coacheeId": whom, "level": "USER" } })).await;
+                if answer.body["data"]["grantAccess"]["errors"] != json!([]) {
+                    ada.whole(REVOKE, json!({ "i": { "practiceId": practice, "coachId": bob.id, "coacheeId": whom } }))
+                        .await;
+                }
+            }
+            18 => {
+                let role = ["MANAGER", "COACH"][number % 2];
+                self.do_(&ada, "setCoachRole", json!({ "coachId": bob.id, "role": role })).await;
+            }
+            _ => {
+                self.do_(
+                    &ada,
+                    "changeAccess",
+                    json!({ "coachId": bob.id, "coacheeId": whom, "level": (["USER_ADMIN", "ADMIN"][number % 2]) }),
+                )
+                .await;
+            }
+        }
+    }
+
+    async fn do_delete(&self, by: &Person, mutation: &str, input: Value) {
+        self.do_(by, mutation, input).await;
+    }
+
+    async fn write_in_a_session(&mut self, number: usize, dice: &mut Dice) {
+        let Some(session) = Self::any(&self.sessions, dice) else { return };
+        match dice.throw(4) {
+            0 => {
+                let text = format!("Note {number}");
+                self.do_(&self.ada, "saveSessionNotes", json!({ "sessionId": session, "base": 0, "text": text })).await;
+            }
+            1 => {
+                let lines = json!([{ "text": format!("First {number}") }, { "text": format!("Second {number}") }]);
+                self.steps.extend(steps(&self.ada, &self.practice, &session, lines).await);
+            }
+            2 => {
+                if let Some(step) = Self::any(&self.steps, dice) {
+                    // A step that was taken off is not there any more.
+                    let input =
+                        json!({ "practiceId": self.practice, "nextStepId": step, "done": number.is_multiple_of(2) });
+                    let check = "mutation($i: CheckNextStepInput!) { checkNextStep(input: $i) { errors { code } } }";
+                    self.ada.whole(check, json!({ "i": input })).await;
+                }
+            }
+            _ => {
+                ended(&self.ada, &self.practice, &session, "ATTENDED").await;
+                self.sessions.retain(|it| *it != session);
+            }
+        }
+    }
+
+    async fn approve(&mut self, number: usize, whom: &str, dice: &mut Dice) {
+        let link = Self::any(&self.sessions, dice).zip(Self::any(&self.authorizations, dice));
+        if let Some((session, authorization)) = link {
+            // One of another coachee is refused.
+            let input = json!({ "practiceId": self.practice, "sessionId": session, "authorizationId": authorization });
+            let link = "mutation($i: LinkAuthorizationInput!) { linkAuthorization(input: $i) { errors { code } } }";
+            self.ada.whole(link, json!({ "i": input })).await;
+        }
+        let input = json!({
+            "practiceId": self.practice, "coacheeId": whom, "number": format!("EAP-{number}"), "source": "EAP", "totalSessions": 5,
+            "ratePerHour": { "amount": "90.00", "currency": "EUR" }, "startsOn": "2026-01-01", "endsOn": "2026-12-31",
+        });
+        let add = "mutation($i: AddAuthorizationInput!) { addAuthorization(input: $i) { authorization { id } errors { code } } }";
+        let answer = self.ada.ask(add, json!({ "i": input })).await;
+        self.authorizations.extend(answer["addAuthorization"]["authorization"]["id"].as_str().map(str::to_owned));
+    }
+
+    /// Changes what everybody sees: the position at which everybody is told something.
+    async fn tell_everybody(&self, number: usize) -> Value {
+        self.do_(&self.ada, "updatePractice", json!({ "lowSessions": number + 3 })).await["position"].clone()
+    }
+}
+
+async fn follows_as_it_loads(product: Product, seed: u64) {
+    let (ada, practice) = product.coach("Ada").await;
+    let bob = product.further_coach(&ada, &practice, "Bob", "COACH").await;
+    let robin = product.coachee(&ada, &practice, "Robin").await;
+    let person = product.accepted(&ada, &practice, &robin, "Robin").await;
+    grant(&ada, &practice, &bob, &robin).await;
+    let mut scene = Scene {
+        practice: practice.clone(),
+        ada: ada.clone(),
+        bob: bob.clone(),
+        robin: person.clone(),
+        coachees: vec![robin],
+        goals: Vec::new(),
+        actions: Vec::new(),
+        sessions: Vec::new(),
+        steps: Vec::new(),
+        authorizations: Vec::new(),
+        invited: 0,
+        product,
+    };
+    let mut followers = vec![
+        Follower::begin(&ada, &practice, &COACH).await,
+        Follower::begin(&bob, &practice, &COACH).await,
+        Follower::begin(&person, &practice, &COACHEE).await,
+    ];
+    let mut dice = Dice(seed);
+    for number in 0..HISTORY {
+        scene.step(number, &mut dice).await;
+        if dice.throw(4) == 0 {
+            let until = scene.tell_everybody(number).await;
+            for follower in &mut followers {
+                if dice.throw(3) > 0 {
+                    follower.follow_to(&until, &mut dice).await;
+                }
+            }
+        }
+    }
+    let until = scene.tell_everybody(HISTORY).await;
+    for follower in &mut followers {
+        follower.follow_to(&until, &mut dice).await;
+        assert!(!follower.is_out);
+        let (loaded, _) = follower.load(&until).await;
+        for (id, thing) in &loaded {
+            assert_eq!(follower.shown.get(id), Some(thing), "{} follows and has not what it loads", follower.who.email);
+        }
+        let too_many: Vec<_> = follower.shown.iter().filter(|(id, _)| !loaded.contains_key(*id)).collect();
+        assert!(too_many.is_empty(), "{} follows and still has {too_many:?}", follower.who.email);
+    }
+    // Only whose sight has moved was ever asked to load again.
+    assert_eq!((followers[0].loads, followers[2].loads), (0, 0));
+    assert!(followers[1].loads > 0, "the history moved no sight");
+    scene.product.prove().await;
+}
+
+both! {
+    /// D7: one history.
+    #[test]
+    async fn a_world_that_is_followed_is_the_world_that_is_loaded(product: Product) {
+        follows_as_it_loads(product, 0x0dd5_eed5).await;
+    }
+
+    /// D7: and another.
+    #[test]
+    async fn another_world_that_is_followed_is_the_world_that_is_loaded(product: Product) {
+        follows_as_it_loads(product, 0xbead_cafe).await;
+    }
+}
