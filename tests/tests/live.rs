@@ -3,6 +3,7 @@
 mod activity;
 mod bounds;
 mod ends;
+mod nodes;
 mod portal;
 mod sight;
 mod world;
