@@ -58,3 +58,14 @@ create table if not exists {access_token} (
     primary key (log_id, id)
 );
 create index if not exists {access_token}_by_due on {access_token} (due);
+
+-- Google accounts, and whose they are.
+create table if not exists {google_account} (
+    log_id   bytea   not null,
+    id       bytea   not null,
+    subject  bytea   not null,
+    owner    bytea,
+    shared   boolean not null,
+    document bytea   not null,
+    primary key (log_id, id)
+);

@@ -9,6 +9,7 @@ mod bare;
 mod canaries;
 mod coachee;
 mod forgetting;
+mod google;
 mod keys;
 mod live;
 mod matrix;

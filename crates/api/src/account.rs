@@ -224,6 +224,13 @@ pub struct SignInPayload {
     errors: Vec<UserError>,
 }
 
+impl SignInPayload {
+    /// It was refused.
+    pub fn refused(refusal: domain::Refusal) -> Self {
+        Self { person_id: None, token: None, errors: vec![refusal.into()] }
+    }
+}
+
 /// What became of signing out.
 #[derive(Debug, SimpleObject)]
 pub struct SignOutPayload {
@@ -284,9 +291,7 @@ impl AccountMutation {
         let device = Device::new(input.kind.into(), viewer.agent.as_deref());
         match app.sign_in(&brought, device, once.command(app), |log| once.idempotency(app, log)).await {
             Ok(session) => Ok(Some(signed_in(ctx, session, input.kind))),
-            Err(app::Error::Refused(refusal)) => {
-                Ok(Some(SignInPayload { person_id: None, token: None, errors: vec![refusal.into()] }))
-            }
+            Err(app::Error::Refused(refusal)) => Ok(Some(SignInPayload::refused(refusal))),
             Err(other) => Err(error(other)),
         }
     }

@@ -13,6 +13,7 @@ mod coachee;
 pub mod cookies;
 mod dashboard;
 mod gate;
+mod google;
 pub mod http;
 mod limits;
 mod live;
@@ -60,8 +61,10 @@ impl Query {
     }
 
     /// The service itself.
-    async fn service(&self) -> Service {
-        Service { version: env!("CARGO_PKG_VERSION").to_owned() }
+    async fn service(&self, ctx: &async_graphql::Context<'_>) -> words::Result<Service> {
+        let google = words::app(ctx)?.google().map(|_| WayToSignIn::Google);
+        let ways_to_sign_in = std::iter::once(WayToSignIn::Link).chain(google).collect();
+        Ok(Service { version: env!("CARGO_PKG_VERSION").to_owned(), ways_to_sign_in })
     }
 }
 
@@ -70,6 +73,17 @@ impl Query {
 pub struct Service {
     /// The program's version.
     version: String,
+    /// How people can sign in here.
+    ways_to_sign_in: Vec<WayToSignIn>,
+}
+
+/// A way to sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
+pub enum WayToSignIn {
+    /// By a link that comes by mail: `requestSignInLink`, `signIn`.
+    Link,
+    /// With a Google account: `beginGoogleSignIn`, `signInWithGoogle`, or the page `/auth/google`.
+    Google,
 }
 
 /// What can be changed.
@@ -77,6 +91,7 @@ pub struct Service {
 pub struct Mutation(
     account::AccountMutation,
     tokens::TokenMutation,
+    google::GoogleMutation,
     practice::PracticeMutation,
     coachee::CoacheeMutation,
     plan::PlanMutation,

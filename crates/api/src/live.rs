@@ -217,7 +217,7 @@ impl Change for CoachPortalChange {
             Table::session => Loaded::of(view.one(SessionId::of(id)).await, |row| Self::Session(Session::new(view, row))),
             Table::next_step => Loaded::of(view.one(NextStepId::of(id)).await, |row| Self::NextStep(NextStep::new(view, row))),
             Table::authorization => Loaded::of(view.one(AuthorizationId::of(id)).await, |row| Self::Authorization(Authorization::new(view, row))),
-            Table::notes | Table::self_rating | Table::unit | Table::address | Table::account | Table::login | Table::access_token | Table::portal
+            Table::notes | Table::self_rating | Table::unit | Table::address | Table::account | Table::login | Table::access_token | Table::google_account | Table::portal
             | Table::coachee_email | Table::coachee_invitation | Table::activation => Ok(Loaded::Ignored),
         )
     }
@@ -238,7 +238,7 @@ impl Change for CoacheePortalChange {
             Table::session => Loaded::of(view.one(SessionId::of(id)).await, |row| Self::Session(CoacheeSession::new(view, row))),
             Table::next_step => Loaded::of(view.one(NextStepId::of(id)).await, |row| Self::NextStep(NextStep::new(view, row))),
             Table::notes | Table::self_rating | Table::authorization | Table::unit | Table::address | Table::account
-            | Table::login | Table::access_token | Table::portal | Table::coach_invitation | Table::access | Table::coachee_email
+            | Table::login | Table::access_token | Table::google_account | Table::portal | Table::coach_invitation | Table::access | Table::coachee_email
             | Table::coachee_invitation | Table::activation => Ok(Loaded::Ignored),
         )
     }
@@ -254,7 +254,7 @@ impl Change for PlanChange {
     async fn load(view: &View, table: Table, id: Uuid) -> Result<Loaded<Self>> {
         plan_rows!(view, table, id,
             Table::session | Table::notes | Table::self_rating | Table::next_step | Table::authorization | Table::unit
-            | Table::coachee | Table::practice | Table::member | Table::address | Table::account | Table::login | Table::access_token | Table::portal
+            | Table::coachee | Table::practice | Table::member | Table::address | Table::account | Table::login | Table::access_token | Table::google_account | Table::portal
             | Table::coach_invitation | Table::access | Table::coachee_email | Table::coachee_invitation | Table::activation => Ok(Loaded::Ignored),
         )
     }
@@ -287,6 +287,8 @@ impl Change for LiveSessionChange {
             | Table::account
             | Table::login
             | Table::access_token
+            | Table::google_account
+           
             | Table::portal
             | Table::coach_invitation
             | Table::access

@@ -4,13 +4,14 @@
 //!
 //! - Opening a page changes nothing, so a mail scanner that opens links uses none up (A5). What changes something is a
 //!   form's POST, and that comes from our own pages only (A9), whether or not it shows a cookie: else another site could
-//!   sign a browser in as somebody else.
+//!   sign a browser in as somebody else. (What Google sends a browser back with comes from there: `google`.)
 //! - Asking for a link is answered the same for every address (A6), by the same function as GraphQL's.
 //! - Tokens stand in the addresses of these pages. So they are kept nowhere, framed nowhere, load nothing, and give on no
 //!   more than their origin. (Not even that would be `no-referrer`; but under it browsers send forms with `Origin: null`,
 //!   and we could not know our own.)
 
 mod explorer;
+mod google;
 mod markup;
 
 use std::sync::Arc;
@@ -69,6 +70,7 @@ pub(crate) fn router(app: App, limits: Arc<Limits>, settings: Settings) -> Route
         .route("/login", get(open_login).post(log_in))
         .route("/invitations/{token}", get(open_invitation).post(accept_invitation))
         .route("/terms", get(terms))
+        .route(google::PATH, get(google::begin).post(google::come_back))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(from_fn_with_state(room.clone(), guard))
         .with_state(room)
@@ -78,7 +80,8 @@ pub(crate) fn router(app: App, limits: Arc<Limits>, settings: Settings) -> Route
 /// whom it is for.
 async fn guard(State(room): Pages, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let mut response = if parts.method == Method::POST && !origin::is_same_site(&parts, &room.settings) {
+    let is_form = parts.method == Method::POST && parts.uri.path() != google::PATH;
+    let mut response = if is_form && !origin::is_same_site(&parts, &room.settings) {
         let message =
             "This form was sent by another site, so nothing was done. Open the page here and send it from there.";
         note(StatusCode::FORBIDDEN, "That came from another site", message)
@@ -114,7 +117,9 @@ struct Opened {
 /// The form of an address, or the button of a link. Whether the link works is not looked at.
 async fn open_login(State(room): Pages, Query(opened): Query<Opened>, parts: Parts) -> Response {
     let Some(token) = opened.token else {
-        return page(StatusCode::OK, "Sign in", Html::own(include_str!("pages/login.html")));
+        let link = "<p>Or <a href=\"/auth/google\">sign in with Google</a>.</p>\n";
+        let google = if room.gate.0.google().is_some() { Html::own(link) } else { Html::none() };
+        return page(StatusCode::OK, "Sign in", Html::fill(include_str!("pages/login.html"), &[("google", google)]));
     };
     let is_known = origin::shown(&parts, &room.settings).browser_cookie.is_some();
     redeem_page(StatusCode::OK, &token, None, !is_known)

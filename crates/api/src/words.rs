@@ -350,7 +350,7 @@ fn only(viewer: &Viewer, log: LogId) -> Result<Option<Portal>> {
             let (_, portals) = viewer.reach(practice, Right::Write)?;
             Ok(if portals.len() > 1 { None } else { portals.first().copied() })
         }
-        LogId::Account(_) | LogId::Address(_) => Err(error(app::Error::Forbidden)),
+        LogId::Account(_) | LogId::Address(_) | LogId::Google(_) => Err(error(app::Error::Forbidden)),
     })
 }
 

@@ -1,7 +1,7 @@
 //! What the system does: run a command, fold events, answer a query, follow the log, react.
 //!
 //! It joins `domain` (rules), `vault` (seals) and `store` (bytes), which do not know each other. Absent on purpose: rules
-//! about coaching, SQL, GraphQL and HTTP, and the environment. The only way to change anything is [`App::run`]; the only
+//! about coaching, SQL, GraphQL and HTTP (but for asking an issuer of sign-ins for its keys), and the environment. The only way to change anything is [`App::run`]; the only
 //! door to a practice's rows is a [`View`], which sees what its viewer may.
 
 pub mod backup;
@@ -15,6 +15,7 @@ mod error;
 mod feed;
 pub mod fold;
 pub mod follow;
+pub mod google;
 mod hub;
 pub mod keys;
 pub mod mail;
@@ -109,6 +110,7 @@ pub(crate) struct Inner {
     pub hub: hub::Hub,
     pub tasks: Tasks,
     pub sign_up_closed: AtomicBool,
+    pub google: std::sync::OnceLock<google::Google>,
     lanes: std::sync::RwLock<Vec<mpsc::Sender<commit::Job>>>,
 }
 
@@ -141,6 +143,7 @@ impl App {
             hub: hub::Hub::default(),
             tasks: Tasks::default(),
             sign_up_closed: AtomicBool::new(false),
+            google: std::sync::OnceLock::new(),
             lanes: std::sync::RwLock::default(),
         });
         let mut senders = Vec::with_capacity(lanes);

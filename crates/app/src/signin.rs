@@ -209,7 +209,7 @@ impl App {
         self.inner.sign_up_closed.store(true, Ordering::Release);
     }
 
-    fn sign_up(&self) -> account::SignUp {
+    pub(crate) fn sign_up(&self) -> account::SignUp {
         if self.inner.sign_up_closed.load(Ordering::Acquire) { account::SignUp::Closed } else { account::SignUp::Open }
     }
 

@@ -17,6 +17,8 @@ pub enum Kind {
     SignInLink,
     /// The cookie of the browser that asked for a link.
     Browser,
+    /// What a token of Google's has to carry for a browser.
+    GoogleNonce,
     /// The six digits that it shows.
     Code,
     /// A sign-in, of an account's log.
@@ -34,6 +36,7 @@ impl Kind {
         match self {
             Self::SignInLink => "sign-in link",
             Self::Browser => "browser",
+            Self::GoogleNonce => "google nonce",
             Self::Code => "sign-in code",
             Self::Login => "login",
             Self::AccessToken => "access token",

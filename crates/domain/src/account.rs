@@ -3,8 +3,9 @@
 //! An address has a log of its own, so that two requests for it are in order without a global table; so has a person.
 //! Tokens are never stored: the log keeps their hashes. What holds: a link works once, for ten minutes, and only the
 //! newest one; in another browser than the one that asked it also needs the six digits shown there, with five tries.
-//! Programs have tokens of their own, which reach less than a login: `token`.
+//! Programs have tokens of their own, which reach less than a login: `token`. Google accounts: `google`.
 
+mod google;
 mod token;
 
 mod deletion;
@@ -18,11 +19,12 @@ use crate::decide::{About, Command, Decision, Facts, Stop, shows};
 use crate::declare::{events, row};
 use crate::entry::Entry;
 use crate::fold::When;
-use crate::id::{AccessTokenId, AddressId, LinkId, LogId, LoginId, PersonId, PracticeId, UniqueId};
+use crate::id::{AccessTokenId, AddressId, GoogleId, LinkId, LogId, LoginId, PersonId, PracticeId, UniqueId};
 use crate::text::{Agent, Email, Name, Personal, facts};
 use crate::value::Time;
 use crate::{Rows, refusals};
 
+pub use google::{Authority, GoogleAccount, SignInWithGoogle};
 pub use token::{
     AccessToken, CreateAccessToken, ExpireAccessToken, NoteAccessTokenUse, RevokeAccessToken, Right, SCOPES_MAX,
     TOKEN_DAYS_MAX, TOKENS_MAX, TokenScope,
@@ -101,6 +103,8 @@ events! {
         "account.access_token_used" as "access_token_use" AccessTokenUsed sees Internal { token: AccessTokenId, person: PersonId },
         /// A program's token was ended.
         "account.access_token_revoked" as "access_token_revoke" AccessTokenRevoked sees Internal { token: AccessTokenId, person: PersonId },
+        /// A Google account now leads to this account.
+        "account.google_linked" as "google_link" GoogleLinked sees Internal { google: GoogleId, person: PersonId },
         /// A program's token came to its end.
         "account.access_token_expired" as "access_token_expire" AccessTokenExpired sees Internal { token: AccessTokenId, person: PersonId },
         /// The person has a portal no more, for they delete their account; the practice learns of it.
@@ -123,6 +127,12 @@ refusals! {
         SignUpIsClosed "SIGN_UP_IS_CLOSED" "This address has no account here, and new accounts are made by invitation only.",
         /// The login is not there or has ended.
         LoginHasEnded "LOGIN_HAS_ENDED" "This sign-in has ended already.",
+        /// The operator has not set up Google.
+        GoogleIsNotSetUp "GOOGLE_IS_NOT_SET_UP" "This server does not sign in with Google. Ask for a sign-in link instead.",
+        /// The token is not to be believed.
+        GoogleSignInIsNotValid "GOOGLE_SIGN_IN_IS_NOT_VALID" "What Google said was not accepted: it is for another browser, has expired, or its address is not verified. Begin again.",
+        /// The address does not say who it is.
+        GoogleAccountIsNotLinked "GOOGLE_ACCOUNT_IS_NOT_LINKED" "This Google account is not known here yet, and Google does not hand out its address itself. Sign in by a mailed link first, then with Google in the same browser; after that Google is enough.",
         /// No scope, or too many.
         ScopesAreOutOfRange "ACCESS_TOKEN_SCOPES_ARE_OUT_OF_RANGE" "An access token reaches at least one and at most twenty portals. Name them.",
         /// In the past, or too far away.
@@ -304,6 +314,9 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
             });
             rows.edit(*person, |row: &mut Account| row.opened = row.opened.saturating_add(1));
         }
+        Event::GoogleLinked { google, person } => {
+            rows.put(GoogleAccount { id: *google, person: *person, since: when.at });
+        }
         Event::AccessTokenCreated { .. }
         | Event::AccessTokenUsed { .. }
         | Event::AccessTokenRevoked { .. }
@@ -340,6 +353,7 @@ pub fn entry(event: &Event) -> Entry {
         Event::SignedOutEverywhere { .. } => Entry::default(),
         Event::PortalOpened { .. } => Entry::default(),
         Event::AccessTokenCreated { .. } => Entry::default(),
+        Event::GoogleLinked { .. } => Entry::default(),
         Event::AccessTokenUsed { .. } => Entry::default(),
         Event::AccessTokenRevoked { .. } => Entry::default(),
         Event::AccessTokenExpired { .. } => Entry::default(),

@@ -253,7 +253,7 @@ impl<'a> Facts<'a> {
         match self.here {
             LogId::Account(account) if account == person => Ok(vec![Standing::Oneself]),
             LogId::Account(_) => Ok(vec![Standing::Stranger]),
-            LogId::Address(_) => Ok(vec![Standing::Visitor]),
+            LogId::Address(_) | LogId::Google(_) => Ok(vec![Standing::Visitor]),
             LogId::Practice(practice) => {
                 // All that is surely needed is asked for before the first answer is looked at: one round of loading.
                 let wanted =

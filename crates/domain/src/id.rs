@@ -148,6 +148,8 @@ ids! {
     LinkId "link";
     /// A person's sign-in on one device or in one program; derived from its token.
     LoginId "login";
+    /// A Google account's log; derived from its issuer and subject by a keyed hash.
+    GoogleId "google";
     /// A token for a program, with scopes and an end; derived from its secret.
     AccessTokenId "accesstoken";
     /// A command, whose effect happens once.
@@ -175,7 +177,7 @@ impl UnitId {
     }
 }
 
-/// A log: a practice, an account or an email address. The unit of order, of consistency and of scale.
+/// A log: a practice, an account, an email address or a Google account. The unit of order, of consistency and of scale.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LogId {
     /// A practice's log.
@@ -184,6 +186,8 @@ pub enum LogId {
     Account(PersonId),
     /// An email address.
     Address(AddressId),
+    /// A Google account.
+    Google(GoogleId),
 }
 
 impl LogId {
@@ -193,6 +197,7 @@ impl LogId {
             Self::Practice(id) => id.uuid(),
             Self::Account(id) => id.uuid(),
             Self::Address(id) => id.uuid(),
+            Self::Google(id) => id.uuid(),
         }
     }
 
@@ -202,6 +207,7 @@ impl LogId {
             Self::Practice(_) => PracticeId::PREFIX,
             Self::Account(_) => PersonId::PREFIX,
             Self::Address(_) => AddressId::PREFIX,
+            Self::Google(_) => GoogleId::PREFIX,
         }
     }
 
@@ -211,6 +217,7 @@ impl LogId {
             PracticeId::PREFIX => Some(Self::Practice(PracticeId(uuid))),
             PersonId::PREFIX => Some(Self::Account(PersonId(uuid))),
             AddressId::PREFIX => Some(Self::Address(AddressId(uuid))),
+            GoogleId::PREFIX => Some(Self::Google(GoogleId(uuid))),
             _ => None,
         }
     }
@@ -291,7 +298,7 @@ impl ClientId {
     }
 }
 
-from_ids!(Subject: CoacheeId, PracticeId, PersonId, AddressId, CompanyId);
+from_ids!(Subject: CoacheeId, PracticeId, PersonId, AddressId, CompanyId, GoogleId);
 from_ids!(ClientId: CoacheeId, CompanyId);
 
 impl Serialize for ClientId {

@@ -32,7 +32,7 @@ features! {
     refusals [text as Text, account as Account, practice as Practice, coachee as Coachee, plan as Plan, authorization as Authorization, session as Session]
     account as Account version 2 {
         address: account::Address, account: account::Account, login: account::Login, portal: account::PortalOf,
-        access_token: account::AccessToken
+        access_token: account::AccessToken, google_account: account::GoogleAccount
     }
     practice as Practice version 1 {
         practice: practice::Practice, member: practice::Member, coach_invitation: practice::CoachInvitation, access: practice::Access

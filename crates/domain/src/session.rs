@@ -417,7 +417,7 @@ fn bounded(minutes: u32) -> Result<u32, text::Refusal> {
 fn day(facts: &Facts<'_>, started_at: Time) -> Result<Date, Stop> {
     match facts.here() {
         LogId::Practice(practice) => Ok(started_at.date_in(&facts.get::<Practice>(practice)?.zone)),
-        LogId::Account(_) | LogId::Address(_) => Err(Stop::NotFound),
+        LogId::Account(_) | LogId::Address(_) | LogId::Google(_) => Err(Stop::NotFound),
     }
 }
 

@@ -15,6 +15,7 @@ use api::http::Peer;
 use api::http::patience::Patient;
 use app::checkpoints::{Folder, Witness};
 use app::fold::Progress;
+use app::google::Google;
 use app::mail::{MailSettings, Post};
 use app::{App, pause};
 use axum::Router;
@@ -96,6 +97,10 @@ pub async fn start(app: App, settings: &Settings, world: &World, further: Router
         settings.public_url = format!("http://{address}");
     }
     start_loops(&app, &settings)?;
+    if let Some(client) = &settings.google_client_id {
+        let google = Google::new(&settings.google_issuer, client, &settings.public_url);
+        app.trust_google(google.map_err(|what| Error::Usage(format!("`google_issuer`, `google_client_id`: {what}")))?);
+    }
 
     let (stop, stopping) = watch::channel(false);
     let mut nonce = [0; 8];

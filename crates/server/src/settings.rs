@@ -184,6 +184,10 @@ settings! {
     mail_from: String = "Throughline <throughline@localhost.localdomain>", Plainly, checked(read::is_mailbox, "a mailbox such as Coaching <mail@example.org>");
     /// Whether anybody may open an account with an email address; otherwise only who was invited.
     sign_up_open: bool = "true", Plainly, one_of(&[("true", true), ("false", false)]);
+    /// The client id by which Google knows this server; with it people can sign in with Google. At Google, name `<public_url>/auth/google` as a redirect address. Empty: nobody can.
+    google_client_id: Option<String> = "", Plainly, optional(text(|text| Some(text.to_owned()), "the client id that Google gave for this server"));
+    /// Who signs people in with Google: an OIDC issuer, by the address that its tokens name.
+    google_issuer: String = "https://accounts.google.com", Plainly, checked(|issuer| issuer.starts_with("https://") || issuer.starts_with("http://"), "an address such as https://accounts.google.com");
     /// A JSON file of the operations that may run, by the SHA-256 of their exact text (an object of hash and document, or an array of hashes). Empty: every operation may.
     trusted_documents: Option<PathBuf> = "", Plainly, optional(path);
     /// Lanes in which changes are committed (PostgreSQL; SQLite has one).

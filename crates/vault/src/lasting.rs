@@ -31,12 +31,12 @@ impl LastingKey {
     /// The id of the log of an email address, as a UUID of version 8 (RFC 9562, section 5.8). The caller normalises;
     /// without the key nobody can tell whether an address has a log.
     pub fn address(&self, normalised_email: &str) -> [u8; 16] {
-        let hash = Prf::derived(&self.0, "address", &[]).of(&[normalised_email.as_bytes()]);
-        let mut id = [0; 16];
-        id.copy_from_slice(&hash[..16]);
-        id[6] = id[6] & 0x0f | 0x80;
-        id[8] = id[8] & 0x3f | 0x80;
-        id
+        id(&Prf::derived(&self.0, "address", &[]).of(&[normalised_email.as_bytes()]))
+    }
+
+    /// The id of the log of a Google account, likewise: from its issuer and the subject there.
+    pub fn google_account(&self, issuer: &str, subject: &str) -> [u8; 16] {
+        id(&Prf::derived(&self.0, "google account", &[]).of(&[issuer.as_bytes(), subject.as_bytes()]))
     }
 
     /// The 256-bit secret of the token that `command` hands out in a log. It is a function of the key, the log and the
@@ -50,6 +50,15 @@ impl LastingKey {
     pub fn fingerprint(&self, log: [u8; 16], kind: &str, bytes: &[u8]) -> [u8; 32] {
         Prf::derived(&self.0, "prints", &log).of(&[kind.as_bytes(), bytes])
     }
+}
+
+/// The first bytes of a hash as a UUID of version 8.
+fn id(hash: &[u8; 32]) -> [u8; 16] {
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash[..16]);
+    id[6] = id[6] & 0x0f | 0x80;
+    id[8] = id[8] & 0x3f | 0x80;
+    id
 }
 
 impl std::fmt::Debug for LastingKey {

@@ -97,7 +97,7 @@ enum Side {
 /// Every object type with its fields.
 const TYPES: &[(&str, Side, &str)] = &[
     ("Query", Side::Own, "node nodes service viewer"),
-    ("Service", Side::Own, "version"),
+    ("Service", Side::Own, "version waysToSignIn"),
     ("Viewer", Side::Own, "account coachPortal coacheePortal portals"),
     ("Account", Side::Own, "accessTokens email id sessions"),
     ("SignInSession", Side::Own, "current endsAt id kind signedInAt usedAt userAgent"),
@@ -173,6 +173,7 @@ const TYPES: &[(&str, Side, &str)] = &[
     ("UserError", Side::Own, "code message path"),
     ("RequestSignInLinkPayload", Side::Own, "code minutes"),
     ("SignInPayload", Side::Own, "errors personId token"),
+    ("BeginGoogleSignInPayload", Side::Own, "clientId errors nonce"),
     ("SignOutPayload", Side::Own, "done errors"),
     ("CreateAccessTokenPayload", Side::Own, "accessToken errors token"),
     ("RevokeAccessTokenPayload", Side::Own, "errors revokedId"),

@@ -21,6 +21,9 @@ pub const MUTATIONS: &[(&str, &str)] = &[
     // Anybody may ask for a link and use it; one's own account is everybody's who has one (S1.8, S1.81).
     ("requestSignInLink", "YYYYY YYYYY"),
     ("signIn", "YYYYY YYYYY"),
+    // Google is not set up here.
+    ("beginGoogleSignIn", "RRRRR RRRRR"),
+    ("signInWithGoogle", "RRRRR RRRRR"),
     ("revokeSession", "YYYYY YYYYU"),
     ("signOut", "YYYYY YYYYU"),
     ("signOutEverywhere", "YYYYY YYYYU"),
@@ -106,9 +109,8 @@ pub const SUBSCRIPTIONS: &[(&str, &str, &str)] = &[
 /// Who tries it and with what: everything in it is there and theirs to use, if it is anybody's.
 pub async fn attempt(world: &mut World, key: &str, actor: usize) -> (Person, Value) {
     let input = match key {
-        "requestSignInLink" | "signIn" | "revokeSession" | "signOut" | "signOutEverywhere" | "deleteAccount" => {
-            account(world, key, actor).await
-        }
+        "requestSignInLink" | "signIn" | "revokeSession" | "signOut" | "signOutEverywhere" | "deleteAccount"
+        | "beginGoogleSignIn" | "signInWithGoogle" => account(world, key, actor).await,
         _ if key.contains("AccessToken") => token(world, key, actor).await,
         "acceptCoachInvitation" | "acceptInvitation" => invitation(world, key).await,
         _ if key.contains("Coachee")
@@ -131,6 +133,7 @@ async fn account(world: &mut World, key: &str, actor: usize) -> Value {
     match key {
         "requestSignInLink" => json!({ "email": email }),
         "deleteAccount" => json!({ "confirmEmail": world.people[actor].email }),
+        "signInWithGoogle" => json!({ "credential": "a.b.c" }),
         "signIn" => {
             let stranger = world.product.stranger();
             let asked = stranger.ask(

@@ -31,7 +31,9 @@ pub const NOBODY: usize = 9;
 pub const CLOSED: [&str; 3] = ["addCoachee/closed", "signOut", "signOutEverywhere"];
 
 /// Mutations that no token of a program reaches: they are about accounts, or make what no scope can name yet.
-pub const ACCOUNTS: [&str; 11] = [
+pub const ACCOUNTS: [&str; 13] = [
+    "beginGoogleSignIn",
+    "signInWithGoogle",
     "requestSignInLink",
     "signIn",
     "revokeSession",
