@@ -8,6 +8,7 @@ mod authorization;
 mod bare;
 mod canaries;
 mod coachee;
+mod crossing;
 mod forgetting;
 mod google;
 mod keys;
