@@ -145,6 +145,26 @@ both! {
         product.prove().await;
     }
 
+    /// A Google account whose account here was deleted is new here: it comes to another account, with nothing of the old.
+    #[test]
+    async fn a_deleted_account_does_not_hold_its_google_account(product: Product) {
+        let issuer = Issuer::start(&product).await;
+        let claims = json!({ "sub": "5", "email": "robin@gmail.com" });
+        let (person, nonce) = begins(&product).await;
+        let query = "mutation($t: String!) { signInWithGoogle(input: { credential: $t }) { personId errors { code } } }";
+        let token = issuer.token(&product, &nonce, claims.clone());
+        let answer = person.whole(query, json!({ "t": token })).await;
+        let first = answer.body["data"]["signInWithGoogle"]["personId"].as_str().expect("signed in").to_owned();
+        let mut browser = product.stranger();
+        browser.cookie = answer.cookies.first().cloned();
+        let delete = "mutation { deleteAccount(input: { confirmEmail: \"robin@gmail.com\" }) { errors { code } } }";
+        assert_eq!(browser.ask(delete, json!({})).await["deleteAccount"]["errors"], json!([]));
+        let second = comes(&product, &issuer, claims.clone()).await.expect("an account is opened");
+        assert_ne!(second, first);
+        assert_eq!(comes(&product, &issuer, claims).await, Ok(second));
+        product.prove().await;
+    }
+
     /// A7: a token counts in the browser that began, and in no other.
     #[test]
     async fn a_token_counts_in_the_browser_that_began(product: Product) {

@@ -21,7 +21,7 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use domain::account::{self, Authority, GoogleAccount, SignInWithGoogle};
+use domain::account::{self, Account, Authority, GoogleAccount, SignInWithGoogle};
 use domain::id::{AddressId, GoogleId, Id as _, LogId, PersonId};
 use domain::text::{Email, Text as _};
 use domain::value::Time;
@@ -351,7 +351,7 @@ impl App {
         let address = self.address(&identity.email);
         let device = device.into();
         for _ in 0..4 {
-            let person = self.led_to(id, address).await?;
+            let (person, gone) = self.led_to(id, address).await?;
             let new = self.token(Kind::Login, LogId::Account(person), command);
             let log = LogId::Google(id);
             let (actor, through) = (Actor::Visitor, Through::Link);
@@ -362,6 +362,7 @@ impl App {
                 email: identity.email.clone(),
                 authority: identity.authority,
                 signed_in: brought.signed_in,
+                gone,
                 person,
                 sign_up: self.sign_up(),
                 login: device.clone().login(&new),
@@ -371,7 +372,7 @@ impl App {
                 Err(error) => return Err(error),
                 Ok(_) => {
                     // A repeat that came at once may have opened the account under another id.
-                    let person = self.led_to(id, address).await?;
+                    let (person, _) = self.led_to(id, address).await?;
                     return Ok(NewSession { person, token: self.token(Kind::Login, LogId::Account(person), command) });
                 }
             }
@@ -384,16 +385,32 @@ impl App {
         GoogleId::of(uuid::Uuid::from_bytes(id))
     }
 
-    /// The account that a Google account is linked to, or that its address belongs to, or the id of a new one.
-    async fn led_to(&self, google: GoogleId, address: AddressId) -> Result<PersonId, Error> {
-        let log = LogId::Google(google);
-        if let Some((mut snapshot, _)) = self.snapshot_of(log).await? {
-            let row = self.inner.row::<GoogleAccount>(&mut snapshot, log, google).await?;
-            snapshot.close().await?;
-            if let Some(row) = row {
-                return Ok(row.person);
-            }
+    /// The account that a Google account is linked to, or that its address belongs to, or the id of a new one; and whose it
+    /// was, where that account was deleted.
+    async fn led_to(&self, google: GoogleId, address: AddressId) -> Result<(PersonId, Option<PersonId>), Error> {
+        let linked = self.linked(google).await?;
+        if let Some(person) = linked
+            && self.has_account(person).await?
+        {
+            return Ok((person, None));
         }
-        Ok(self.person_of(address).await?.unwrap_or_else(|| self.mint()))
+        let owner = self.person_of(address).await?.filter(|owner| Some(*owner) != linked);
+        Ok((owner.unwrap_or_else(|| self.mint()), linked))
+    }
+
+    async fn linked(&self, google: GoogleId) -> Result<Option<PersonId>, Error> {
+        let log = LogId::Google(google);
+        let Some((mut snapshot, _)) = self.snapshot_of(log).await? else { return Ok(None) };
+        let row = self.inner.row::<GoogleAccount>(&mut snapshot, log, google).await?;
+        snapshot.close().await?;
+        Ok(row.map(|row| row.person))
+    }
+
+    async fn has_account(&self, person: PersonId) -> Result<bool, Error> {
+        let log = LogId::Account(person);
+        let Some((mut snapshot, _)) = self.snapshot_of(log).await? else { return Ok(false) };
+        let row = self.inner.row::<Account>(&mut snapshot, log, person).await?;
+        snapshot.close().await?;
+        Ok(row.is_some())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A Google account is known by its issuer and subject, never by its email address: an address changes hands, a subject
 //! does not. Each has a log of its own, whose id is derived from both by a keyed hash. Once it is linked to an account,
-//! it signs in to that account, whatever address it has by then.
+//! it signs in to that account, whatever address it has by then. Where that account was deleted, it is new here again.
 //!
 //! The address decides once: when a Google account comes for the first time. It leads to the account of that address, as
 //! a mailed link would (S1.10), where one of two things holds; otherwise whoever once had a Google account with somebody
@@ -55,6 +55,8 @@ pub struct SignInWithGoogle {
     pub authority: Authority,
     /// Who is signed in where the request comes from.
     pub signed_in: Option<PersonId>,
+    /// Whose it was, where that account was deleted. A deleted account stays so: whoever looked before may say it.
+    pub gone: Option<PersonId>,
     /// The account that it leads to, or the id of the one to open.
     pub person: PersonId,
     /// Whether an address without an account gets one.
@@ -78,6 +80,7 @@ impl Command for SignInWithGoogle {
         let (linked, account, address) = (wanted.0?, wanted.1?, wanted.2?);
         let (decision, signing) = (facts.allow(Deed::SignIn, About::Log)?, there.allow(Deed::SignIn, About::Log)?);
         let owner = address.and_then(|address| address.person);
+        let linked = linked.filter(|linked| Some(linked.person) != self.gone);
         if linked.map(|linked| linked.person).or(owner).is_some_and(|person| person != self.person) {
             return Err(Stop::Again);
         }
