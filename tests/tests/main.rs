@@ -21,5 +21,6 @@ mod programs;
 mod proof;
 mod rating;
 mod session;
+mod statements;
 mod story;
 mod tidy;

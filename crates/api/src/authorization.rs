@@ -17,7 +17,7 @@ use domain::text::Text as _;
 use domain::value::{self, Count};
 use tokio::sync::OnceCell;
 
-use crate::page::{Asked, Cursor, List, is};
+use crate::page::{Asked, Cursor, List};
 use crate::scalars::{CurrencyCode, Date, DateTime, Decimal, Id, id};
 use crate::session::SessionStatus;
 use crate::words::{Result, UserError, error, payload, run, text, text_or};
@@ -228,7 +228,7 @@ pub(crate) struct AuthorizationFilter {
 
 impl AuthorizationFilter {
     fn filters(&self, today: Today) -> Vec<Filter> {
-        let mut filters: Vec<Filter> = self.coachee_id.map(|coachee| is("subject", coachee.0)).into_iter().collect();
+        let mut filters = Vec::new();
         filters.extend(self.expiring_soon.into_iter().flat_map(|yes| today.expiring(yes)));
         filters.extend(self.running_low.into_iter().flat_map(|yes| today.low(yes)));
         filters.extend(self.state.into_iter().flat_map(|state| in_state(state, today)));
@@ -263,7 +263,9 @@ async fn filtered(
     asked: &Asked,
 ) -> Result<Connection<Cursor, Authorization>> {
     let today = Today::of(view).await?;
-    let list = List { filters: filter.filters(today), order: vec![("ends", Direction::Descending)] };
+    let order = vec![("ends", Direction::Descending)];
+    let list = List { filters: filter.filters(today), order, ..List::default() };
+    let list = if let Some(coachee) = &filter.coachee_id { list.under("subject", coachee.0) } else { list };
     page(view, list, today, asked).await
 }
 

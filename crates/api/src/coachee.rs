@@ -227,7 +227,7 @@ impl CoachCoachees {
             CoacheeOrder::NewestFirst => ("added_at", Direction::Descending),
             CoacheeOrder::LastSessionFirst => ("last_session_at", Direction::Descending),
         };
-        let list = List { filters: filter.unwrap_or_default().filters(), order: vec![order] };
+        let list = List { filters: filter.unwrap_or_default().filters(), order: vec![order], ..List::default() };
         let view = self.0.clone();
         list.counted(&self.0, &Asked { after, before, first, last }, move |row| Coachee::new(&view, row)).await
     }

@@ -5,6 +5,7 @@ use async_graphql::{Context, ID, Interface};
 use domain::id::{
     ActionId, AuthorizationId, CoacheeId, GoalId, Id as _, MilestoneId, NextStepId, PersonId, PracticeId, SessionId,
 };
+use futures_util::future::try_join_all;
 
 use crate::authorization::Authorization;
 use crate::coachee::{Coachee, CoacheeProfile};
@@ -44,24 +45,10 @@ pub enum Node {
 
 /// The thing of this id in the practices of the viewer.
 pub async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
-    let (app, viewer) = (app(ctx)?, viewer(ctx)?);
-    let person = viewer.somebody().ok_or_else(|| error(app::Error::Unauthenticated))?;
-    let Some((prefix, uuid)) = domain::id::parse(id) else {
-        return Err(bad("This is not an id that the API gave out."));
-    };
-    let (_, portals, _) = app.account(person).await.map_err(error)?;
-    // A program looks only where its token reaches.
-    for portal in portals.into_iter().filter(|portal| viewer.in_portal(portal.practice, portal.portal).is_ok()) {
-        let view = match app.view(person, portal.practice, portal.portal, None).await {
-            Ok(view) => view,
-            Err(app::Error::NotFound) => continue,
-            Err(other) => return Err(error(other)),
-        };
-        if let Some(node) = load(&view, prefix, uuid).await? {
-            return Ok(Some(node));
-        }
-    }
-    Err(error(app::Error::NotFound))
+    somebody(ctx)?;
+    let parsed = parse(id)?;
+    let found = look_for(ctx, &[parsed]).await?.pop().flatten();
+    found.map(Some).ok_or_else(|| error(app::Error::NotFound))
 }
 
 /// The things of these ids.
@@ -69,11 +56,50 @@ pub async fn find_all(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>
     if ids.len() > 100 {
         return Err(bad(format!("At most 100 ids can be asked for at once; {} were.", ids.len())));
     }
-    let mut nodes = Vec::with_capacity(ids.len());
-    for id in ids {
-        nodes.push(find(ctx, id).await.unwrap_or_default());
+    // What is no id names nothing: its place stays empty, as that of an id that is not the viewer's to see.
+    let parsed: Vec<Option<Parsed<'_>>> = ids.iter().map(|id| parse(id).ok()).collect();
+    let known: Vec<Parsed<'_>> = parsed.iter().flatten().copied().collect();
+    if viewer(ctx)?.somebody().is_none() || known.is_empty() {
+        return Ok(ids.iter().map(|_| None).collect());
     }
-    Ok(nodes)
+    let mut found = look_for(ctx, &known).await?.into_iter();
+    Ok(parsed.iter().map(|parsed| parsed.and_then(|_| found.next()).flatten()).collect())
+}
+
+fn somebody(ctx: &Context<'_>) -> Result<PersonId> {
+    viewer(ctx)?.somebody().ok_or_else(|| error(app::Error::Unauthenticated))
+}
+
+/// An id's prefix and UUID.
+type Parsed<'i> = (&'i str, uuid::Uuid);
+
+fn parse(id: &ID) -> Result<Parsed<'_>> {
+    domain::id::parse(id).ok_or_else(|| bad("This is not an id that the API gave out."))
+}
+
+/// Looks for these things in each portal of the viewer, those of one kind together, until all are found.
+async fn look_for(ctx: &Context<'_>, ids: &[Parsed<'_>]) -> Result<Vec<Option<Node>>> {
+    let (app, viewer, person) = (app(ctx)?, viewer(ctx)?, somebody(ctx)?);
+    let (_, portals, _) = app.account(person).await.map_err(error)?;
+    let mut found: Vec<Option<Node>> = ids.iter().map(|_| None).collect();
+    // A program looks only where its token reaches.
+    for portal in portals.into_iter().filter(|portal| viewer.in_portal(portal.practice, portal.portal).is_ok()) {
+        if found.iter().all(Option::is_some) {
+            break;
+        }
+        let view = match app.view(person, portal.practice, portal.portal, None).await {
+            Ok(view) => view,
+            Err(app::Error::NotFound) => continue,
+            Err(other) => return Err(error(other)),
+        };
+        let missing = found.iter_mut().zip(ids).filter(|(node, _)| node.is_none());
+        try_join_all(missing.map(async |(node, (prefix, uuid))| {
+            *node = load(&view, prefix, *uuid).await?;
+            Ok::<_, async_graphql::Error>(())
+        }))
+        .await?;
+    }
+    Ok(found)
 }
 
 async fn load(view: &View, prefix: &str, uuid: uuid::Uuid) -> Result<Option<Node>> {

@@ -1,6 +1,6 @@
 //! Connections: pages of lists, as Relay's specification says.
 
-use app::view::{Direction, Filter, Page, Value, View, Wanted};
+use app::view::{Direction, Filter, Page, Parent, Under, Value, View, Wanted};
 use async_graphql::connection::{Connection, CursorType, Edge, EmptyFields};
 use async_graphql::{OutputType, SimpleObject};
 use base64::Engine as _;
@@ -99,6 +99,8 @@ pub struct Total {
 /// A list of rows: what it is filtered and ordered by.
 #[derive(Debug, Clone, Default)]
 pub struct List {
+    /// The column of the parent whose rows these are, and the parent.
+    pub under: Option<(&'static str, uuid::Uuid)>,
     /// All of these hold.
     pub filters: Vec<Filter>,
     /// By these columns.
@@ -108,7 +110,13 @@ pub struct List {
 impl List {
     /// Rows ordered by one column, small to large.
     pub fn by(column: &'static str) -> Self {
-        Self { filters: Vec::new(), order: vec![(column, Direction::Ascending)] }
+        Self { order: vec![(column, Direction::Ascending)], ..Self::default() }
+    }
+
+    /// Only those of this parent, whose id the column holds. The lists of all parents of an answer are read together.
+    #[must_use]
+    pub fn under(self, column: &'static str, parent: impl domain::id::Id) -> Self {
+        Self { under: Some((column, parent.uuid())), ..self }
     }
 
     /// Only those for which this holds.
@@ -129,7 +137,10 @@ impl List {
             Ok(place)
         };
         let (after, before) = (cursor(&asked.after)?, cursor(&asked.before)?);
-        let wanted = Wanted { filters: self.filters.clone(), order: self.order.clone(), after, before, last, limit };
+        let parent = |id: uuid::Uuid| Parent { id: id.into_bytes(), after: None };
+        let under = self.under.map(|(column, id)| Under { column, parent: parent(id) });
+        let wanted =
+            Wanted { under, filters: self.filters.clone(), order: self.order.clone(), after, before, last, limit };
         view.list::<R>(&wanted).await.map_err(error)
     }
 

@@ -69,7 +69,7 @@ impl Goal {
         last: Option<i32>,
     ) -> Result<Connection<Cursor, Milestone>> {
         let view = self.view.clone();
-        let list = List::by("due").only(is("goal", self.row.id));
+        let list = List::by("due").under("goal", self.row.id);
         list.connection(&self.view, &Asked { after, before, first, last }, move |row| Milestone::new(&view, row)).await
     }
 }
@@ -126,7 +126,7 @@ impl Milestone {
         first: Option<i32>,
         last: Option<i32>,
     ) -> Result<Connection<Cursor, Action>> {
-        let list = List::by("due").only(is("milestone", self.row.id));
+        let list = List::by("due").under("milestone", self.row.id);
         let view = self.view.clone();
         list.connection(&self.view, &Asked { after, before, first, last }, move |row| Action::new(&view, row)).await
     }
@@ -211,7 +211,7 @@ impl CoacheePlan {
         first: Option<i32>,
         last: Option<i32>,
     ) -> Result<Connection<Cursor, Goal>> {
-        let list = List::by("due").only(is("subject", self.coachee));
+        let list = List::by("due").under("subject", self.coachee);
         let view = self.view.clone();
         list.connection(&self.view, &Asked { after, before, first, last }, move |row| Goal::new(&view, row)).await
     }
@@ -224,7 +224,7 @@ impl CoacheePlan {
         first: Option<i32>,
         last: Option<i32>,
     ) -> Result<Connection<Cursor, Action>> {
-        let list = List::by("due").only(is("subject", self.coachee));
+        let list = List::by("due").under("subject", self.coachee);
         let view = self.view.clone();
         list.connection(&self.view, &Asked { after, before, first, last }, move |row| Action::new(&view, row)).await
     }

@@ -218,7 +218,8 @@ impl SessionLogFilter {
         let statuses = self.status.unwrap_or_else(|| vec![SessionStatus::Attended]);
         let words =
             statuses.into_iter().map(|status| Status::from(status).word()).chain(self.running.then_some(RUNNING));
-        let mut list = List { filters: vec![status_is(words)], order: vec![("started_at", Direction::Descending)] };
+        let order = vec![("started_at", Direction::Descending)];
+        let mut list = List { filters: vec![status_is(words)], order, ..List::default() };
         if let Some(from) = self.from {
             list = list.only(Filter::Ge("started_at".to_owned(), Value::Int(from.0.0)));
         }
@@ -302,7 +303,7 @@ impl FileSessions {
         first: Option<i32>,
         last: Option<i32>,
     ) -> Result<Connection<Cursor, Session>> {
-        let list = filter.unwrap_or_default().list().only(is("subject", self.coachee));
+        let list = filter.unwrap_or_default().list().under("subject", self.coachee);
         let view = self.view.clone();
         list.connection(&self.view, &Asked { after, before, first, last }, move |row| Session::new(&view, row)).await
     }
@@ -328,7 +329,7 @@ impl OwnSessions {
         first: Option<i32>,
         last: Option<i32>,
     ) -> Result<Connection<Cursor, CoacheeSession>> {
-        let list = filter.unwrap_or_default().list().only(is("subject", self.coachee));
+        let list = filter.unwrap_or_default().list().under("subject", self.coachee);
         let view = self.view.clone();
         list.connection(&self.view, &Asked { after, before, first, last }, move |row| CoacheeSession::new(&view, row))
             .await
@@ -344,7 +345,7 @@ impl OwnSessions {
         last: Option<i32>,
     ) -> Result<Connection<Cursor, NextStep>> {
         let order = vec![("session", Direction::Descending), ("place", Direction::Ascending)];
-        let mut list = List { filters: vec![is("subject", self.coachee)], order };
+        let mut list = List { order, ..List::default() }.under("subject", self.coachee);
         if let Some(done) = done {
             list = list.only(Filter::Eq("done".to_owned(), Value::Bool(done)));
         }

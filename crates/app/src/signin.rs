@@ -244,8 +244,8 @@ impl App {
         let Some((log @ LogId::Account(person), hash)) = tokens::parse(Kind::Login, token) else {
             return Err(Error::Unauthenticated);
         };
-        let Some((mut snapshot, _)) = self.snapshot_of(log).await? else { return Err(Error::Unauthenticated) };
-        let login = self.inner.row::<Login>(&mut snapshot, log, tokens::id(&hash)).await?;
+        let found = self.snapshot_with::<Login>(log, tokens::id(&hash)).await?;
+        let Some((mut snapshot, _, login)) = found else { return Err(Error::Unauthenticated) };
         let account = self.inner.row::<Account>(&mut snapshot, log, person).await?;
         snapshot.close().await?;
         let now = self.clock().now();

@@ -2,7 +2,11 @@
 //!
 //! Every read goes through the viewer's scope, so that no query can forget it: single rows, lists, counts, the activity
 //! log. All readings of a view see the same moment, whose position it carries: the present, or an earlier one
-//! ([`crate::moments`]), whose rows lie elsewhere while the log and the keys stay the present's.
+//! ([`crate::moments`]), whose rows lie elsewhere while the log and the keys stay the present's. What the resolvers of a
+//! request ask one by one is asked [`together`].
+
+mod read;
+mod together;
 
 use std::sync::Arc;
 
@@ -15,15 +19,16 @@ use domain::row::Row;
 use domain::sight::{Owners, Scope, Sees, Side, Thing};
 use domain::text::{Confidential, Text};
 use domain::value::Time;
-pub use store::{Direction, Filter, Value};
-use store::{Select, Take};
-use tokio::sync::Mutex;
+use store::Select;
+pub use store::{Direction, Filter, Parent, Value};
+use tokio::sync::{Mutex, OnceCell};
 
+use self::together::{Question, Together, Turn};
 use crate::keys::{LogKeys, open};
 use crate::moments::{AsOf, Place, find};
 use crate::passage::{Found, Known};
 use crate::record::Happened;
-use crate::{App, Error, Inner, tables};
+use crate::{App, Error, Inner};
 
 /// How many coachees a coach's scope holds at most; more than any coach has.
 const SCOPE_MAX: u32 = 10_000;
@@ -39,6 +44,8 @@ pub struct View {
     /// The time by which it judges, where it is not the present.
     then: Option<Time>,
     reading: Arc<Mutex<Reading>>,
+    together: Arc<Together>,
+    practice: Arc<OnceCell<Practice>>,
 }
 
 /// What a view reads from: a snapshot, and before it whatever is known of the moment already.
@@ -106,8 +113,10 @@ impl Reading {
 }
 
 /// Which rows of a kind, in which order.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Wanted {
+    /// Only those of this parent. Lists that differ in nothing else are read with one statement.
+    pub under: Option<Under>,
     /// All of these hold.
     pub filters: Vec<Filter>,
     /// By these columns; the id comes last.
@@ -122,6 +131,29 @@ pub struct Wanted {
     pub limit: u32,
 }
 
+/// The parent of a list's rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Under {
+    /// The column that holds the parent's id.
+    pub column: &'static str,
+    /// The parent, and where its list begins, if not at its beginning.
+    pub parent: Parent,
+}
+
+impl Wanted {
+    /// Whether the two differ in their parents only.
+    fn goes_with(&self, other: &Self) -> bool {
+        let (Some(one), Some(two)) = (&self.under, &other.under) else { return false };
+        one.column == two.column
+            && one.parent.after.is_some() == two.parent.after.is_some()
+            && self.filters == other.filters
+            && self.order == other.order
+            && self.after == other.after
+            && self.before == other.before
+            && (self.last, self.limit) == (other.last, other.limit)
+    }
+}
+
 /// Rows of a list, and whether there are more on its sides.
 #[derive(Debug)]
 pub struct Page<R> {
@@ -134,7 +166,7 @@ pub struct Page<R> {
 }
 
 /// Which entries of the activity log.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Entries {
     /// By this person.
     pub actor: Option<PersonId>,
@@ -158,6 +190,24 @@ pub struct Entries {
     pub limit: u32,
 }
 
+impl Entries {
+    /// By what they are about: the events' column and its value.
+    fn about(&self) -> Option<(&'static str, store::Id)> {
+        let thing = self.thing.map(|thing| ("thing", thing.into_bytes()));
+        thing.or_else(|| self.coachee.map(|coachee| ("subject", coachee.uuid().into_bytes())))
+    }
+
+    /// Whether the two differ in what they are about only.
+    fn goes_with(&self, other: &Self) -> bool {
+        let aligned = match (self.about(), other.about()) {
+            (Some(("thing", _)), Some(("thing", _))) => Self { thing: self.thing, ..other.clone() },
+            (Some(("subject", _)), Some(("subject", _))) => Self { coachee: self.coachee, ..other.clone() },
+            _ => return false,
+        };
+        *self == aligned
+    }
+}
+
 impl App {
     /// What this person sees of a practice now, through one of its portals. `at_least` is a position that the answer
     /// must include.
@@ -172,8 +222,21 @@ impl App {
         at_least: Option<u64>,
     ) -> Result<View, Error> {
         let log = LogId::Practice(practice);
-        let (mut snapshot, head) = self.snapshot_of(log).await?.ok_or(Error::NotFound)?;
-        let Some(side) = side(&self.inner, &mut snapshot, practice, person, portal).await? else {
+        let (snapshot, head, side) = match portal {
+            Portal::Coach => {
+                let found = self.snapshot_with::<Member>(log, person).await?;
+                let (mut snapshot, head, member) = found.ok_or(Error::NotFound)?;
+                let side = coachs_side(&self.inner, &mut snapshot, log, member).await?;
+                (snapshot, head, side)
+            }
+            Portal::Coachee => {
+                let found = self.snapshot_with::<Activation>(log, person).await?;
+                let (mut snapshot, head, activation) = found.ok_or(Error::NotFound)?;
+                let side = coachees_side(&self.inner, &mut snapshot, log, activation).await?;
+                (snapshot, head, side)
+            }
+        };
+        let Some(side) = side else {
             snapshot.close().await?;
             return Err(Error::NotFound);
         };
@@ -190,7 +253,15 @@ impl App {
             keys: LogKeys::new(&self.inner.roots, log),
             known: Vec::new(),
         };
-        Ok(View { app: self.clone(), scope, position: head.seq, then: None, reading: Arc::new(Mutex::new(reading)) })
+        Ok(View {
+            app: self.clone(),
+            scope,
+            position: head.seq,
+            then: None,
+            reading: Arc::new(Mutex::new(reading)),
+            together: Arc::default(),
+            practice: Arc::default(),
+        })
     }
 
     /// What a scope sees of rows that are known already, the newest last. A snapshot is opened only where something else
@@ -206,6 +277,8 @@ impl App {
             position,
             then: None,
             reading: Arc::new(Mutex::new(reading)),
+            together: Arc::default(),
+            practice: Arc::default(),
         })
     }
 }
@@ -221,30 +294,51 @@ async fn side(
     let log = LogId::Practice(practice);
     match portal {
         Portal::Coach => {
-            let Some(member) = inner.row::<Member>(snapshot, log, person).await? else { return Ok(None) };
-            if member.role != Role::Coach {
-                return Ok(Some(Side::Manager));
-            }
-            let mine = vec![Filter::Eq("coach".to_owned(), store::Value::from(person.uuid().into_bytes()))];
-            let accesses = inner.rows::<Access>(snapshot, log, mine, SCOPE_MAX).await?;
-            // A client is a coachee, or a company whose coachees it covers.
-            let held = accesses.iter().filter(|access| access.holds(&member));
-            Ok(Some(Side::Coach(held.map(|access| CoacheeId::of(access.client.uuid())).collect())))
+            let member = inner.row::<Member>(snapshot, log, person).await?;
+            coachs_side(inner, snapshot, log, member).await
         }
         Portal::Coachee => {
-            let Some(activation) = inner.row::<Activation>(snapshot, log, person).await? else { return Ok(None) };
-            let Some(coachee) = inner.row::<Coachee>(snapshot, log, activation.coachee).await? else { return Ok(None) };
-            let client = store::Value::from(coachee.client().uuid().into_bytes());
-            let accesses =
-                inner.rows::<Access>(snapshot, log, vec![Filter::Eq("client".to_owned(), client)], SCOPE_MAX).await?;
-            let mut coaches = Vec::with_capacity(accesses.len());
-            for access in accesses {
-                let member = inner.row::<Member>(snapshot, log, access.coach).await?;
-                coaches.extend(member.filter(|member| access.holds(member)).map(|member| member.id));
-            }
-            Ok(Some(Side::Coachee(coachee.id, coaches)))
+            let activation = inner.row::<Activation>(snapshot, log, person).await?;
+            coachees_side(inner, snapshot, log, activation).await
         }
     }
+}
+
+/// As what a coach looks at a practice.
+async fn coachs_side(
+    inner: &Inner,
+    snapshot: &mut store::Snapshot,
+    log: LogId,
+    member: Option<Member>,
+) -> Result<Option<Side>, Error> {
+    let Some(member) = member else { return Ok(None) };
+    if member.role != Role::Coach {
+        return Ok(Some(Side::Manager));
+    }
+    let mine = vec![Filter::Eq("coach".to_owned(), Value::from(member.id.uuid().into_bytes()))];
+    let accesses = inner.rows::<Access>(snapshot, log, mine, SCOPE_MAX).await?;
+    // A client is a coachee, or a company whose coachees it covers.
+    let held = accesses.iter().filter(|access| access.holds(&member));
+    Ok(Some(Side::Coach(held.map(|access| CoacheeId::of(access.client.uuid())).collect())))
+}
+
+/// As what a coachee looks at a practice.
+async fn coachees_side(
+    inner: &Inner,
+    snapshot: &mut store::Snapshot,
+    log: LogId,
+    activation: Option<Activation>,
+) -> Result<Option<Side>, Error> {
+    let Some(activation) = activation else { return Ok(None) };
+    let Some(coachee) = inner.row::<Coachee>(snapshot, log, activation.coachee).await? else { return Ok(None) };
+    let client = vec![Filter::Eq("client".to_owned(), Value::from(coachee.client().uuid().into_bytes()))];
+    let accesses = inner.rows::<Access>(snapshot, log, client, SCOPE_MAX).await?;
+    let members: Vec<PersonId> = accesses.iter().map(|access| access.coach).collect();
+    let mut members = inner.rows_of::<Member>(snapshot, log, &members).await?;
+    members.retain(|member| accesses.iter().any(|access| access.coach == member.id && access.holds(member)));
+    let mut coaches: Vec<PersonId> = members.into_iter().map(|member| member.id).collect();
+    coaches.sort_unstable();
+    Ok(Some(Side::Coachee(coachee.id, coaches)))
 }
 
 impl View {
@@ -267,7 +361,7 @@ impl View {
     /// The same viewer, with the same scope, at an earlier moment: rows are read there, where it is another one.
     pub(crate) async fn at(self, place: Place, rows: Option<store::Snapshot>) -> Self {
         self.reading.lock().await.moment = rows;
-        Self { position: place.position, then: Some(place.then), ..self }
+        Self { position: place.position, then: Some(place.then), practice: Arc::default(), ..self }
     }
 
     /// Gives its connection back at once; a view that is dropped does so a little later.
@@ -310,9 +404,10 @@ impl View {
         Ok(inner.row::<Access>(snapshot, self.log(), access).await?.is_some())
     }
 
-    /// The practice itself.
+    /// The practice itself. It is read once.
     pub async fn practice(&self) -> Result<Practice, Error> {
-        self.one::<Practice>(self.scope.practice).await?.ok_or(Error::NotFound)
+        let read = || async { self.one::<Practice>(self.scope.practice).await?.ok_or(Error::NotFound) };
+        self.practice.get_or_try_init(read).await.cloned()
     }
 
     /// The row of this id, if the viewer sees it.
@@ -320,63 +415,45 @@ impl View {
         Ok(self.many::<R>(&[id]).await?.pop())
     }
 
-    /// The rows of these ids, those that the viewer sees.
+    /// The rows of these ids, those that the viewer sees, in no order.
     pub async fn many<R: Row>(&self, ids: &[R::Id]) -> Result<Vec<R>, Error> {
-        let table = (R::TABLE, self.app.inner.tables.physical(R::TABLE)?);
-        let mut reading = self.reading.lock().await;
-        let found = reading.documents(table, self.log(), ids.iter().map(|id| id.uuid())).await?;
-        let sees = self.sees(R::THING);
-        let mut rows = Vec::with_capacity(found.len());
-        for document in found {
-            let row = R::from_document(&document).map_err(Error::internal)?;
-            if sees.row(row.subject(), row.owner(), row.shared()) {
-                rows.push(row);
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<store::Id> = ids.iter().map(|id| id.uuid().into_bytes()).collect();
+        match self.together.ask(&self.reading, Question::Rows(R::TABLE, ids)).await? {
+            Turn::Answered(rows) => Ok(rows),
+            Turn::Mine(mut mine) => {
+                let asked = mine.questions.iter().map(|question| match question {
+                    Question::Rows(_, ids) => ids.as_slice(),
+                    Question::List(..) | Question::Entries(_) => &[],
+                });
+                let asked: Vec<&[store::Id]> = asked.collect();
+                let answers = self.read_rows::<R>(&mut mine.reading, &asked).await?;
+                mine.settle(answers)
             }
         }
-        self.open_all(&mut reading, &mut rows).await?;
-        Ok(rows)
     }
 
     /// A page of a list of rows, those that the viewer sees.
     pub async fn list<R: Row>(&self, wanted: &Wanted) -> Result<Page<R>, Error> {
-        let table = self.app.inner.tables.physical(R::TABLE)?;
-        let sight = sight(&self.sees(R::THING));
-        let select = Select {
-            sight: Some(&sight),
-            filters: wanted.filters.clone(),
-            order: wanted.order.iter().map(|(column, direction)| ((*column).to_owned(), *direction)).collect(),
-            after: wanted.after.clone(),
-            before: wanted.before.clone(),
-            take: if wanted.last { Take::Last } else { Take::First },
-            // One more tells whether there are more.
-            ..Select::new(table, self.log().uuid().into_bytes(), wanted.limit.saturating_add(1))
-        };
-        let mut reading = self.reading.lock().await;
-        let found = reading.rows().await?.documents(&select).await?;
-        let mut rows = found
-            .iter()
-            .map(|(_, document)| R::from_document(document))
-            .collect::<Result<Vec<R>, _>>()
-            .map_err(Error::internal)?;
-        let more = rows.len() > wanted.limit as usize;
-        if more && wanted.last {
-            rows.remove(0);
+        if wanted.under.is_none() {
+            let mut reading = self.reading.lock().await;
+            let pages = self.read_lists(&mut reading, &[wanted]).await?;
+            return pages.into_iter().next().ok_or_else(|| Error::internal("a list has no page"));
         }
-        rows.truncate(wanted.limit as usize);
-        self.open_all(&mut reading, &mut rows).await?;
-        let (has_previous, has_next) =
-            if wanted.last { (more, wanted.before.is_some()) } else { (wanted.after.is_some(), more) };
-        Ok(Page {
-            rows: rows
-                .into_iter()
-                .map(|row| {
-                    let place = place(&row, &wanted.order);
-                    (row, place)
-                })
-                .collect(),
-            has_previous,
-            has_next,
-        })
+        match self.together.ask(&self.reading, Question::List(R::TABLE, wanted.clone())).await? {
+            Turn::Answered(page) => Ok(page),
+            Turn::Mine(mut mine) => {
+                let lists = mine.questions.iter().filter_map(|question| match question {
+                    Question::List(_, wanted) => Some(wanted),
+                    Question::Rows(..) | Question::Entries(_) => None,
+                });
+                let lists: Vec<&Wanted> = lists.collect();
+                let pages = self.read_lists::<R>(&mut mine.reading, &lists).await?;
+                mine.settle(pages)
+            }
+        }
     }
 
     /// How many rows of a kind the viewer sees.
@@ -451,46 +528,32 @@ impl View {
 
     /// Entries of the activity log that the viewer may review, with their texts opened.
     pub async fn entries(&self, wanted: &Entries) -> Result<Vec<Happened>, Error> {
-        let stored = self.stored_entries(wanted).await?;
-        opened(&mut *self.reading.lock().await, &stored).await
+        if wanted.about().is_none() {
+            let mut reading = self.reading.lock().await;
+            return Ok(self.read_entries(&mut reading, &[wanted]).await?.pop().unwrap_or_default());
+        }
+        match self.together.ask(&self.reading, Question::Entries(wanted.clone())).await? {
+            Turn::Answered(entries) => Ok(entries),
+            Turn::Mine(mut mine) => {
+                let asked = mine.questions.iter().filter_map(|question| match question {
+                    Question::Entries(wanted) => Some(wanted),
+                    Question::Rows(..) | Question::List(..) => None,
+                });
+                let asked: Vec<&Entries> = asked.collect();
+                let entries = self.read_entries(&mut mine.reading, &asked).await?;
+                mine.settle(entries)
+            }
+        }
     }
 
     /// The sealed record of the entry at this position, as it lies in the log; nothing where there is none that the
     /// viewer may review.
     pub async fn record(&self, position: u64) -> Result<Option<String>, Error> {
         let (after, before) = (Some(position.saturating_sub(1)), Some(position.saturating_add(1)));
-        let found = self.stored_entries(&Entries { after, before, limit: 1, ..Entries::default() }).await?.pop();
-        let record = found.filter(|stored| stored.seq == position).map(|stored| String::from_utf8(stored.record));
-        record.transpose().map_err(Error::internal)
-    }
-
-    /// Entries of the activity log that the viewer may review, as they are stored.
-    async fn stored_entries(&self, wanted: &Entries) -> Result<Vec<store::Event>, Error> {
-        let (sees, allowed) = self.scope.entries();
-        let allowed = allowed.into_iter().map(str::to_owned);
-        let kinds: Vec<String> = match &wanted.kinds {
-            Some(kinds) => allowed.filter(|kind| kinds.contains(kind)).collect(),
-            None => allowed.collect(),
-        };
-        if kinds.is_empty() {
-            return Ok(Vec::new());
-        }
-        let sight = store::Sight { owners: store::Owners::Mine, ..sight(&sees) };
-        let asked = store::Activity {
-            log: self.log().uuid().into_bytes(),
-            sight: Some(&sight),
-            thing: wanted.thing.map(uuid::Uuid::into_bytes),
-            subject: wanted.coachee.map(|coachee| coachee.uuid().into_bytes()),
-            actor: wanted.actor.map(|actor| actor.uuid().into_bytes()),
-            kinds,
-            from_at: wanted.from_at,
-            to_at: wanted.to_at,
-            after_seq: wanted.after,
-            before_seq: Some(wanted.before.map_or(self.end(), |before| before.min(self.end()))),
-            descending: wanted.newest_first,
-            limit: wanted.limit,
-        };
-        Ok(self.reading.lock().await.snapshot().await?.activity(&asked).await?)
+        let wanted = Entries { after, before, limit: 1, ..Entries::default() };
+        let found = self.stored_entries(&mut *self.reading.lock().await, &[&wanted]).await?.pop();
+        let stored = found.map(|(_, stored)| stored).filter(|stored| stored.seq == position);
+        stored.map(|stored| String::from_utf8(stored.record)).transpose().map_err(Error::internal)
     }
 
     /// The events of one thing from the log, oldest first, with their texts opened: a text's history. Only for things
@@ -558,14 +621,4 @@ fn sight(sees: &Sees) -> store::Sight {
             Owners::MineOrShared => store::Owners::MineOrShared,
         },
     }
-}
-
-/// A row's place in an order: the values of the ordered columns, then the id.
-fn place<R: Row>(row: &R, order: &[(&'static str, Direction)]) -> Vec<store::Value> {
-    let values = row.columns();
-    let of = |name: &str| {
-        let at = R::COLUMNS.iter().position(|(column, _)| *column == name);
-        at.and_then(|at| values.get(at).cloned()).map_or(store::Value::Null, tables::value)
-    };
-    order.iter().map(|(column, _)| of(column)).chain([store::Value::from(row.id().uuid().into_bytes())]).collect()
 }

@@ -280,30 +280,7 @@ impl Batch {
     /// one of thousands that is a page each. Mostly a document changes and no column does, so that is written first, and
     /// all the rest only where a row was left over. PostgreSQL compares by itself.
     pub async fn upsert(&mut self, table: &Table, rows: &[Row]) -> Result<(), Error> {
-        let fixed = FIXED.iter().copied();
-        let all: Vec<_> = fixed.chain(table.columns.iter().map(|(name, kind)| (name.as_str(), *kind))).collect();
-        let (names, types): (Vec<&str>, Vec<Type>) = all.into_iter().unzip();
-        let mut cells = Rows::new(types);
-        for row in rows {
-            if row.columns.len() != table.columns.len() {
-                let (found, wanted) = (row.columns.len(), table.columns.len());
-                return Err(Error::Senseless(format!(
-                    "{found} columns in a row of {}, which has {wanted}",
-                    table.name
-                )));
-            }
-            cells.row([
-                Bind::Bytes(&row.log),
-                Bind::Bytes(&row.id),
-                Bind::Bytes(&row.subject),
-                Bind::id(row.owner.as_ref()),
-                Bind::Bool(row.shared),
-                Bind::Bytes(&row.document),
-            ]);
-            for ((name, kind), value) in table.columns.iter().zip(&row.columns) {
-                cells.row([Bind::of(value, name, *kind)?]);
-            }
-        }
+        let (names, cells) = cells(table, rows)?;
         let mut conflict = updating(&["log_id", "id"], &names);
         if self.database() == Database::Sqlite {
             let documents = format!(
@@ -317,6 +294,12 @@ impl Batch {
             conflict.push_str(&compared(&names, "is not"));
         }
         self.insert(&table.name, &names, &cells, &conflict).await.map(drop)
+    }
+
+    /// Writes new rows. One that is there already fails the transaction with [`Error::Conflict`].
+    pub async fn insert_rows(&mut self, table: &Table, rows: &[Row]) -> Result<(), Error> {
+        let (names, cells) = cells(table, rows)?;
+        self.insert(&table.name, &names, &cells, "").await.map(drop)
     }
 
     /// Deletes rows by (log, id).
@@ -395,6 +378,32 @@ fn head_rows(heads: &[Head]) -> Rows<'_> {
         ]);
     }
     rows
+}
+
+/// Rows of a table as they are written, and the names of their columns.
+fn cells<'a>(table: &'a Table, rows: &'a [Row]) -> Result<(Vec<&'a str>, Rows<'a>), Error> {
+    let fixed = FIXED.iter().copied();
+    let all: Vec<_> = fixed.chain(table.columns.iter().map(|(name, kind)| (name.as_str(), *kind))).collect();
+    let (names, types): (Vec<&str>, Vec<Type>) = all.into_iter().unzip();
+    let mut cells = Rows::new(types);
+    for row in rows {
+        if row.columns.len() != table.columns.len() {
+            let (found, wanted) = (row.columns.len(), table.columns.len());
+            return Err(Error::Senseless(format!("{found} columns in a row of {}, which has {wanted}", table.name)));
+        }
+        cells.row([
+            Bind::Bytes(&row.log),
+            Bind::Bytes(&row.id),
+            Bind::Bytes(&row.subject),
+            Bind::id(row.owner.as_ref()),
+            Bind::Bool(row.shared),
+            Bind::Bytes(&row.document),
+        ]);
+        for ((name, kind), value) in table.columns.iter().zip(&row.columns) {
+            cells.row([Bind::of(value, name, *kind)?]);
+        }
+    }
+    Ok((names, cells))
 }
 
 /// What follows an insert that replaces what is there.

@@ -4,7 +4,7 @@
 //! executed while somebody records (`limit`).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgRow;
@@ -35,15 +35,23 @@ pub(crate) struct Door {
     limit: Option<(Instant, Duration)>,
     /// Where a transaction that writes notes that the storage has failed it.
     stops: Option<Arc<AtomicBool>>,
+    /// How many statements have passed, of all transactions of the store.
+    passed: Arc<AtomicU64>,
 }
 
 impl Door {
-    pub(crate) fn reading(connection: Connection, limit: Option<Duration>) -> Door {
-        Door { connection, tape: None, failed: None, limit: limit.map(|limit| (Instant::now(), limit)), stops: None }
+    pub(crate) fn reading(connection: Connection, limit: Option<Duration>, passed: Arc<AtomicU64>) -> Door {
+        let limit = limit.map(|limit| (Instant::now(), limit));
+        Door { connection, tape: None, failed: None, limit, stops: None, passed }
     }
 
-    pub(crate) fn writing(connection: Connection, tape: Option<Tape>, stops: Arc<AtomicBool>) -> Door {
-        Door { connection, tape, failed: None, limit: None, stops: Some(stops) }
+    pub(crate) fn writing(
+        connection: Connection,
+        tape: Option<Tape>,
+        stops: Arc<AtomicBool>,
+        passed: Arc<AtomicU64>,
+    ) -> Door {
+        Door { connection, tape, failed: None, limit: None, stops: Some(stops), passed }
     }
 
     pub(crate) fn database(&self) -> Database {
@@ -62,6 +70,7 @@ impl Door {
         if let Some(tape) = &mut self.tape {
             tape.push(statement);
         }
+        self.passed.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -191,6 +200,10 @@ macro_rules! read {
 impl Answer {
     pub(crate) fn bytes(&self, column: usize) -> Result<Vec<u8>, Error> {
         read!(self, column, Vec<u8>)
+    }
+
+    pub(crate) fn bytes_or_null(&self, column: usize) -> Result<Option<Vec<u8>>, Error> {
+        read!(self, column, Option<Vec<u8>>)
     }
 
     pub(crate) fn text(&self, column: usize) -> Result<String, Error> {

@@ -6,7 +6,7 @@
 //!
 //! - `store`, `pools`, `schema`: opening, connections, migrations.
 //! - `door`: the one way by which statements reach a database; `statement`: how they are written for two of them.
-//! - `snapshot`, `select`, `batch`, `log`, `value`: what can be read and written.
+//! - `snapshot`, `select`, `lists`, `batch`, `log`, `value`: what can be read and written.
 //! - `doorbell`: how nodes wake each other. [`limit`]: what the database alone could do.
 //! - [`tree`], [`checkpoint`]: proofs over the log.
 //!
@@ -20,6 +20,7 @@ mod doorbell;
 mod error;
 mod keys;
 pub mod limit;
+mod lists;
 mod log;
 #[cfg(test)]
 mod plans;
@@ -37,6 +38,7 @@ pub use batch::{Batch, Locked, Wait};
 pub use doorbell::{Doorbell, Rung};
 pub use error::Error;
 pub use keys::KeyOrder;
+pub use lists::{Lists, Parent};
 pub use log::{Command, Event, Follower, Forgotten, Head, Key, Node, Outbox, SignedRoot, Work};
 pub use select::{Activity, Direction, Filter, Owners, Select, Sight, Take};
 pub use snapshot::Snapshot;

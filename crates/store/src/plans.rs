@@ -1,17 +1,22 @@
 //! Every statement is answered by an index that begins with its log, on both databases: their plans are asked for.
 
+use crate::lists::{Lists, Parent, histories};
 use crate::log::Event;
 use crate::select::{Activity, Direction, Filter, Owners, Select, Sight};
+use crate::snapshot::head_and;
 use crate::statement::{Bind, Rows, Statement};
 use crate::store::{Database, Options, Store};
 use crate::value::{Id, Table, Type, Value};
 
 const DDL: &str = "create table if not exists goal_1 (log_id bytea not null, id bytea not null, \
      subject bytea not null, owner bytea, shared boolean not null, document bytea not null, due bigint not null, primary key (log_id, id)) \
-     /*sqlite: without rowid*/; create index if not exists goal_1_due on goal_1 (log_id, due, id)";
+     /*sqlite: without rowid*/; create index if not exists goal_1_due on goal_1 (log_id, due, id); \
+     create table if not exists goal_2 (log_id bytea not null, id bytea not null, \
+     subject bytea not null, owner bytea, shared boolean not null, document bytea not null, due bigint not null, primary key (log_id, id)) \
+     /*sqlite: without rowid*/; create index if not exists goal_2_subject on goal_2 (log_id, subject, due, id)";
 
-fn table() -> Table {
-    Table { name: "goal_1".to_owned(), columns: vec![("due".to_owned(), Type::Int)] }
+fn table(name: &str) -> Table {
+    Table { name: name.to_owned(), columns: vec![("due".to_owned(), Type::Int)] }
 }
 
 /// The plan of a statement, a line a step.
@@ -31,7 +36,8 @@ async fn plan(store: &Store, mut statement: Statement) -> String {
 
 /// The statements, each with the index that it must be answered by on SQLite and on PostgreSQL.
 fn statements(database: Database, logs: &[Id], pairs: &[(Id, Id)]) -> Vec<(Statement, &'static str, &'static str)> {
-    let table = Box::leak(Box::new(table()));
+    let table = Box::leak(Box::new(table("goal_1")));
+    let children = Box::leak(Box::new(self::table("goal_2")));
     let log = logs[0];
     let keys = ["log_id", "id"];
     let mut lookup = Statement::new(database);
@@ -47,6 +53,18 @@ fn statements(database: Database, logs: &[Id], pairs: &[(Id, Id)]) -> Vec<(State
         ..Select::new(table, log, 20)
     };
     let by_id = Select { after: Some(vec![Value::from(log)]), ..Select::new(table, log, 20) };
+    let parents: Vec<Parent> = logs.iter().map(|id| Parent { id: *id, after: None }).collect();
+    let after = Some(vec![Value::Int(3), Value::from(log)]);
+    let placed: Vec<Parent> = logs.iter().map(|id| Parent { id: *id, after: after.clone() }).collect();
+    let due = vec![("due".to_owned(), Direction::Ascending)];
+    let under = Lists {
+        select: Select { sight: Some(&sight), order: due, ..Select::new(children, log, 20) },
+        column: "subject",
+        parents: Vec::new(),
+    };
+    let under = |parents: &[Parent]| under.statement(database, parents).unwrap();
+    let asked = Activity { log, descending: true, limit: 20, ..Activity::default() };
+    let histories = |column| histories(&asked, database, column, logs).unwrap();
     let history = Activity { log, thing: Some(log), descending: true, limit: 20, ..Activity::default() };
     let everything = Activity { log, before_seq: Some(7), descending: true, limit: 20, ..Activity::default() };
     let events = "select seq from events where log_id = ? and seq > ? order by seq limit ?";
@@ -58,6 +76,13 @@ fn statements(database: Database, logs: &[Id], pairs: &[(Id, Id)]) -> Vec<(State
         (by_id.statement(database, "document").unwrap(), "PRIMARY KEY (log_id=? AND id>?)", "using goal_1_pkey"),
         (history.statement(database).unwrap(), "INDEX events_by_thing (log_id=? AND thing=?)", "using events_by_thing"),
         (everything.statement(database).unwrap(), "PRIMARY KEY (log_id=? AND seq<?)", "using events_pkey"),
+        (under(&parents), "PRIMARY KEY (log_id=? AND id=?)", "using goal_2_subject"),
+        (head_and(database, log, table, log).unwrap(), "PRIMARY KEY (log_id=? AND id=?)", "using goal_1_pkey"),
+        (under(&parents), "INDEX goal_2_subject (log_id=? AND subject=?)", "using goal_2_subject"),
+        (under(&placed), "INDEX goal_2_subject (log_id=? AND subject=? AND (due,id)>(?,?))", "using goal_2_subject"),
+        (histories("thing"), "PRIMARY KEY (log_id=? AND seq=?)", "using events_by_thing"),
+        (histories("thing"), "INDEX events_by_thing (log_id=? AND thing=?)", "using events_by_thing"),
+        (histories("subject"), "INDEX events_by_subject (log_id=? AND subject=?)", "using events_by_subject"),
         (Statement::fixed(database, events, &binds).unwrap(), "PRIMARY KEY (log_id=? AND seq>?)", "using events_pkey"),
     ]
 }

@@ -257,7 +257,7 @@ fn after_prefix(prefix: &str) -> Option<String> {
 
 impl Select<'_> {
     /// Columns to order by, the id among them, each with its type.
-    fn full_order(&self) -> Result<Vec<(&str, Direction, Type)>, Error> {
+    pub(crate) fn full_order(&self) -> Result<Vec<(&str, Direction, Type)>, Error> {
         let mut order = Vec::with_capacity(self.order.len() + 1);
         for (column, direction) in self.order.iter().filter(|(column, _)| column != "id") {
             order.push((column.as_str(), *direction, known(self.table, column)?));
@@ -268,7 +268,7 @@ impl Select<'_> {
     }
 
     /// Writes everything that restricts the rows but the cursors.
-    fn write_where(&self, statement: &mut Statement) -> Result<(), Error> {
+    pub(crate) fn write_where(&self, statement: &mut Statement) -> Result<(), Error> {
         statement.push(" from ").push(&self.table.name).push(" where log_id = ").bind(Bind::Bytes(&self.log))?;
         if let Some(sight) = self.sight {
             sight.write(statement, true)?;
@@ -282,13 +282,18 @@ impl Select<'_> {
 
     /// The statement that answers `columns`. With [`Take::Last`] it answers in the reverse order.
     pub(crate) fn statement(&self, database: Database, columns: &str) -> Result<Statement, Error> {
-        let order = self.full_order()?;
         let mut statement = Statement::new(database);
         statement.push("select ").push(columns);
         self.write_where(&mut statement)?;
+        self.write_page(&self.full_order()?, &mut statement)?;
+        Ok(statement)
+    }
+
+    /// Writes the cursors, the order and the limit. With [`Take::Last`] the order is the reverse one.
+    pub(crate) fn write_page(&self, order: &[(&str, Direction, Type)], statement: &mut Statement) -> Result<(), Error> {
         for (cursor, side) in [(&self.after, Side::After), (&self.before, Side::Before)] {
             if let Some(cursor) = cursor {
-                write_cursor(&order, cursor, side, &mut statement)?;
+                write_cursor(order, cursor, side, statement)?;
             }
         }
         for (place, (column, direction, _)) in order.iter().enumerate() {
@@ -298,7 +303,7 @@ impl Select<'_> {
             }
         }
         statement.push(" limit ").bind(Bind::Int(self.limit.into()))?;
-        Ok(statement)
+        Ok(())
     }
 
     pub(crate) fn counting(&self, database: Database) -> Result<Statement, Error> {
@@ -363,9 +368,17 @@ fn write_cursor(
 impl Activity<'_> {
     pub(crate) fn statement(&self, database: Database) -> Result<Statement, Error> {
         let mut statement = Statement::new(database);
-        statement.push("select ").push(EVENT).push(" from events where log_id = ").bind(Bind::Bytes(&self.log))?;
+        statement.push("select ").push(EVENT);
+        self.write_where(&mut statement)?;
+        self.write_page(&mut statement)?;
+        Ok(statement)
+    }
+
+    /// Writes everything that restricts the events.
+    pub(crate) fn write_where(&self, statement: &mut Statement) -> Result<(), Error> {
+        statement.push(" from events where log_id = ").bind(Bind::Bytes(&self.log))?;
         if let Some(sight) = self.sight {
-            sight.write(&mut statement, false)?;
+            sight.write(statement, false)?;
         }
         for (condition, id) in [("thing", self.thing), ("subject", self.subject), ("actor", self.actor)] {
             if let Some(id) = id {
@@ -387,8 +400,13 @@ impl Activity<'_> {
             let kinds: Vec<Bind<'_>> = self.kinds.iter().map(|kind| Bind::Text(kind)).collect();
             statement.push(" and kind").one_of_binds(Type::Text, &kinds)?;
         }
+        Ok(())
+    }
+
+    /// Writes the order and the limit.
+    pub(crate) fn write_page(&self, statement: &mut Statement) -> Result<(), Error> {
         statement.push(if self.descending { " order by seq desc limit " } else { " order by seq limit " });
         statement.bind(Bind::Int(self.limit.into()))?;
-        Ok(statement)
+        Ok(())
     }
 }

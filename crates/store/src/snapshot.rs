@@ -2,6 +2,7 @@
 
 use crate::door::{Answer, Door};
 use crate::error::Error;
+use crate::lists::{Lists, PARENTS_A_STATEMENT, histories};
 use crate::log::{Command, Event, Forgotten, Head, Key, Outbox, SignedRoot};
 use crate::select::{Activity, Select};
 use crate::statement::{Bind, Rows, Statement};
@@ -11,6 +12,8 @@ use crate::value::{FIXED, Id, Row, Table, Type, Value};
 pub(crate) const HEAD: &str = "log_id, kind, seq, at, frontier, generation, folded";
 pub(crate) const EVENT: &str =
     "log_id, seq, thing, kind, version, subject, owner, actor, behalf, command, at, record, leaf";
+/// How many columns [`EVENT`] names.
+const EVENT_COLUMNS: usize = 13;
 pub(crate) const OUTBOX: &str = "log_id, id, seq, kind, due, attempts, sent_at";
 const KEY: &str = "t.log_id, t.subject, t.owner, t.generation, t.root, t.wrapped, t.commitment, t.at, t.since";
 
@@ -46,6 +49,13 @@ impl Snapshot {
     /// The head of one log.
     pub async fn head(&mut self, log: Id) -> Result<Option<Head>, Error> {
         Ok(self.heads_of(&[log]).await?.pop())
+    }
+
+    /// The head of one log, and the document of one of its rows, if it is there.
+    pub async fn head_and(&mut self, log: Id, table: &Table, id: Id) -> Result<Option<(Head, Option<Vec<u8>>)>, Error> {
+        let statement = head_and(self.database(), log, table, id)?;
+        let rows = self.door.fetch(statement).await?;
+        rows.first().map(|row| Ok((head_of(row)?, row.bytes_or_null(7)?))).transpose()
     }
 
     /// Heads by log id, those after `after`.
@@ -119,6 +129,24 @@ impl Snapshot {
     pub async fn activity(&mut self, asked: &Activity<'_>) -> Result<Vec<Event>, Error> {
         let statement = asked.statement(self.database())?;
         self.door.fetch(statement).await?.iter().map(event_of).collect()
+    }
+
+    /// The same for many subjects or things: `column` is `subject` or `thing`, and what `asked` says of it does not
+    /// matter. Each event comes with the place of its id in `ids`; those of one id in the order asked for.
+    pub async fn histories(
+        &mut self,
+        asked: &Activity<'_>,
+        column: &'static str,
+        ids: &[Id],
+    ) -> Result<Vec<(usize, Event)>, Error> {
+        let mut found = Vec::new();
+        for (part, ids) in ids.chunks(PARENTS_A_STATEMENT).enumerate() {
+            let statement = histories(asked, self.database(), column, ids)?;
+            for row in self.door.fetch(statement).await? {
+                found.push((part * PARENTS_A_STATEMENT + row.count::<usize>(EVENT_COLUMNS)?, event_of(&row)?));
+            }
+        }
+        Ok(found)
     }
 
     /// A kept node of a log's tree.
@@ -284,6 +312,19 @@ impl Snapshot {
         rows.map(|rows| asked.as_asked(rows))
     }
 
+    /// The lists of many parents, each as [`Snapshot::documents`] would answer it: `(parent, id, document)`, where the
+    /// first is the parent's place in `asked`. One statement, however many there are (up to 8 192).
+    pub async fn lists(&mut self, asked: &Lists<'_>) -> Result<Vec<(usize, Id, Vec<u8>)>, Error> {
+        let mut found = Vec::new();
+        for (part, parents) in asked.parents.chunks(PARENTS_A_STATEMENT).enumerate() {
+            let statement = asked.statement(self.database(), parents)?;
+            for row in self.door.fetch(statement).await? {
+                found.push((part * PARENTS_A_STATEMENT + row.count::<usize>(0)?, row.array(1)?, row.bytes(2)?));
+            }
+        }
+        Ok(found)
+    }
+
     /// How many rows pass the sight and the filters; order, cursors and limit do not matter.
     pub async fn count(&mut self, asked: &Select<'_>) -> Result<u64, Error> {
         let statement = asked.counting(self.database())?;
@@ -350,6 +391,15 @@ impl Snapshot {
 
 fn forgotten_of(row: &Answer) -> Result<Forgotten, Error> {
     Ok(Forgotten { log: row.array(0)?, subject: row.array(1)?, seq: row.count(2)?, at: row.int(3)? })
+}
+
+/// What [`Snapshot::head_and`] asks.
+pub(crate) fn head_and(database: Database, log: Id, table: &Table, id: Id) -> Result<Statement, Error> {
+    let mut statement = Statement::new(database);
+    statement.push("select h.log_id, h.kind, h.seq, h.at, h.frontier, h.generation, h.folded, t.document ");
+    statement.push("from heads as h left join ").push(&table.name).push(" as t on t.log_id = h.log_id and t.id = ");
+    statement.bind(Bind::Bytes(&id))?.push(" where h.log_id = ").bind(Bind::Bytes(&log))?;
+    Ok(statement)
 }
 
 /// All columns of a table, the fixed ones first.

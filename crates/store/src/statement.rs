@@ -239,12 +239,9 @@ impl Statement {
     ) -> Result<&mut Self, Error> {
         self.push("select ").push(columns).push(" from ");
         match self.database() {
-            Database::Sqlite => self.values(rows)?.push(" as k cross join ").push(table).push(" as t on "),
+            Database::Sqlite => self.keys(rows)?.push(" cross join ").push(table).push(" as t on "),
             Database::Postgres => {
-                self.unnest(rows)?.push(" as k(");
-                let names: Vec<String> = (1..=by.len()).map(|place| format!("column{place}")).collect();
-                self.push(&names.join(", ")).push(") cross join lateral (select t.*, t.ctid from ");
-                self.push(table).push(" as t where ")
+                self.keys(rows)?.push(" cross join lateral (select t.*, t.ctid from ").push(table).push(" as t where ")
             }
         };
         let equal = by.iter().enumerate().map(|(place, column)| format!("t.{column} = k.column{}", place + 1));
@@ -262,6 +259,15 @@ impl Statement {
                 Ok(self.push(" where ctid = any(array(").lookup("t.ctid", table, by, rows)?.push("))"))
             }
         }
+    }
+
+    /// Writes rows as a table `k` with the columns `column1`, `column2` and so on.
+    pub(crate) fn keys(&mut self, rows: &Rows<'_>) -> Result<&mut Self, Error> {
+        if self.database() == Database::Sqlite {
+            return Ok(self.values(rows)?.push(" as k"));
+        }
+        let names: Vec<String> = (1..=rows.types.len()).map(|place| format!("column{place}")).collect();
+        Ok(self.unnest(rows)?.push(" as k(").push(&names.join(", ")).push(")"))
     }
 
     /// Writes `(values …)`. Its rows are filled up with nulls, which equal nothing, so that it has few shapes.

@@ -1,7 +1,7 @@
 //! Opening a database, and what is done outside of a caller's own transaction.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
@@ -67,6 +67,8 @@ pub struct Store {
     recorder: Arc<Recorder>,
     /// Whether a write or a sync has failed: nothing is written any more.
     stopped: Arc<AtomicBool>,
+    /// How many statements were executed.
+    statements: Arc<AtomicU64>,
 }
 
 impl Store {
@@ -79,7 +81,8 @@ impl Store {
         let pools = Pools::open(options).await?;
         let recorder = Arc::new(Recorder::default());
         let stopped = Arc::default();
-        let store = Store { pools, snapshot_limit: options.snapshot_limit, recorder, stopped };
+        let (snapshot_limit, statements) = (options.snapshot_limit, Arc::default());
+        let store = Store { pools, snapshot_limit, recorder, stopped, statements };
         let mut door = store.write().await.map_err(|error| Error::Open(error.to_string()))?;
         schema::check_program(&mut door).await?;
         schema::migrate(&mut door).await?;
@@ -90,6 +93,12 @@ impl Store {
     /// Which database is below.
     pub fn database(&self) -> Database {
         self.pools.database()
+    }
+
+    /// How many statements were executed through this store since it was opened, without begins and ends of
+    /// transactions.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
     }
 
     /// Closes all connections; those in use when they are given back.
@@ -137,7 +146,7 @@ impl Store {
     /// A writing transaction that is not recorded.
     async fn write(&self) -> Result<Door, Error> {
         self.may_write()?;
-        Ok(Door::writing(self.pools.begin_writing().await?, None, self.stopped.clone()))
+        Ok(Door::writing(self.pools.begin_writing().await?, None, self.stopped.clone(), self.statements.clone()))
     }
 
     /// Begins a writing transaction. On SQLite there is one at a time, and the next ones wait in line.
@@ -145,13 +154,13 @@ impl Store {
         self.may_write()?;
         let connection = self.pools.begin_writing().await?;
         let tape = Recorder::tape(&self.recorder);
-        Ok(Batch::new(Door::writing(connection, tape, self.stopped.clone())))
+        Ok(Batch::new(Door::writing(connection, tape, self.stopped.clone(), self.statements.clone())))
     }
 
     /// Begins a reading transaction: all its readings see one state of the database.
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
         let connection = self.pools.begin_reading().await?;
-        Ok(Snapshot::new(Door::reading(connection, Some(self.snapshot_limit))))
+        Ok(Snapshot::new(Door::reading(connection, Some(self.snapshot_limit), self.statements.clone())))
     }
 
     /// Makes the tables of a projection if they are missing, and notes at what time.
@@ -307,7 +316,7 @@ impl Store {
     }
 
     async fn read(&self, statement: Statement) -> Result<Vec<Answer>, Error> {
-        let mut door = Door::reading(self.pools.begin_reading().await?, None);
+        let mut door = Door::reading(self.pools.begin_reading().await?, None, self.statements.clone());
         let rows = door.fetch(statement).await?;
         door.rollback().await?;
         Ok(rows)

@@ -4,13 +4,12 @@
 //! no needle. One that somebody forgot to end counts.
 
 use app::View;
-use app::view::{Direction, Value, Wanted};
+use app::view::{Direction, Parent, Under, Value, Wanted};
 use async_graphql::{ID, SimpleObject};
 use domain::id::Id as _;
 use domain::session::{self, Status};
 
 use crate::coachee::opened;
-use crate::page::is;
 use crate::scalars::{DateTime, id};
 use crate::session::steps::NextStep;
 use crate::session::{RUNNING, SessionStatus, status_is};
@@ -67,14 +66,13 @@ pub(crate) fn asked(first: i32) -> Result<u32> {
 
 /// So many sessions before this one, the newest first.
 pub(crate) async fn before(view: &View, row: &session::Session, limit: u32) -> Result<Vec<PastSession>> {
+    // From the newest to the oldest: what comes after this session's place began before it.
+    let after = Some(vec![Value::Int(row.started_at.0), Value::from(row.id.uuid().into_bytes())]);
+    let parent = Parent { id: row.coachee.uuid().into_bytes(), after };
     let wanted = Wanted {
-        filters: vec![
-            is("subject", row.coachee),
-            status_is([Status::Attended.word(), Status::Late.word(), RUNNING].into_iter()),
-        ],
+        under: Some(Under { column: "subject", parent }),
+        filters: vec![status_is([Status::Attended.word(), Status::Late.word(), RUNNING].into_iter())],
         order: vec![("started_at", Direction::Descending)],
-        // From the newest to the oldest: what comes after this session's place began before it.
-        after: Some(vec![Value::Int(row.started_at.0), Value::Bytes(row.id.uuid().as_bytes().to_vec())]),
         limit,
         ..Wanted::default()
     };

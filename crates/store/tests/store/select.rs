@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
-use store::{Direction, Error, Filter, Owners, Row, Select, Sight, Store, Table, Take, Value};
+use store::{Activity, Direction, Error, Filter, Lists, Owners, Parent, Row, Select, Sight, Store, Table, Take, Value};
 
-use crate::stage::{Stage, both, id, row, table};
+use crate::stage::{Stage, both, event, id, row, table};
 
 /// Numbers that look random and are the same in every run.
 struct Dice(u64);
@@ -183,6 +183,91 @@ async fn questions_are_answered_as_in_memory(stage: &Stage) {
         assert_eq!(snapshot.count(&all).await.unwrap(), wanted, "{all:?}");
     }
     assert!(answered > 1000, "the questions have answers: {answered}");
+}
+}
+
+both! {
+/// The lists of many parents in one statement are what each parent's own question answers, whatever is asked.
+async fn lists_are_answered_as_one_by_one(stage: &Stage) {
+    let (store, table, rows) = with_rows(stage).await;
+    let mut dice = Dice(7);
+    let mut snapshot = store.snapshot().await.unwrap();
+    let mut answered = 0;
+    for _ in 0..150 {
+        let sight = any_sight(&mut dice);
+        let direction = dice.one_of(&[Direction::Ascending, Direction::Descending]);
+        let names = ["title", "due", "open", "share"];
+        let order: Vec<_> = (0..dice.roll(3)).map(|_| (dice.one_of(&names).to_owned(), direction)).collect();
+        let placed = dice.roll(2) == 0;
+        let parents = (0..dice.roll(6)).map(|_| Parent {
+            id: id(39 + u64::try_from(dice.roll(5)).unwrap()),
+            after: placed.then(|| place(&table, &dice.one_of(&rows), &order)),
+        });
+        let parents: Vec<Parent> = parents.collect();
+        let select = Select {
+            sight: (dice.roll(2) == 0).then_some(&sight),
+            filters: (0..dice.roll(2)).map(|_| any_filter(&mut dice)).collect(),
+            before: (dice.roll(3) == 0).then(|| place(&table, &dice.one_of(&rows), &order)),
+            take: dice.one_of(&[Take::First, Take::Last]),
+            order,
+            ..Select::new(&table, id(1), u32::try_from(dice.roll(20)).unwrap())
+        };
+        let mut wanted = Vec::new();
+        for (number, parent) in parents.iter().enumerate() {
+            let filters = select.filters.iter().cloned();
+            let goal = Filter::Eq("goal".to_owned(), Value::from(parent.id));
+            let filters = filters.chain([goal]).collect();
+            let own = Select { filters, after: parent.after.clone(), ..select.clone() };
+            wanted.extend(answer(&rows, &own).into_iter().map(|row| (number, row.id, row.document)));
+        }
+        answered += wanted.len();
+        let asked = Lists { select, column: "goal", parents };
+        let before = store.statements();
+        assert_eq!(snapshot.lists(&asked).await.unwrap(), wanted, "{asked:?}");
+        assert_eq!(store.statements() - before, u64::from(!asked.parents.is_empty()), "{asked:?}");
+    }
+    assert!(answered > 500, "the questions have answers: {answered}");
+    let two_ways = vec![("title".to_owned(), Direction::Ascending), ("due".to_owned(), Direction::Descending)];
+    let after = Some(place(&table, &rows[0], &two_ways));
+    let parents = vec![Parent { id: id(40), after }, Parent { id: id(41), after: None }];
+    let select = Select { order: two_ways, ..Select::new(&table, id(1), 3) };
+    for (column, parents) in [("goal", parents.clone()), ("goal", parents[..1].to_vec()), ("due", Vec::from([Parent { id: id(40), after: None }]))] {
+        let asked = Lists { select: select.clone(), column, parents };
+        assert!(matches!(snapshot.lists(&asked).await, Err(Error::Senseless(_))), "{asked:?}");
+    }
+}
+}
+
+both! {
+/// The histories of many things or subjects in one statement are what each one's own question answers.
+async fn histories_are_answered_as_one_by_one(stage: &Stage) {
+    let store = stage.open().await;
+    let mut batch = store.batch().await.unwrap();
+    batch.append(&(1..=60).map(|seq| event(1, seq)).chain((1..=60).map(|seq| event(2, seq))).collect::<Vec<_>>()).await.unwrap();
+    batch.commit().await.unwrap();
+    let mut snapshot = store.snapshot().await.unwrap();
+    let sight = Sight { everyone: false, subjects: vec![id(10), id(12)], me: Some(id(20)), owners: Owners::Mine };
+        let mut answered = 0;
+    for (column, ids) in [("thing", [0, 1, 9]), ("subject", [10, 11, 12])] {
+        for asked in [
+            Activity { log: id(1), limit: 4, ..Activity::default() },
+            Activity { log: id(1), limit: 40, descending: true, sight: Some(&sight), ..Activity::default() },
+            Activity { log: id(1), limit: 3, kinds: vec!["plan.goal_set".to_owned()], before_seq: Some(50), descending: true, ..Activity::default() },
+        ] {
+            let ids = ids.map(id);
+            let mut wanted = Vec::new();
+            for (number, id) in ids.into_iter().enumerate() {
+                let (thing, subject) = if column == "thing" { (Some(id), None) } else { (None, Some(id)) };
+                let events = snapshot.activity(&Activity { thing, subject, ..asked.clone() }).await.unwrap();
+                wanted.extend(events.into_iter().map(|event| (number, event)));
+            }
+            answered += wanted.len();
+            assert_eq!(snapshot.histories(&asked, column, &ids).await.unwrap(), wanted, "{column} {asked:?}");
+        }
+    }
+    assert!(answered > 50, "the questions have answers: {answered}");
+    let asked = Activity { log: id(1), limit: 1, ..Activity::default() };
+    assert!(matches!(snapshot.histories(&asked, "actor", &[id(1)]).await, Err(Error::Senseless(_))));
 }
 }
 

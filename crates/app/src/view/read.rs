@@ -1,0 +1,167 @@
+//! Reading what several asked: one statement for rows of a kind, for a list under many parents, for many histories.
+//!
+//! Each answer is what its question alone would be answered. Texts are opened here, with the keys of all rows at once.
+
+use std::collections::{BTreeSet, HashMap};
+
+use domain::id::Id as _;
+use domain::row::Row;
+use store::{Direction, Lists, Select, Take};
+
+use super::{Entries, Filter, Page, Reading, Under, Value, View, Wanted, opened, sight};
+use crate::record::Happened;
+use crate::{Error, tables};
+
+impl View {
+    /// The rows that each of several asks for.
+    pub(super) async fn read_rows<R: Row>(
+        &self,
+        reading: &mut Reading,
+        asked: &[&[store::Id]],
+    ) -> Result<Vec<Vec<R>>, Error> {
+        let ids: BTreeSet<store::Id> = asked.iter().copied().flatten().copied().collect();
+        let table = (R::TABLE, self.app.inner.tables.physical(R::TABLE)?);
+        let found = reading.documents(table, self.log(), ids.into_iter().map(uuid::Uuid::from_bytes)).await?;
+        let sees = self.sees(R::THING);
+        let mut rows = Vec::with_capacity(found.len());
+        for document in found {
+            let row = R::from_document(&document).map_err(Error::internal)?;
+            if sees.row(row.subject(), row.owner(), row.shared()) {
+                rows.push(row);
+            }
+        }
+        self.open_all(reading, &mut rows).await?;
+        if let [_] = asked {
+            return Ok(vec![rows]);
+        }
+        let rows: HashMap<store::Id, R> = rows.into_iter().map(|row| (row.id().uuid().into_bytes(), row)).collect();
+        Ok(asked.iter().map(|ids| ids.iter().filter_map(|id| rows.get(id).cloned()).collect()).collect())
+    }
+
+    /// A page of each of these lists, which differ in their parents only.
+    pub(super) async fn read_lists<R: Row>(
+        &self,
+        reading: &mut Reading,
+        lists: &[&Wanted],
+    ) -> Result<Vec<Page<R>>, Error> {
+        let Some(wanted) = lists.first() else { return Ok(Vec::new()) };
+        let sight = sight(&self.sees(R::THING));
+        let table = self.app.inner.tables.physical(R::TABLE)?;
+        let mut select = Select {
+            sight: Some(&sight),
+            filters: wanted.filters.clone(),
+            order: wanted.order.iter().map(|(column, direction)| ((*column).to_owned(), *direction)).collect(),
+            after: wanted.after.clone(),
+            before: wanted.before.clone(),
+            take: if wanted.last { Take::Last } else { Take::First },
+            // One more tells whether there are more.
+            ..Select::new(table, self.log().uuid().into_bytes(), wanted.limit.saturating_add(1))
+        };
+        let mut documents: Vec<Vec<Vec<u8>>> = vec![Vec::new(); lists.len()];
+        if let ([_], under) = (lists, &wanted.under) {
+            if let Some(Under { column, parent }) = under {
+                select.filters.insert(0, Filter::Eq((*column).to_owned(), Value::from(parent.id)));
+                select.after = select.after.or_else(|| parent.after.clone());
+            }
+            documents[0] =
+                reading.rows().await?.documents(&select).await?.into_iter().map(|(_, document)| document).collect();
+        } else if let Some(Under { column, .. }) = wanted.under {
+            let parents = lists.iter().filter_map(|list| Some(list.under.as_ref()?.parent.clone())).collect();
+            for (list, _, document) in reading.rows().await?.lists(&Lists { select, column, parents }).await? {
+                documents[list].push(document);
+            }
+        }
+        let mut pages = Vec::with_capacity(lists.len());
+        let mut rows = Vec::with_capacity(documents.iter().map(Vec::len).sum());
+        for mut documents in documents {
+            let more = documents.len() > wanted.limit as usize;
+            if more && wanted.last {
+                documents.remove(0);
+            }
+            documents.truncate(wanted.limit as usize);
+            pages.push((documents.len(), more));
+            for document in documents {
+                rows.push(R::from_document(&document).map_err(Error::internal)?);
+            }
+        }
+        self.open_all(reading, &mut rows).await?;
+        let mut rows = rows.into_iter();
+        Ok(pages.into_iter().map(|(length, more)| page(rows.by_ref().take(length), more, wanted)).collect())
+    }
+
+    /// The entries that each of several asks for, which differ in what they are about only.
+    pub(super) async fn read_entries(
+        &self,
+        reading: &mut Reading,
+        asked: &[&Entries],
+    ) -> Result<Vec<Vec<Happened>>, Error> {
+        let (places, stored): (Vec<usize>, Vec<store::Event>) =
+            self.stored_entries(reading, asked).await?.into_iter().unzip();
+        let mut answers = vec![Vec::new(); asked.len()];
+        for (place, happened) in places.into_iter().zip(opened(reading, &stored).await?) {
+            answers[place].push(happened);
+        }
+        Ok(answers)
+    }
+
+    /// The same as they are stored, each with the place of whom it answers.
+    pub(super) async fn stored_entries(
+        &self,
+        reading: &mut Reading,
+        asked: &[&Entries],
+    ) -> Result<Vec<(usize, store::Event)>, Error> {
+        let Some(wanted) = asked.first() else { return Ok(Vec::new()) };
+        let (sees, allowed) = self.scope.entries();
+        let allowed = allowed.into_iter().map(str::to_owned);
+        let kinds: Vec<String> = match &wanted.kinds {
+            Some(kinds) => allowed.filter(|kind| kinds.contains(kind)).collect(),
+            None => allowed.collect(),
+        };
+        if kinds.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sight = store::Sight { owners: store::Owners::Mine, ..sight(&sees) };
+        let activity = store::Activity {
+            log: self.log().uuid().into_bytes(),
+            sight: Some(&sight),
+            thing: wanted.thing.map(uuid::Uuid::into_bytes),
+            subject: wanted.coachee.map(|coachee| coachee.uuid().into_bytes()),
+            actor: wanted.actor.map(|actor| actor.uuid().into_bytes()),
+            kinds,
+            from_at: wanted.from_at,
+            to_at: wanted.to_at,
+            after_seq: wanted.after,
+            before_seq: Some(wanted.before.map_or(self.end(), |before| before.min(self.end()))),
+            descending: wanted.newest_first,
+            limit: wanted.limit,
+        };
+        Ok(match (asked, wanted.about()) {
+            ([_, _, ..], Some((column, _))) => {
+                let ids: Vec<store::Id> = asked.iter().filter_map(|entries| Some(entries.about()?.1)).collect();
+                reading.snapshot().await?.histories(&activity, column, &ids).await?
+            }
+            _ => reading.snapshot().await?.activity(&activity).await?.into_iter().map(|event| (0, event)).collect(),
+        })
+    }
+}
+
+/// A page of these rows.
+fn page<R: Row>(rows: impl Iterator<Item = R>, more: bool, wanted: &Wanted) -> Page<R> {
+    let begun = wanted.after.is_some();
+    let (has_previous, has_next) = if wanted.last { (more, wanted.before.is_some()) } else { (begun, more) };
+    let placed = |row| {
+        let place = place(&row, &wanted.order);
+        (row, place)
+    };
+    Page { rows: rows.map(placed).collect(), has_previous, has_next }
+}
+
+/// A row's place in an order: the values of the ordered columns, then the id.
+fn place<R: Row>(row: &R, order: &[(&'static str, Direction)]) -> Vec<store::Value> {
+    let values = row.columns();
+    let of = |name: &str| {
+        let at = R::COLUMNS.iter().position(|(column, _)| *column == name);
+        at.and_then(|at| values.get(at).cloned()).map_or(store::Value::Null, tables::value)
+    };
+    order.iter().map(|(column, _)| of(column)).chain([store::Value::from(row.id().uuid().into_bytes())]).collect()
+}

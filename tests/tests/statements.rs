@@ -1,0 +1,217 @@
+//! How many statements the portals' real queries cost: the number does not grow with pages, and is at most one for each
+//! kind of thing selected and two more, beside the two by which the gate knows who asks.
+
+use serde_json::{Value, json};
+use tests::{Person, Product, both};
+
+use crate::plan::{action, goal, milestone};
+
+/// What the gate asks before any resolver runs: the login with its log's head, and its account.
+const GATE: u64 = 2;
+/// Who asks with the log's head; and the keys of texts.
+const TWO: u64 = 2;
+
+/// A page of coachees, each with all that hangs below.
+const ROSTER: &str = "query($p: ID!, $n: Int!) { viewer { coachPortal(practiceId: $p) { position
+    coachees(first: $n) { totalCount nodes { fullName activeGoal
+        goals(first: $n) { nodes { title milestones(first: $n) { nodes { title actions(first: $n) { nodes { title } } } } } }
+        sessions(first: $n) { nodes { title notes { text } notesHtml nextSteps { text } activeGoal
+            authorization { number state } lookBack(first: 5) { title nextSteps { text } }
+            fromLastSession { nextSteps { text } } revisions(first: $n) { nodes { revision } } } }
+        authorizations(first: $n) { nodes { number state expiringSoon } }
+        activityLog(first: $n) { nodes { kind changes { field now } } } } } } } }";
+/// Coachees and how many there are, their plans' three levels, sessions, notes, next steps, authorizations, the practice
+/// that these are judged by, histories of notes, the activity log; steps and sessions of a look-back are further lists.
+const ROSTER_KINDS: u64 = 2 + 3 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 4;
+
+/// A coachee's profile with six lists.
+const PROFILE: &str = "query($p: ID!, $c: ID!, $n: Int!) { viewer { coachPortal(practiceId: $p) { position
+    coachee(id: $c) { fullName email activeGoal synopsis
+        goals(first: $n) { nodes { title } } actions(first: $n) { nodes { title progress } }
+        sessions(first: $n) { nodes { title status } } authorizations(first: $n) { nodes { number state } }
+        activityLog(first: $n) { nodes { kind } } } access(first: $n) { nodes { level } } } } }";
+/// The coachee, six lists, and the practice by which authorizations are judged.
+const PROFILE_KINDS: u64 = 8;
+
+const DASHBOARD: &str =
+    "query($p: ID!, $n: Int!) { viewer { coachPortal(practiceId: $p) { practice { name } dashboard {
+    expiringAuthorizations(first: $n) { nodes { number state } } lowAuthorizations(first: $n) { nodes { number state } }
+    recentActivity(first: $n) { nodes { kind changes { field now } } } } } } }";
+const DASHBOARD_KINDS: u64 = 4;
+
+const LIVE: &str =
+    "query($p: ID!, $s: ID!, $n: Int!) { viewer { coachPortal(practiceId: $p) { position liveSession(id: $s) {
+    title notes { text revision } nextSteps { text } activeGoal authorization { number }
+    fromLastSession { nextSteps { text } } lookBack(first: $n) { title nextSteps { text } } } } } }";
+/// The session, notes, steps, coachee, authorization; and twice the sessions before it with their steps.
+const LIVE_KINDS: u64 = 9;
+
+const HOME: &str = "query($p: ID!, $n: Int!) { viewer { coacheePortal(practiceId: $p) { position practice { name }
+    me { fullName: firstName activeGoal } activeGoal coaches { displayName }
+    goals(first: $n) { nodes { title milestones(first: $n) { nodes { title actions(first: $n) { nodes { title } } } } } }
+    actions(first: $n) { nodes { title } } sessions(first: $n) { nodes { title nextSteps { text } } }
+    nextSteps(first: $n) { nodes { text } } } } }";
+const HOME_KINDS: u64 = 10;
+
+const NODES: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }";
+
+/// A query's answer, and how many statements it took.
+async fn counted(product: &Product, by: &Person, query: &str, variables: Value) -> (Value, u64) {
+    let before = product.app.store().statements();
+    let answer = by.ask(query, variables).await;
+    (answer, product.app.store().statements() - before)
+}
+
+/// Asks with pages of one and with large ones: the same number of statements, and within the bound.
+async fn bounded(product: &Product, by: &Person, (query, kinds, large): (&str, u64, u32), mut variables: Value) {
+    let mut taken = Vec::new();
+    for size in [1, large] {
+        variables["n"] = json!(size);
+        let (answer, statements) = counted(product, by, query, variables.clone()).await;
+        taken.push((statements, answer.to_string().len()));
+    }
+    let [(small, little), (large, much)] = taken[..] else { panic!("two sizes") };
+    assert!(little < much, "the larger page has more on it: {little} and {much} bytes");
+    assert_eq!(small, large, "the number of statements grows with the page: {query}");
+    assert!(large <= kinds + TWO + GATE, "{large} statements for {kinds} kinds: {query}");
+}
+
+/// A coachee with a plan, an authorization and sessions of which one goes on: the running session's id.
+async fn file(product: &Product, coach: &Person, practice: &str, name: &str) -> (String, String) {
+    let coachee = product.coachee(coach, practice, name).await;
+    let here = json!({ "practiceId": practice, "coacheeId": coachee });
+    let with = |more: Value| {
+        let mut input = here.clone();
+        let given = more.as_object().expect("an object").clone();
+        input.as_object_mut().expect("an object").extend(given);
+        json!({ "i": input })
+    };
+    for title in ["Speak up", "Rest"] {
+        let goal = goal(coach, practice, &coachee, title).await;
+        for title in ["First", "Second"] {
+            let milestone = milestone(coach, practice, &goal, title).await;
+            for title in ["One", "Two"] {
+                action(coach, practice, &coachee, Some(&milestone), title).await;
+            }
+        }
+    }
+    let set = "mutation($i: SetActiveGoalInput!) { setActiveGoal(input: $i) { errors { code } } }";
+    coach.ask(set, with(json!({ "activeGoal": format!("{name} sleeps well") }))).await;
+    let add =
+        "mutation($i: AddAuthorizationInput!) { addAuthorization(input: $i) { authorization { id } errors { code } } }";
+    let authorization = with(json!({ "number": format!("EAP-{name}"), "source": "Northwind", "totalSessions": 9,
+        "ratePerHour": { "amount": "80.00", "currency": "EUR" }, "startsOn": "2026-01-01", "endsOn": "2026-03-10" }));
+    let added = coach.ask(add, authorization).await;
+    let authorization = &added["addAuthorization"]["authorization"]["id"];
+    let mut running = String::new();
+    for (number, day) in ["2026-02-02", "2026-02-09", "2026-02-16"].into_iter().enumerate() {
+        let (mutation, input) = if number == 2 {
+            ("startSession", with(json!({ "authorizationId": authorization })))
+        } else {
+            let started_at = format!("{day}T10:00:00Z");
+            (
+                "logSession",
+                with(json!({ "startedAt": started_at, "durationMinutes": 50, "authorizationId": authorization })),
+            )
+        };
+        let kind = if number == 2 { "StartSessionInput" } else { "LogSessionInput" };
+        let text = format!(
+            "mutation($i: {kind}!) {{ {mutation}(input: $i) {{ session {{ id }} errors {{ code message }} }} }}"
+        );
+        let made = coach.ask(&text, input).await;
+        let session = made[mutation]["session"]["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+        let of = json!({ "practiceId": practice, "sessionId": session });
+        let save = "mutation($p: ID!, $s: ID!, $b: Int!, $t: Markdown!) {
+            saveSessionNotes(input: { practiceId: $p, sessionId: $s, base: $b, text: $t }) { errors { code } } }";
+        for base in [0, 1] {
+            let text = format!("{name} spoke of {number} and {base}");
+            coach.ask(save, json!({ "p": practice, "s": session, "b": base, "t": text })).await;
+        }
+        let steps = "mutation($p: ID!, $s: ID!) { setNextSteps(input: { practiceId: $p, sessionId: $s,
+            steps: [{ text: \"Walk\" }, { text: \"Write\" }] }) { errors { code } } }";
+        coach.ask(steps, json!({ "p": practice, "s": of["sessionId"] })).await;
+        running = session;
+    }
+    (coachee, running)
+}
+
+both! {
+    /// The portals' queries with pages of one and with large ones.
+    #[test]
+    async fn the_number_of_statements_does_not_grow_with_pages(product: Product) {
+        let (coach, practice) = product.coach("Ada").await;
+        let mut files = Vec::new();
+        for name in ["Jordan", "Robin", "Sam"] {
+            files.push(file(&product, &coach, &practice, name).await);
+        }
+        let (first, running) = files[0].clone();
+        let jordan = product.accepted(&coach, &practice, &first, "Jordan").await;
+        let here = json!({ "p": practice, "c": first, "s": running });
+        bounded(&product, &coach, (ROSTER, ROSTER_KINDS, 6), here.clone()).await;
+        bounded(&product, &coach, (PROFILE, PROFILE_KINDS, 100), here.clone()).await;
+        bounded(&product, &coach, (DASHBOARD, DASHBOARD_KINDS, 100), here.clone()).await;
+        bounded(&product, &coach, (LIVE, LIVE_KINDS, 20), here.clone()).await;
+        // Whose portal a coachee's is takes three more: their file, who has access to it, and those coaches.
+        bounded(&product, &jordan, (HOME, HOME_KINDS + 3, 20), here.clone()).await;
+
+        // Things by their ids: a statement for each kind, whether there is one of it or a hundred.
+        let ids: Vec<&String> = files.iter().flat_map(|(coachee, session)| [coachee, session]).collect();
+        let (answer, few) = counted(&product, &coach, NODES, json!({ "ids": &ids[..2] })).await;
+        assert_eq!(answer["nodes"].as_array().map(Vec::len), Some(2));
+        let (answer, many) = counted(&product, &coach, NODES, json!({ "ids": ids })).await;
+        assert!(answer["nodes"].as_array().is_some_and(|nodes| nodes.iter().all(|node| node["id"].is_string())));
+        assert_eq!(few, many, "the number of statements grows with the ids");
+        product.prove().await;
+    }
+
+    /// What is read together is what each list alone has: its own rows in their order, its page's end, and only what
+    /// its viewer sees.
+    #[test]
+    async fn lists_read_together_are_each_parents_own(product: Product) {
+        let (coach, practice) = product.coach("Ada").await;
+        let helper = product.further_coach(&coach, &practice, "Bea", "COACH").await;
+        let mut coachees = Vec::new();
+        for (number, name) in ["Jordan", "Robin", "Sam"].into_iter().enumerate() {
+            let coachee = product.coachee(&coach, &practice, name).await;
+            for place in 0..=number {
+                let set = "mutation($i: AddGoalInput!) { addGoal(input: $i) { goal { id } errors { code } } }";
+                let (title, due) = (format!("{name} {place}"), format!("2026-06-{:02}", place + 1));
+                let input = json!({ "practiceId": practice, "coacheeId": coachee, "title": title, "dueOn": due });
+                let set = coach.ask(set, json!({ "i": input })).await;
+                let goal = set["addGoal"]["goal"]["id"].as_str().expect("a goal").to_owned();
+                for step in 0..place {
+                    milestone(&coach, &practice, &goal, &format!("{name} {place} {step}")).await;
+                }
+            }
+            coachees.push(coachee);
+        }
+        let query = "query($p: ID!) { viewer { coachPortal(practiceId: $p) { coachees(first: 9) { nodes { firstName
+            last: goals(last: 1) { nodes { title } pageInfo { hasPreviousPage hasNextPage } }
+            goals(first: 2) { nodes { title milestones(first: 1) { nodes { title } pageInfo { hasNextPage } } }
+                pageInfo { hasPreviousPage hasNextPage } } } } } } }";
+        let answer = coach.ask(query, json!({ "p": practice })).await;
+        let nodes = answer.pointer("/viewer/coachPortal/coachees/nodes").and_then(Value::as_array).expect("a page");
+        let titles = |node: &Value, list: &str| -> Vec<String> {
+            let goals = node[list]["nodes"].as_array().expect("goals").iter();
+            goals.map(|goal| goal["title"].as_str().expect("a title").to_owned()).collect()
+        };
+        assert_eq!(nodes.len(), 3);
+        for (number, (node, name)) in nodes.iter().zip(["Jordan", "Robin", "Sam"]).enumerate() {
+            let all: Vec<String> = (0..=number).map(|place| format!("{name} {place}")).collect();
+            assert_eq!(titles(node, "goals"), all[..all.len().min(2)], "{node}");
+            assert_eq!(titles(node, "last"), all[all.len() - 1..], "{node}");
+            assert_eq!(node["goals"]["pageInfo"], json!({ "hasPreviousPage": false, "hasNextPage": number > 1 }), "{node}");
+            assert_eq!(node["last"]["pageInfo"], json!({ "hasPreviousPage": number > 0, "hasNextPage": false }), "{node}");
+            for (place, goal) in node["goals"]["nodes"].as_array().expect("goals").iter().enumerate() {
+                let own = if place > 0 { json!([{ "title": format!("{name} {place} 0") }]) } else { json!([]) };
+                assert_eq!(goal["milestones"]["nodes"], own, "{goal}");
+                assert_eq!(goal["milestones"]["pageInfo"]["hasNextPage"], place > 1, "{goal}");
+            }
+        }
+        // A coach without access to them sees none of the three, by whatever way.
+        let answer = helper.ask(query, json!({ "p": practice })).await;
+        assert_eq!(answer.pointer("/viewer/coachPortal/coachees/nodes"), Some(&json!([])), "{answer}");
+        let answer = helper.ask(NODES, json!({ "ids": coachees })).await;
+        assert_eq!(answer["nodes"], json!([null, null, null]));
+    }
+}
