@@ -15,7 +15,7 @@ create table if not exists {authorization} (
     remaining bigint not null,
     number_key bytea not null,
     primary key (log_id, id)
-);
+) /*sqlite: without rowid*/;
 create index if not exists {authorization}_by_ends on {authorization} (log_id, ends, id);
 create index if not exists {authorization}_by_subject_ends on {authorization} (log_id, subject, ends, id);
 
@@ -27,4 +27,4 @@ create table if not exists {unit} (
     shared   boolean not null,
     document bytea   not null,
     primary key (log_id, id)
-);
+) /*sqlite: without rowid*/;

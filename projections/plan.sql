@@ -12,7 +12,7 @@ create table if not exists {goal} (
     due bigint not null,
     complete boolean not null,
     primary key (log_id, id)
-);
+) /*sqlite: without rowid*/;
 create index if not exists {goal}_by_subject_due on {goal} (log_id, subject, due, id);
 
 create table if not exists {milestone} (
@@ -26,7 +26,7 @@ create table if not exists {milestone} (
     due bigint not null,
     complete boolean not null,
     primary key (log_id, id)
-);
+) /*sqlite: without rowid*/;
 create index if not exists {milestone}_by_goal_due on {milestone} (log_id, goal, due, id);
 
 create table if not exists {action} (
@@ -41,7 +41,7 @@ create table if not exists {action} (
     due bigint not null,
     complete boolean not null,
     primary key (log_id, id)
-);
+) /*sqlite: without rowid*/;
 create index if not exists {action}_by_subject_due on {action} (log_id, subject, due, id);
 create index if not exists {action}_by_milestone_due on {action} (log_id, milestone, due, id);
 create index if not exists {action}_by_goal_due on {action} (log_id, goal, due, id);

@@ -46,6 +46,6 @@ create table if not exists {access} (
     coach bytea not null,
     client bytea not null,
     primary key (log_id, id)
-);
+) /*sqlite: without rowid*/;
 create index if not exists {access}_by_coach on {access} (log_id, coach);
 create index if not exists {access}_by_client on {access} (log_id, client);

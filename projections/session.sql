@@ -13,7 +13,7 @@ create table if not exists {session} (
     started_at bigint not null,
     status text not null,
     primary key (log_id, id)
-);
+) /*sqlite: without rowid*/;
 create index if not exists {session}_by_started_at on {session} (log_id, started_at, id);
 create index if not exists {session}_by_subject_started_at on {session} (log_id, subject, started_at, id);
 
@@ -38,7 +38,7 @@ create table if not exists {next_step} (
     place bigint not null,
     done boolean not null,
     primary key (log_id, id)
-);
+) /*sqlite: without rowid*/;
 -- The coachee's list: the newest session first, its steps in their order.
 create index if not exists {next_step}_by_subject_session on {next_step} (log_id, subject, session desc, place, id);
 

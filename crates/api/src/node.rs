@@ -92,12 +92,12 @@ async fn look_for(ctx: &Context<'_>, ids: &[Parsed<'_>]) -> Result<Vec<Option<No
             Err(app::Error::NotFound) => continue,
             Err(other) => return Err(error(other)),
         };
-        let missing = found.iter_mut().zip(ids).filter(|(node, _)| node.is_none());
-        try_join_all(missing.map(async |(node, (prefix, uuid))| {
-            *node = load(&view, prefix, *uuid).await?;
+        let (view, missing) = (&view, found.iter_mut().zip(ids).filter(|(node, _)| node.is_none()));
+        let load = |(node, (prefix, uuid)): (&mut Option<Node>, &Parsed<'_>)| async move {
+            *node = load(view, prefix, *uuid).await?;
             Ok::<_, async_graphql::Error>(())
-        }))
-        .await?;
+        };
+        try_join_all(missing.map(load)).await?;
     }
     Ok(found)
 }

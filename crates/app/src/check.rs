@@ -8,16 +8,14 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use domain::Table;
 use domain::id::LogId;
 use domain::row::Written;
-use domain::{Rows, Table};
 use store::{Select, Snapshot, Type, Value};
 use uuid::Uuid;
 
-use crate::commit::EVENTS_MAX;
-use crate::fold::{Progress, ready, whose};
-use crate::keys::LogKeys;
-use crate::{App, Error, tables};
+use crate::fold::Progress;
+use crate::{App, Error, fold, tables};
 
 /// How many rows are compared at a time.
 const ROWS_AT_ONCE: u32 = 1_000;
@@ -75,7 +73,15 @@ impl App {
                 continue;
             };
             checked.logs += 1;
-            let expected = self.folded_anew(&mut snapshot, log, head.seq, progress).await?;
+            let mut rows = fold::in_memory(&self.inner, &mut snapshot, log, head.seq, progress).await?;
+            let mut expected: BTreeMap<Table, BTreeMap<Uuid, Written>> = BTreeMap::new();
+            let taken = rows.take_changes(|table, id, row| {
+                if let Some(row) = row {
+                    expected.entry(table).or_default().insert(id, row);
+                }
+            });
+            taken.map_err(Error::internal)?;
+            drop(rows);
             checked.events += head.seq;
             checked.difference = self.compare(&mut snapshot, log, expected, &mut checked.rows).await?;
             snapshot.close().await?;
@@ -87,42 +93,6 @@ impl App {
             checked.difference = self.row_of_no_log().await?;
         }
         Ok(checked)
-    }
-
-    /// A log's rows, from its events alone.
-    async fn folded_anew(
-        &self,
-        snapshot: &mut Snapshot,
-        log: LogId,
-        until: u64,
-        progress: &mut dyn Progress,
-    ) -> Result<BTreeMap<Table, BTreeMap<Uuid, Written>>, Error> {
-        let id = log.uuid().into_bytes();
-        let (mut rows, mut keys, mut seq) = (Rows::default(), LogKeys::new(&self.inner.roots, log), 0);
-        while seq < until {
-            let limit = u32::try_from((until - seq).min(EVENTS_MAX as u64)).unwrap_or(u32::MAX);
-            let events = snapshot.events(id, seq, limit).await?;
-            let Some(last) = events.last() else {
-                return Err(Error::internal(format!("{log} ends before its head says: run verify")));
-            };
-            seq = last.seq;
-            keys.load_for_folding(snapshot, whose(&events)).await?;
-            for stored in &events {
-                // What is about somebody who was forgotten folds into nothing.
-                if let Some((when, event)) = ready(stored, &keys)? {
-                    event.fold(&when, &mut rows);
-                }
-            }
-            progress.done(log, events.len() as u64);
-        }
-        let mut expected: BTreeMap<Table, BTreeMap<Uuid, Written>> = BTreeMap::new();
-        let taken = rows.take_changes(|table, id, row| {
-            if let Some(row) = row {
-                expected.entry(table).or_default().insert(id, row);
-            }
-        });
-        taken.map_err(Error::internal)?;
-        Ok(expected)
     }
 
     /// Compares a log's rows, table by table; `compared` counts the stored ones.

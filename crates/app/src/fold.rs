@@ -9,7 +9,7 @@ use domain::fold::When;
 use domain::id::{Id as _, LogId};
 use domain::row::Noted;
 use domain::{Event, Rows, Table};
-use store::Batch;
+use store::{Batch, Snapshot};
 
 use crate::commit::{EVENTS_MAX, Wanted};
 use crate::keys::LogKeys;
@@ -27,12 +27,7 @@ pub fn notes(event: &Event, when: &When) -> Vec<Noted> {
     rows.take_noted()
 }
 
-/// An event of the log, with what a fold needs opened; `None` where its subject was forgotten.
-pub(crate) fn ready(stored: &store::Event, keys: &LogKeys) -> Result<Option<(When, Event)>, Error> {
-    opened(record::decode(&stored.record)?, keys)
-}
-
-/// The same of an event that was read.
+/// An event that was read, with what a fold needs opened; `None` where its subject was forgotten.
 fn opened(mut happened: record::Happened, keys: &LogKeys) -> Result<Option<(When, Event)>, Error> {
     let when = happened.when;
     if keys.is_forgotten(when.subject, when.seq) {
@@ -187,18 +182,36 @@ impl Changes {
         taken.map_err(|error| store::Error::Malformed(error.to_string()))
     }
 
-    /// Writes all of it, a statement a table.
-    pub(crate) async fn write(self, inner: &Inner, batch: &mut Batch) -> Result<(), store::Error> {
-        let physical =
-            |table: Table| inner.tables.physical(table).map_err(|error| store::Error::Senseless(error.to_string()));
+    /// Writes all of it, a statement a table, row after row as they lie there.
+    pub(crate) async fn write(mut self, inner: &Inner, batch: &mut Batch) -> Result<(), store::Error> {
+        self.sort();
         for (table, rows) in self.upserts {
-            batch.upsert(physical(table)?, &rows).await?;
+            batch.upsert(physical(inner, table)?, &rows).await?;
         }
         for (table, keys) in self.deletes {
-            batch.delete(physical(table)?, &keys).await?;
+            batch.delete(physical(inner, table)?, &keys).await?;
         }
         Ok(())
     }
+
+    /// The same, where none of these rows is there.
+    pub(crate) async fn write_first(mut self, inner: &Inner, batch: &mut Batch) -> Result<(), store::Error> {
+        self.sort();
+        for (table, rows) in self.upserts {
+            batch.insert_rows(physical(inner, table)?, &rows).await?;
+        }
+        Ok(())
+    }
+
+    fn sort(&mut self) {
+        for rows in self.upserts.values_mut() {
+            rows.sort_unstable_by_key(|row| (row.log, row.id));
+        }
+    }
+}
+
+fn physical(inner: &Inner, table: Table) -> Result<&store::Table, store::Error> {
+    inner.tables.physical(table).map_err(|error| store::Error::Senseless(error.to_string()))
 }
 
 /// How far a long piece of work is.
@@ -211,66 +224,37 @@ impl Progress for () {
     fn done(&mut self, _: LogId, _: u64) {}
 }
 
+/// A log's rows after an event, from its events alone.
+pub(crate) async fn in_memory(
+    inner: &Inner,
+    snapshot: &mut Snapshot,
+    log: LogId,
+    until: u64,
+    progress: &mut dyn Progress,
+) -> Result<Rows, Error> {
+    let (mut rows, mut keys, mut seq) = (Rows::default(), LogKeys::new(&inner.roots, log), 0);
+    while seq < until {
+        let limit = u32::try_from(until - seq).unwrap_or(u32::MAX).min(RECORDS_AT_ONCE);
+        let (last, events) = read_ready(snapshot, &mut keys, log, seq, limit).await?;
+        if last == seq {
+            return Err(Error::internal(format!("{log} ends before its head says: run verify")));
+        }
+        for (when, event) in &events {
+            event.fold(when, &mut rows);
+        }
+        progress.done(log, last - seq);
+        seq = last;
+    }
+    Ok(rows)
+}
+
 impl App {
-    /// Folds one log's tail, if this version of the program has not yet, a bounded chunk a transaction.
-    pub async fn catch_up(&self, log: LogId, progress: &mut dyn Progress) -> Result<(), Error> {
-        let inner = &self.inner;
-        let id = log.uuid().into_bytes();
-        loop {
-            let mut batch = inner.store.batch().await?;
-            let Some(mut head) = batch.lock(&[id], store::Wait::Block).await?.heads.pop() else { return Ok(()) };
-            let mut folded = Folded::decode(&head.folded);
-            let behind = folded.behind(&inner.tables, head.seq);
-            let Some(from) = behind.iter().map(|projection| folded.of(projection.fingerprint)).min() else {
-                batch.rollback().await?;
-                return Ok(());
-            };
-            let until = head.seq.min(from + EVENTS_MAX as u64);
-            catch_up(inner, &mut batch, log, until, &mut folded).await?;
-            head.folded = folded.encode();
-            batch.set_heads(&[], &[head]).await?;
-            batch.commit().await?;
-            progress.done(log, until - from);
-        }
-    }
-
-    /// Drops every row of a log (all logs where it is `None`) and folds them anew from its events. The service goes on
-    /// meanwhile: whoever needs a log's rows waits for that log only.
-    pub async fn rebuild(&self, only: Option<LogId>, progress: &mut dyn Progress) -> Result<(), Error> {
-        let inner = &self.inner;
-        for log in self.logs(only).await? {
-            let id = log.uuid().into_bytes();
-            let mut batch = inner.store.batch().await?;
-            let Some(mut head) = batch.lock(&[id], store::Wait::Block).await?.heads.pop() else { continue };
-            let mut folded = Folded::decode(&head.folded);
-            folded.set_all(&inner.tables, 0);
-            for table in Table::ALL {
-                batch.delete_log_rows(inner.tables.physical(*table)?, id).await?;
-            }
-            head.folded = folded.encode();
-            batch.set_heads(&[], &[head]).await?;
-            batch.commit().await?;
-            self.catch_up(log, progress).await?;
-        }
-        Ok(())
-    }
-
     /// A log's rows as its events alone make them, in memory: nothing is written, and of the database only records and keys
     /// are read. It takes one snapshot, which must be allowed to last as long.
     pub async fn fold_in_memory(&self, log: LogId, progress: &mut dyn Progress) -> Result<Rows, Error> {
-        let (mut rows, mut keys, mut seq) = (Rows::default(), LogKeys::new(&self.inner.roots, log), 0);
         let mut snapshot = self.inner.store.snapshot().await?;
-        loop {
-            let (last, events) = read_ready(&mut snapshot, &mut keys, log, seq, RECORDS_AT_ONCE).await?;
-            if last == seq {
-                break;
-            }
-            for (when, event) in &events {
-                event.fold(when, &mut rows);
-            }
-            progress.done(log, last - seq);
-            seq = last;
-        }
+        let head = snapshot.head(log.uuid().into_bytes()).await?;
+        let rows = in_memory(&self.inner, &mut snapshot, log, head.map_or(0, |head| head.seq), progress).await?;
         snapshot.close().await?;
         Ok(rows)
     }

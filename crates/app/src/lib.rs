@@ -24,6 +24,7 @@ mod passage;
 pub mod programs;
 pub mod proof;
 mod react;
+mod rebuild;
 pub mod record;
 pub mod rotate;
 mod rows;

@@ -45,6 +45,7 @@ struct Record<'a> {
     seq: u64,
     at: i64,
     kind: &'a str,
+    #[serde(borrow)]
     thing: std::borrow::Cow<'a, str>,
     subject: Uuid,
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -223,11 +223,13 @@ fn add_action(coachee: CoacheeId, milestone: MilestoneId, action: ActionId, due:
     })
 }
 
-async fn all<F: Future<Output = Result<(), Error>>>(commands: impl Iterator<Item = F>) -> Result<(), Error> {
+/// Runs commands, a bounded number at a time.
+pub(crate) async fn all<F: Future<Output = Result<(), Error>>>(commands: impl Iterator<Item = F>) -> Result<(), Error> {
     stream::iter(commands).buffer_unordered(AT_A_TIME).try_collect().await
 }
 
-async fn sign_up(app: &App) -> Result<PersonId, Error> {
+/// Signs somebody up by a link.
+pub(crate) async fn sign_up(app: &App) -> Result<PersonId, Error> {
     let email = Email::parse("mia@example.org")?;
     let (log, command) = (LogId::Address(app.address(&email)), app.command());
     let asked = app.request_link(email, command, None).await?;

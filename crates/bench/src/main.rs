@@ -1,4 +1,4 @@
-//! The benchmark programs: `cargo run --release -p bench -- commit|replay [--quick] [--json FILE]`.
+//! The benchmark programs: `cargo run --release -p bench -- commit|request|replay [--quick] [--json FILE]`.
 //!
 //! Each prints a table, writes JSON and a plot, and measures its own limit beside itself in the same run: machines are
 //! shared and noisy, so what counts is the ratio of the two. Everything is done through [`app::App`], as the product does
@@ -9,8 +9,10 @@ mod error;
 mod fixture;
 mod place;
 mod plot;
+mod portal;
 mod replay;
 mod report;
+mod request;
 mod work;
 
 use std::path::PathBuf;
@@ -34,6 +36,8 @@ struct Cli {
 enum Bench {
     /// Commands that each append, along the whole path of `app::run`, against the bare driver.
     Commit(Asked),
+    /// The portals' queries and a mutation through HTTP, against the same over rows in memory.
+    Request(Asked),
     /// Folding, rebuilding, checking and verifying a log, against bare reading.
     Replay(Asked),
 }
@@ -112,13 +116,15 @@ async fn main() -> ExitCode {
 async fn run(bench: Bench) -> Result<Report, Error> {
     let mut report = Report::new(match bench {
         Bench::Commit(_) => "commit",
+        Bench::Request(_) => "request",
         Bench::Replay(_) => "replay",
     });
-    let (Bench::Commit(asked) | Bench::Replay(asked)) = &bench;
+    let (Bench::Commit(asked) | Bench::Request(asked) | Bench::Replay(asked)) = &bench;
     for database in asked.database.list() {
         let place = Place::new(*database, asked.postgres.clone(), asked.directory.as_deref())?;
         match &bench {
             Bench::Commit(_) => commit::measure(&place, &commit::Size::new(asked), &mut report).await?,
+            Bench::Request(_) => request::measure(&place, &request::Size::new(asked), &mut report).await?,
             Bench::Replay(_) => replay::measure(&place, &replay::Size::new(asked), &mut report).await?,
         }
     }

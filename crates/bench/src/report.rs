@@ -37,6 +37,15 @@ pub(crate) enum What {
         /// How many commands were on their way at a time.
         at_a_time: usize,
     },
+    /// Requests over HTTP.
+    Asked {
+        /// Which.
+        request: &'static str,
+        /// In a practice with so many coachees.
+        coachees: usize,
+        /// With so many statements each.
+        statements: u64,
+    },
     /// A step of a replay.
     Replayed {
         /// `fold`, `rebuild`, `check` or `verify`.
@@ -51,6 +60,9 @@ impl What {
     pub(crate) fn words(self) -> String {
         match self {
             Self::Commands { practices, at_a_time } => format!("practices: {practices:>3}   at a time: {at_a_time:>3}"),
+            Self::Asked { request, coachees, statements } => {
+                format!("{request:<12} of {coachees:>5}: {statements:>2} stmts")
+            }
             Self::Replayed { step, events } => format!("{step:<7} of {events} events"),
         }
     }

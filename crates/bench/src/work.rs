@@ -155,9 +155,14 @@ impl Done {
 
     /// The latency, in milliseconds, that so many of a hundred commands do not exceed.
     pub(crate) fn percentile_ms(&self, percent: usize) -> f64 {
-        let place = (self.latencies.len() * percent).div_ceil(100).saturating_sub(1);
-        self.latencies.get(place).map_or(0.0, |latency| latency.as_secs_f64() * 1_000.0)
+        percentile_ms(&self.latencies, percent)
     }
+}
+
+/// The latency, in milliseconds, that so many of a hundred do not exceed; the shortest come first.
+pub(crate) fn percentile_ms(latencies: &[Duration], percent: usize) -> f64 {
+    let place = (latencies.len() * percent).div_ceil(100).saturating_sub(1);
+    latencies.get(place).map_or(0.0, |latency| latency.as_secs_f64() * 1_000.0)
 }
 
 #[cfg(test)]

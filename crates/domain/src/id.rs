@@ -21,6 +21,19 @@ pub trait Id: Copy + Debug + Eq + Ord + Hash + Send + Sync + Serialize + for<'de
 }
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// For each byte its place in the alphabet; [`NO_LETTER`] where it has none. A record holds half a dozen ids.
+const PLACES: [u8; 256] = places();
+const NO_LETTER: u8 = 32;
+
+const fn places() -> [u8; 256] {
+    let mut places = [NO_LETTER; 256];
+    let mut place = 0_u8;
+    while place < NO_LETTER {
+        places[ALPHABET[place as usize] as usize] = place;
+        place = place.saturating_add(1);
+    }
+    places
+}
 
 /// The text of an id: its prefix, an underscore and 26 letters.
 pub fn text(prefix: &str, uuid: Uuid) -> String {
@@ -43,8 +56,8 @@ pub fn parse(text: &str) -> Option<(&str, Uuid)> {
         return None;
     }
     let bits = suffix.bytes().try_fold(0_u128, |bits, letter| {
-        let at = ALPHABET.iter().position(|&c| c == letter)?;
-        Some((bits << 5_u32) | u128::try_from(at).ok()?)
+        let at = PLACES.get(usize::from(letter)).copied().filter(|at| *at != NO_LETTER)?;
+        Some((bits << 5_u32) | u128::from(at))
     })?;
     Some((prefix, Uuid::from_u128(bits)))
 }
@@ -83,8 +96,7 @@ macro_rules! ids {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
                 if from.is_human_readable() {
-                    let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
-                    text.parse().map_err(serde::de::Error::custom)
+                    $crate::id::written(from, |text| text.parse::<Self>().map_err(|error| error.to_string()))
                 } else {
                     uuid::Uuid::deserialize(from).map(Self)
                 }
@@ -96,6 +108,25 @@ macro_rules! ids {
             fn value(&self) -> $crate::row::Value { $crate::row::Value::Bytes(self.0.as_bytes().to_vec()) }
         }
     )+};
+}
+
+/// Reads what is written as a text, out of the text where it lies. (A `Cow` would be a copy of it.)
+pub(crate) fn written<'de, T, D, F>(from: D, parse: F) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    F: FnOnce(&str) -> Result<T, String>,
+{
+    struct Written<F>(F);
+    impl<T, F: FnOnce(&str) -> Result<T, String>> serde::de::Visitor<'_> for Written<F> {
+        type Value = T;
+        fn expecting(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            to.write_str("a text")
+        }
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+            (self.0)(text).map_err(E::custom)
+        }
+    }
+    from.deserialize_str(Written(parse))
 }
 
 /// A text that is no id of the kind that was asked for.
@@ -242,8 +273,7 @@ impl Serialize for LogId {
 
 impl<'de> Deserialize<'de> for LogId {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("this is not the id of a log"))
+        written(from, |text| Self::parse(text).ok_or_else(|| "this is not the id of a log".to_owned()))
     }
 }
 

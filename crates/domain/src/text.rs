@@ -254,11 +254,19 @@ impl<T, P> Serialize for Secret<T, P> {
     }
 }
 
+/// Sealed bytes as a record holds them.
+struct Sealed(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Sealed {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        crate::id::written(from, |text| BASE64.decode(text).map(Self).map_err(|error| error.to_string()))
+    }
+}
+
 impl<'de, T, P> Deserialize<'de> for Secret<T, P> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let sealed = if from.is_human_readable() {
-            let text = Option::<std::borrow::Cow<'de, str>>::deserialize(from)?;
-            text.map(|text| BASE64.decode(text.as_bytes()).map_err(serde::de::Error::custom)).transpose()?
+            Option::<Sealed>::deserialize(from)?.map(|sealed| sealed.0)
         } else {
             Option::<Vec<u8>>::deserialize(from)?
         };

@@ -83,8 +83,8 @@ impl Serialize for Date {
 impl<'de> Deserialize<'de> for Date {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         if from.is_human_readable() {
-            let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
-            text.parse::<jiff::civil::Date>().map(Self::of).map_err(serde::de::Error::custom)
+            let parse = |text: &str| text.parse::<jiff::civil::Date>().map(Self::of).map_err(|error| error.to_string());
+            crate::id::written(from, parse)
         } else {
             i32::deserialize(from).map(Self)
         }

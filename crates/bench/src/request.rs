@@ -1,0 +1,212 @@
+//! `request`: what browsers and programs ask, through HTTP: the portals' real queries and a mutation, over a practice with
+//! few coachees and with many. Each is measured with sixteen on their way at a time (mutations: 64), and its latency at
+//! half of that rate.
+//!
+//! The limit is the same request to the same program over a practice of the same shape whose rows lie in memory: SQLite's
+//! own memory file system, which reads no file, takes no lock of the operating system and syncs nothing. What is left
+//! between the two is the database's disk, or its server.
+
+use domain::id::CoacheeId;
+use serde_json::{Value, json};
+use store::Options;
+
+use crate::Asked;
+use crate::error::Error;
+use crate::place::{Place, open};
+use crate::portal::{Answered, FULL, Portal};
+use crate::report::{Latency, Report, Round, What};
+
+/// How many queries are on their way at a time.
+const QUERIES_AT_A_TIME: usize = 16;
+/// How many mutations are.
+const MUTATIONS_AT_A_TIME: usize = 64;
+
+/// How much is measured.
+#[derive(Debug)]
+pub(crate) struct Size {
+    coachees: Vec<usize>,
+    requests: usize,
+    rounds: usize,
+}
+
+impl Size {
+    /// Everything, or what fits into minutes.
+    pub(crate) fn new(asked: &Asked) -> Self {
+        let (coachees, requests, rounds) =
+            if asked.quick { (vec![100], 1_000, 1) } else { (vec![100, 10_000], 4_000, 3) };
+        Self { coachees, requests, rounds }
+    }
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Roster,
+    Dashboard,
+    Profile,
+    Live,
+    Home,
+    Mutation,
+}
+
+impl Kind {
+    const ALL: [Self; 6] = [Self::Roster, Self::Dashboard, Self::Profile, Self::Live, Self::Home, Self::Mutation];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Roster => "roster",
+            Self::Dashboard => "dashboard",
+            Self::Profile => "profile",
+            Self::Live => "live session",
+            Self::Home => "coachee home",
+            Self::Mutation => "mutation",
+        }
+    }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Roster => {
+                "query($p: ID!) { viewer { coachPortal(practiceId: $p) { position coachees(first: 20) {
+                    totalCount pageInfo { hasNextPage endCursor }
+                    nodes { id fullName email status activeGoal lastSessionAt options } } } } }"
+            }
+            Self::Dashboard => {
+                "query($p: ID!) { viewer { coachPortal(practiceId: $p) { position practice { name } dashboard {
+                    expiringAuthorizations(first: 20) { nodes { number state remaining endsOn coacheeId } }
+                    lowAuthorizations(first: 20) { nodes { number state remaining endsOn coacheeId } }
+                    recentActivity(first: 20) { nodes { at kind entry actorId changes { field was now } } } } } } }"
+            }
+            Self::Profile => {
+                "query($p: ID!, $c: ID!) { viewer { coachPortal(practiceId: $p) { position
+                    access(first: 20) { nodes { coachId level } }
+                    coachee(id: $c) { id fullName email status activeGoal synopsis
+                        goals(first: 20) { nodes { id title dueOn complete milestoneCount } }
+                        actions(first: 20) { nodes { id title dueOn progress complete } }
+                        sessions(first: 20) { nodes { id title startedAt durationMinutes status } }
+                        authorizations(first: 20) { nodes { id number source state remaining endsOn } }
+                        activityLog(first: 20) { nodes { at kind entry changes { field now } } } } } } }"
+            }
+            Self::Live => {
+                "query($p: ID!, $s: ID!) { viewer { coachPortal(practiceId: $p) { position liveSession(id: $s) {
+                    id title startedAt notes { text revision siblings { revision } } nextSteps { text done } activeGoal
+                    authorization { number remaining } fromLastSession { nextSteps { text done } }
+                    lookBack(first: 5) { title activeGoal nextSteps { text done } } } } } }"
+            }
+            Self::Home => {
+                "query($p: ID!) { viewer { coacheePortal(practiceId: $p) { position practice { name }
+                    me { firstName activeGoal } coaches { displayName }
+                    goals(first: 20) { nodes { id title dueOn complete } }
+                    actions(first: 20) { nodes { id title dueOn progress } }
+                    sessions(first: 20) { nodes { id title startedAt status } }
+                    nextSteps(first: 20) { nodes { text done } } } } }"
+            }
+            Self::Mutation => {
+                "mutation($p: ID!, $a: ID!, $n: Int!) {
+                    setActionProgress(input: { practiceId: $p, actionId: $a, progress: $n }) {
+                        action { id progress complete } position errors { code message } } }"
+            }
+        }
+    }
+
+    const fn at_a_time(self) -> usize {
+        match self {
+            Self::Roster | Self::Dashboard | Self::Profile | Self::Live | Self::Home => QUERIES_AT_A_TIME,
+            Self::Mutation => MUTATIONS_AT_A_TIME,
+        }
+    }
+
+    fn token(self, portal: &Portal) -> &str {
+        match self {
+            Self::Home => &portal.coachee,
+            Self::Roster | Self::Dashboard | Self::Profile | Self::Live | Self::Mutation => &portal.owner,
+        }
+    }
+
+    /// The next requests of this kind. Mutations always change something.
+    fn bodies(self, portal: &Portal, sent: &mut usize, count: usize) -> Vec<String> {
+        let numbers = *sent..*sent + count;
+        *sent += count;
+        let body = |number: usize| {
+            let (coachee, session): (CoacheeId, _) = portal.full[number % FULL];
+            let action = portal.actions[number % portal.actions.len()];
+            let progress = 1 + number / portal.actions.len() % 99;
+            let variables: Value = match self {
+                Self::Roster | Self::Dashboard | Self::Home => json!({ "p": portal.practice }),
+                Self::Profile => json!({ "p": portal.practice, "c": coachee }),
+                Self::Live => json!({ "p": portal.practice, "s": session }),
+                Self::Mutation => json!({ "p": portal.practice, "a": action, "n": progress }),
+            };
+            json!({ "query": self.text(), "variables": variables }).to_string()
+        };
+        numbers.map(body).collect()
+    }
+}
+
+/// Measures on one kind of database.
+pub(crate) async fn measure(place: &Place, size: &Size, report: &mut Report) -> Result<(), Error> {
+    for coachees in size.coachees.iter().copied() {
+        let options = place.fresh("request")?;
+        let portal = Portal::open(open(&options).await?, coachees).await?;
+        let memory = Portal::open(open(&Options::new("sqlite::memory:")).await?, coachees).await?;
+        for kind in Kind::ALL {
+            let (mut sent, mut sent_to_memory) = (0, 0);
+            let statements = statements(kind, &portal, &mut sent).await?;
+            // Every connection is opened, and has prepared what is asked.
+            let warm = kind.bodies(&portal, &mut sent, 100);
+            portal.ask_all(kind.token(&portal), &warm, kind.at_a_time()).await?;
+            let warm = kind.bodies(&memory, &mut sent_to_memory, 100);
+            memory.ask_all(kind.token(&memory), &warm, kind.at_a_time()).await?;
+            let mut rounds = Vec::with_capacity(size.rounds);
+            for _ in 0..size.rounds {
+                let limit = round(kind, &memory, &mut sent_to_memory, size.requests).await?;
+                let done = round(kind, &portal, &mut sent, size.requests).await?;
+                let half = kind.bodies(&portal, &mut sent, size.requests / 2);
+                let half = portal.ask_at(kind.token(&portal), &half, done.per_second / 2.0).await?;
+                rounds.push(Round {
+                    per_second: done.per_second,
+                    limit_per_second: limit.per_second,
+                    latency: Some(Latency { p50_ms: half.percentile_ms(50), p99_ms: half.percentile_ms(99) }),
+                });
+            }
+            report.add(place.name(), What::Asked { request: kind.name(), coachees, statements }, &rounds);
+        }
+        portal.app().stop().await;
+        memory.app().stop().await;
+        place.remove(&options)?;
+    }
+    Ok(())
+}
+
+async fn round(kind: Kind, portal: &Portal, sent: &mut usize, requests: usize) -> Result<Answered, Error> {
+    let bodies = kind.bodies(portal, sent, requests);
+    portal.ask_all(kind.token(portal), &bodies, kind.at_a_time()).await
+}
+
+/// How many statements one request takes, the gate's two among them, when nothing else runs.
+async fn statements(kind: Kind, portal: &Portal, sent: &mut usize) -> Result<u64, Error> {
+    let bodies = kind.bodies(portal, sent, 2);
+    portal.ask(Some(kind.token(portal)), &bodies[0]).await?;
+    let before = portal.app().store().statements();
+    portal.ask(Some(kind.token(portal)), &bodies[1]).await?;
+    Ok(portal.app().store().statements() - before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The whole of it, small, on a real database: every request is answered without an error.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_small_run_measures_each_request() {
+        let place = Place::new(store::Database::Sqlite, None, None).unwrap();
+        let mut report = Report::new("request");
+        let size = Size { coachees: vec![FULL], requests: 40, rounds: 1 };
+        measure(&place, &size, &mut report).await.unwrap();
+        assert_eq!(report.rows().len(), Kind::ALL.len());
+        for row in report.rows() {
+            assert!(row.per_second > 0.0 && row.limit_per_second > 0.0, "{row:?}");
+            let What::Asked { statements, .. } = row.what else { panic!("{row:?}") };
+            assert!((3..=20).contains(&statements), "{row:?}");
+        }
+    }
+}
