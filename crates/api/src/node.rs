@@ -93,11 +93,11 @@ async fn look_for(ctx: &Context<'_>, ids: &[Parsed<'_>]) -> Result<Vec<Option<No
             Err(other) => return Err(error(other)),
         };
         let (view, missing) = (&view, found.iter_mut().zip(ids).filter(|(node, _)| node.is_none()));
-        let load = |(node, (prefix, uuid)): (&mut Option<Node>, &Parsed<'_>)| async move {
+        let loads = missing.map(|(node, (prefix, uuid))| async move {
             *node = load(view, prefix, *uuid).await?;
             Ok::<_, async_graphql::Error>(())
-        };
-        try_join_all(missing.map(load)).await?;
+        });
+        try_join_all(loads).await?;
     }
     Ok(found)
 }

@@ -142,20 +142,21 @@ pub(crate) async fn fold_ready(
     changes.write(inner, batch).await
 }
 
-/// The next events of a log after a position, ready to be folded, and the position of the last that was read; where
-/// that is the same position, there are no more.
+/// The next events of a log after a position, ready to be folded; how many bytes their records have; and the position
+/// of the last that was read: where that is the same position, there are no more.
 pub(crate) async fn read_ready(
     snapshot: &mut store::Snapshot,
     keys: &mut LogKeys,
     log: LogId,
     after: u64,
     limit: u32,
-) -> Result<(u64, Vec<(When, Event)>), Error> {
+) -> Result<(u64, usize, Vec<(When, Event)>), Error> {
     let records = snapshot.records(log.uuid().into_bytes(), after, limit).await?;
     let happened = records.iter().map(|(_, record)| record::decode(record)).collect::<Result<Vec<_>, _>>()?;
     keys.load_for_folding(snapshot, happened.iter().map(|it| (it.when.subject, it.when.owner))).await?;
     let events = happened.into_iter().filter_map(|happened| opened(happened, keys).transpose());
-    Ok((records.last().map_or(after, |(last, _)| *last), events.collect::<Result<_, _>>()?))
+    let bytes = records.iter().map(|(_, record)| record.len()).sum();
+    Ok((records.last().map_or(after, |(last, _)| *last), bytes, events.collect::<Result<_, _>>()?))
 }
 
 /// What folds changed, table by table: rows to write and keys to delete.
@@ -235,7 +236,7 @@ pub(crate) async fn in_memory(
     let (mut rows, mut keys, mut seq) = (Rows::default(), LogKeys::new(&inner.roots, log), 0);
     while seq < until {
         let limit = u32::try_from(until - seq).unwrap_or(u32::MAX).min(RECORDS_AT_ONCE);
-        let (last, events) = read_ready(snapshot, &mut keys, log, seq, limit).await?;
+        let (last, _, events) = read_ready(snapshot, &mut keys, log, seq, limit).await?;
         if last == seq {
             return Err(Error::internal(format!("{log} ends before its head says: run verify")));
         }

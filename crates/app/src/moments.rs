@@ -305,7 +305,7 @@ impl App {
         while position < until {
             let limit = u32::try_from((until - position).min(EVENTS_MAX as u64)).unwrap_or(u32::MAX);
             let mut snapshot = self.inner.store.snapshot().await?;
-            let (last, events) = read_ready(&mut snapshot, &mut keys, log, position, limit).await?;
+            let (last, _, events) = read_ready(&mut snapshot, &mut keys, log, position, limit).await?;
             snapshot.close().await?;
             if last == position {
                 return Err(Error::internal(format!("{log} ends before its head says: run verify")));

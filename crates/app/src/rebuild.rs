@@ -1,7 +1,7 @@
 //! Catching up and rebuilding: rows folded ahead of the lock, and written each once.
 //!
 //! Events never change, so they are read and folded before anything is locked, in memory: up to [`EVENTS_AHEAD`] events or
-//! [`BYTES_AHEAD`] of rows. Then the head is locked, and if the projections are still as far as they were when this
+//! [`BYTES_AHEAD`] of records. Then the head is locked, and if the projections are still as far as they were when this
 //! folding began, each row that changed is written once, and how far they are now, in one transaction. If they are not,
 //! somebody else has folded or appended meanwhile: what was folded here is thrown away, and it begins anew from there.
 //! Rows stay in memory for the next part, up to [`BYTES_KEPT`].
@@ -31,7 +31,7 @@ use crate::{App, Error, Inner};
 
 /// How many events are folded before they are written: what a transaction writes bounds how long others wait for it.
 const EVENTS_AHEAD: u64 = 10_000;
-/// How many bytes of rows are, about.
+/// How many bytes of records are: rows hold no more than what events say.
 const BYTES_AHEAD: usize = 32 << 20;
 /// How many bytes of rows are kept for the next part, about.
 const BYTES_KEPT: usize = 64 << 20;
@@ -66,18 +66,16 @@ impl Ahead {
 
     /// Folds on, up to an event of the log, or until it is enough for one transaction.
     async fn fold(&mut self, inner: &Inner, snapshot: &mut Snapshot, until: u64) -> Result<(), Error> {
-        let begun = self.rows.bytes();
-        while self.at < until
-            && self.at - self.from < EVENTS_AHEAD
-            && self.rows.bytes().saturating_sub(begun) < BYTES_AHEAD
-        {
+        let mut bytes = 0;
+        while self.at < until && self.at - self.from < EVENTS_AHEAD && bytes < BYTES_AHEAD {
             let limit = RECORDS_AT_ONCE.min(until - self.at).min(EVENTS_AHEAD - (self.at - self.from));
             let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-            let (last, events) = read_ready(snapshot, &mut self.keys, self.log, self.at, limit).await?;
+            let (last, read, events) = read_ready(snapshot, &mut self.keys, self.log, self.at, limit).await?;
             if last == self.at {
                 return Err(Error::internal(format!("{} ends before its head says", self.log)));
             }
             self.at = last;
+            bytes += read;
             if !self.whole {
                 self.load(inner, snapshot, &events).await?;
             }

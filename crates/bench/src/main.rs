@@ -1,4 +1,4 @@
-//! The benchmark programs: `cargo run --release -p bench -- commit|request|replay [--quick] [--json FILE]`.
+//! The benchmark programs: `cargo run --release -p bench -- commit|request|replay|idle [--quick] [--json FILE]`.
 //!
 //! Each prints a table, writes JSON and a plot, and measures its own limit beside itself in the same run: machines are
 //! shared and noisy, so what counts is the ratio of the two. Everything is done through [`app::App`], as the product does
@@ -7,6 +7,7 @@
 mod commit;
 mod error;
 mod fixture;
+mod idle;
 mod place;
 mod plot;
 mod portal;
@@ -40,6 +41,8 @@ enum Bench {
     Request(Asked),
     /// Folding, rebuilding, checking and verifying a log, against bare reading.
     Replay(Asked),
+    /// The program before anybody asks: its start, its memory, its size.
+    Idle(Asked),
 }
 
 /// What is measured where, and where it is written.
@@ -66,7 +69,7 @@ struct Asked {
     /// `commit`: with so many live rows.
     #[arg(long, value_name = "NUMBER")]
     rows: Option<usize>,
-    /// `replay`: with so many events.
+    /// `replay` and `idle`: with so many events.
     #[arg(long, value_name = "NUMBER")]
     events: Option<usize>,
     /// A running PostgreSQL (`postgres://user@host:port/database`, with the right to create databases); else one is started.
@@ -118,13 +121,15 @@ async fn run(bench: Bench) -> Result<Report, Error> {
         Bench::Commit(_) => "commit",
         Bench::Request(_) => "request",
         Bench::Replay(_) => "replay",
+        Bench::Idle(_) => "idle",
     });
-    let (Bench::Commit(asked) | Bench::Request(asked) | Bench::Replay(asked)) = &bench;
+    let (Bench::Commit(asked) | Bench::Request(asked) | Bench::Replay(asked) | Bench::Idle(asked)) = &bench;
     for database in asked.database.list() {
         let place = Place::new(*database, asked.postgres.clone(), asked.directory.as_deref())?;
         match &bench {
             Bench::Commit(_) => commit::measure(&place, &commit::Size::new(asked), &mut report).await?,
             Bench::Request(_) => request::measure(&place, &request::Size::new(asked), &mut report).await?,
+            Bench::Idle(_) => idle::measure(&place, &idle::Size::new(asked), &mut report).await?,
             Bench::Replay(_) => replay::measure(&place, &replay::Size::new(asked), &mut report).await?,
         }
     }

@@ -17,7 +17,7 @@ use vault::RootKey;
 use crate::error::Error;
 
 /// A root key for data that is thrown away.
-const ROOT: &str = "5448524f5547484c494e452062656e63686d61726b2c206e6f20736563726574";
+pub(crate) const ROOT: &str = "5448524f5547484c494e452062656e63686d61726b2c206e6f20736563726574";
 /// How many bytes of rows a lane keeps between batches.
 const CACHE_BYTES: usize = 64 << 20;
 /// How many lanes commit beside each other on PostgreSQL.

@@ -90,7 +90,7 @@ pub(crate) async fn measure(place: &Place, size: &Size, report: &mut Report) -> 
 }
 
 /// Makes a log of at least so many events: two thirds of them are what practices were filled with, one third is work.
-async fn make(app: &App, events: usize) -> Result<(), Error> {
+pub(crate) async fn make(app: &App, events: usize) -> Result<(), Error> {
     let coachees = (events * 2 / 3).div_ceil(PRACTICES * EVENTS_A_COACHEE).max(AT_A_TIME / PRACTICES);
     let mut fixture = Fixture::fill(app, PRACTICES, coachees).await?;
     let dice = Dice::new(2);

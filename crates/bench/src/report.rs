@@ -93,12 +93,23 @@ pub(crate) struct Round {
 pub(crate) struct Report {
     name: &'static str,
     rows: Vec<Row>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<Note>,
+}
+
+/// A number that has no limit beside it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Note {
+    database: &'static str,
+    /// What it is, and in which unit.
+    what: &'static str,
+    number: f64,
 }
 
 impl Report {
     /// Nothing yet.
     pub(crate) const fn new(name: &'static str) -> Self {
-        Self { name, rows: Vec::new() }
+        Self { name, rows: Vec::new(), notes: Vec::new() }
     }
 
     /// Its benchmark's name.
@@ -128,6 +139,11 @@ impl Report {
         });
     }
 
+    /// Adds the median of numbers that have no limit beside them.
+    pub(crate) fn note(&mut self, database: &'static str, what: &'static str, numbers: &[f64]) {
+        self.notes.push(Note { database, what, number: rounded(median(numbers.iter().copied()), 1) });
+    }
+
     /// The numbers for programs.
     pub(crate) fn json(&self) -> Result<String, Error> {
         Ok(serde_json::to_string(self)? + "\n")
@@ -153,6 +169,9 @@ impl Report {
                 ms(|latency| latency.p50_ms),
                 ms(|latency| latency.p99_ms),
             );
+        }
+        for Note { database, what, number } in &self.notes {
+            let _ = writeln!(table, "{database:<9} {what:<32} {number:>11.1}");
         }
         table
     }

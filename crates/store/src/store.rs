@@ -119,8 +119,8 @@ impl Store {
         let target = format!("file:{name}?vfs=memdb");
         let failed = |error: sqlx::Error| Error::classify(&error, During::Statement);
         sqlx::query("vacuum into ?").bind(target).execute(writer).await.map_err(failed)?;
-        let (recorder, stopped) = (Arc::default(), Arc::default());
-        Ok(Store { pools, snapshot_limit: options.snapshot_limit, recorder, stopped })
+        let (recorder, stopped, statements) = (Arc::default(), Arc::default(), Arc::default());
+        Ok(Store { pools, snapshot_limit: options.snapshot_limit, recorder, stopped, statements })
     }
 
     /// How many bytes the database's pages take. SQLite only; 0 on PostgreSQL.
