@@ -288,7 +288,6 @@ impl Change for LiveSessionChange {
             | Table::login
             | Table::access_token
             | Table::google_account
-           
             | Table::portal
             | Table::coach_invitation
             | Table::access
