@@ -117,6 +117,7 @@ async fn serve(app: &App, bounds: api::http::Bounds) -> SocketAddr {
         browser_cookie: api::cookies::BROWSER.to_owned(),
         nonce: 1,
         bounds,
+        numbers: api::http::Numbers::default(),
     };
     let router = api::router(app.clone(), settings);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");

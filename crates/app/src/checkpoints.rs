@@ -194,6 +194,8 @@ impl App {
             let claimed =
                 self.inner.store.claim_work(REACTOR, now, now.saturating_add(LEASE_MICROS), LOGS_AT_ONCE).await?;
             if claimed.is_empty() {
+                self.inner.pulse.checkpoints_refused.set(signing.refused.len() as u64);
+                self.inner.pulse.round_of_signing(now);
                 return Ok(signing);
             }
             let ids: Vec<store::Id> = claimed.iter().map(|work| work.log).collect();
@@ -222,6 +224,7 @@ impl App {
                 }
             }
             self.keep_signed(&roots).await?;
+            self.inner.pulse.checkpoints_signed.add(roots.len() as u64);
             signing.signed += roots.len() as u64;
             for work in done {
                 self.inner.store.work_done(work).await?;

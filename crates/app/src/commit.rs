@@ -16,6 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use domain::decide::{Missing, Stop};
 use domain::id::{CommandId, Id as _, LogId};
@@ -27,6 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::batch::Working;
+use crate::pulse::Pulse;
 use crate::record::Through;
 use crate::{Error, Inner};
 
@@ -171,15 +173,16 @@ struct Ended {
 
 async fn attempt(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: Wait) -> Ended {
     let logs: BTreeSet<LogId> = jobs.iter().flat_map(|job| job.logs.iter().copied()).collect();
+    let began = Instant::now();
     let mut batch = match inner.store.batch().await {
         Ok(batch) => batch,
-        Err(error) => return failed(error, jobs),
+        Err(error) => return failed(&inner.pulse, error, jobs),
     };
     let mut working = match Working::begin(inner, cache, &mut batch, &logs, wait).await {
         Ok(working) => working,
         Err(error) => {
             cache.forget(&logs);
-            return failed(error, jobs);
+            return failed(&inner.pulse, error, jobs);
         }
     };
     let (jobs, again): (Vec<Job>, Vec<Job>) =
@@ -189,7 +192,7 @@ async fn attempt(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: Wa
         Ok(decided) => decided,
         Err(error) => {
             cache.forget(&logs);
-            note(&error);
+            note(&inner.pulse, &error);
             return Ended { again: jobs.into_iter().chain(again).collect(), failed: true, ..Ended::default() };
         }
     };
@@ -208,42 +211,58 @@ async fn attempt(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: Wa
             }
             inner.hub.publish(&appended);
             ring(inner, &appended);
-            answer_all(jobs, answers, full_at, again)
+            inner.pulse.commits.took(began.elapsed());
+            answer_all(&inner.pulse, jobs, answers, full_at, again)
         }
         Err(error) => {
             drop(working);
             cache.forget(&logs);
             if let store::Error::Unknown(_) = &error {
+                inner.pulse.batches_failed.add(1);
                 return look_up(inner, jobs, answers, again).await;
             }
             let all = jobs.into_iter().chain(again).collect();
-            failed(error, all)
+            failed(&inner.pulse, error, all)
         }
     }
 }
 
-fn answer_all(jobs: Vec<Job>, answers: Vec<Result<Done, Error>>, full_at: Option<usize>, again: Vec<Job>) -> Ended {
+fn answer_all(
+    pulse: &Pulse,
+    jobs: Vec<Job>,
+    answers: Vec<Result<Done, Error>>,
+    full_at: Option<usize>,
+    again: Vec<Job>,
+) -> Ended {
     let mut ended = Ended { again, ..Ended::default() };
     let full_at = full_at.unwrap_or(jobs.len());
     let mut answers = answers.into_iter();
     for (place, mut job) in jobs.into_iter().enumerate() {
         match answers.next() {
-            Some(answer) if place < full_at => job.answer(answer),
+            Some(answer) if place < full_at => {
+                if answer.is_ok() {
+                    pulse.commands_done.add(1)
+                } else {
+                    pulse.commands_refused.add(1)
+                }
+                job.answer(answer);
+            }
             Some(_) | None => ended.left_over.push(job),
         }
     }
     ended
 }
 
-fn note(error: &store::Error) {
+fn note(pulse: &Pulse, error: &store::Error) {
+    pulse.batches_failed.add(1);
     if error.ends_writing() {
         tracing::error!(%error, "a write or sync failed: this process accepts no more writes");
     }
 }
 
 /// The transaction did not happen: its commands are tried again one by one, unless that cannot help.
-fn failed(error: store::Error, jobs: Vec<Job>) -> Ended {
-    note(&error);
+fn failed(pulse: &Pulse, error: store::Error, jobs: Vec<Job>) -> Ended {
+    note(pulse, &error);
     tracing::warn!(%error, commands = jobs.len(), "a batch failed");
     if error.may_be_retried() {
         return Ended { again: jobs, failed: true, ..Ended::default() };

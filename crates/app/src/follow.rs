@@ -99,7 +99,7 @@ impl Follower {
             }
             match self.news.try_recv() {
                 Ok(news) => self.take(news),
-                Err(TryRecvError::Lagged(_)) => self.behind = true,
+                Err(TryRecvError::Lagged(_)) => self.resync(),
                 Err(TryRecvError::Empty) => return Ok(None),
                 Err(TryRecvError::Closed) => return Err(Error::Unavailable),
             }
@@ -132,10 +132,16 @@ impl Follower {
         }
         match self.news.recv().await {
             Ok(news) => self.take(news),
-            Err(RecvError::Lagged(_)) => self.behind = true,
+            Err(RecvError::Lagged(_)) => self.resync(),
             Err(RecvError::Closed) => return Err(Error::Unavailable),
         }
         Ok(())
+    }
+
+    /// What the hub did not hand over is read from the log.
+    fn resync(&mut self) {
+        self.app.inner.pulse.resyncs.add(1);
+        self.behind = true;
     }
 
     fn take(&mut self, news: News) {
@@ -147,7 +153,7 @@ impl Follower {
                 match passage.events().get(from).map(|event| event.seq) {
                     Some(seq) if seq == next => self.ready.push_back(Part { passage, from, is_news: true }),
                     // Something lies between: the log has it.
-                    Some(_) => self.behind = true,
+                    Some(_) => self.resync(),
                     None => {}
                 }
             }

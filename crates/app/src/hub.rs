@@ -12,6 +12,7 @@ use domain::id::LogId;
 use tokio::sync::{Notify, broadcast};
 
 use crate::passage::Passage;
+use crate::pulse::Followers;
 
 /// How many passages a follower of a practice may lag before it is sent back to the log.
 const PRACTICE_LAG_MAX: usize = 64;
@@ -73,6 +74,14 @@ impl Hub {
             .entry(log.uuid().into_bytes())
             .or_insert_with(|| Channel { sender: broadcast::channel(lag).0, told: None });
         channel.sender.subscribe()
+    }
+
+    /// How many listen, and how many passages the slowest of them has not taken yet.
+    pub fn followers(&self) -> Followers {
+        let room = self.room();
+        let senders = || room.channels.values().map(|channel| &channel.sender);
+        let count = senders().map(broadcast::Sender::receiver_count).sum();
+        Followers { count, lag_batches: senders().map(broadcast::Sender::len).max().unwrap_or(0) }
     }
 
     /// Tells those who listen what this process has committed.

@@ -23,6 +23,7 @@ pub mod moments;
 mod passage;
 pub mod programs;
 pub mod proof;
+pub mod pulse;
 mod react;
 mod rebuild;
 pub mod record;
@@ -109,6 +110,7 @@ pub(crate) struct Inner {
     pub cache_bytes: usize,
     pub moments: moments::Moments,
     pub hub: hub::Hub,
+    pub pulse: pulse::Pulse,
     pub tasks: Tasks,
     pub sign_up_closed: AtomicBool,
     pub google: std::sync::OnceLock<google::Google>,
@@ -142,6 +144,7 @@ impl App {
             cache_bytes: settings.cache_bytes,
             moments: moments::Moments::new(settings.moments),
             hub: hub::Hub::default(),
+            pulse: pulse::Pulse::default(),
             tasks: Tasks::default(),
             sign_up_closed: AtomicBool::new(false),
             google: std::sync::OnceLock::new(),

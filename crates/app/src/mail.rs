@@ -204,7 +204,9 @@ impl App {
             }
             let tries = parcels.iter().map(|parcel| self.try_parcel(parcel, now, post, settings));
             for (parcel, tried) in parcels.iter().zip(futures_util::future::join_all(tries).await) {
-                left += u64::from(matches!(tried, Ok(true)));
+                let has_left = u64::from(matches!(tried, Ok(true)));
+                self.inner.pulse.mails_sent.add(has_left);
+                left += has_left;
                 self.settle(parcel, now, tried).await?;
             }
         }
@@ -232,12 +234,14 @@ impl App {
         let Err(why) = tried else {
             return Ok(self.inner.store.outbox_sent(parcel.log, parcel.id, now.0).await?);
         };
+        self.inner.pulse.mails_failed.add(1);
         // Claiming has counted this attempt.
         let failed = usize::try_from(parcel.attempts).unwrap_or(usize::MAX).max(1);
         if let Some(minutes) = BACKOFF_MINUTES.get(failed - 1) {
             tracing::warn!(parcel = %id, kind = parcel.kind, failed, why, "a mail could not be sent; it is tried again");
             Ok(self.inner.store.outbox_retry(parcel.log, parcel.id, now.plus_minutes(*minutes).0).await?)
         } else {
+            self.inner.pulse.mails_given_up.add(1);
             tracing::error!(parcel = %id, kind = parcel.kind, failed, why, "a mail could not be sent, and is given up");
             Ok(self.inner.store.outbox_sent(parcel.log, parcel.id, now.0).await?)
         }

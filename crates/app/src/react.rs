@@ -14,7 +14,7 @@ use domain::{Actor, Decide, Event, coachee, practice};
 use crate::{App, Error, Happened, Request, Through, pause};
 
 /// Tells practices that an account was deleted.
-const LEAVING: &str = "leaving";
+pub(crate) const LEAVING: &str = "leaving";
 /// What it reads.
 const LEAVING_READS: &[&str] = &["account.portal_closed"];
 

@@ -50,8 +50,14 @@ impl App {
                     idempotency: None,
                 };
                 match self.run_boxed(request, Arc::from(command)).await {
-                    Ok(_) => rung += 1,
-                    Err(error) => tracing::error!(%log, ?error, "a timer could not be rung; it is tried again"),
+                    Ok(_) => {
+                        self.inner.pulse.timers_rung.add(1);
+                        rung += 1;
+                    }
+                    Err(error) => {
+                        self.inner.pulse.timers_failed.add(1);
+                        tracing::error!(%log, ?error, "a timer could not be rung; it is tried again");
+                    }
                 }
             }
         }

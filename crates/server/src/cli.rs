@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::open::{self, Purpose, World};
 use crate::settings::{Flags, Settings};
 use crate::signals::Signals;
-use crate::{backup, demo, doctor, inspect, keys, logs, prove, serve};
+use crate::{backup, demo, doctor, inspect, keys, logs, prove, ready, serve};
 
 /// Exit code: something was found that is not as it should be.
 const FOUND: u8 = 1;
@@ -159,6 +159,8 @@ enum Command {
         #[arg(long)]
         events: bool,
     },
+    /// Ask the server that runs here with these settings whether it is ready, for a container's health check
+    Ready,
     /// Look whether everything is in order
     Doctor {
         /// Print the table of all settings for the documentation, and nothing else
@@ -304,6 +306,7 @@ pub async fn run(
             let page = if events { domain::entry::page() } else { api::schema_sdl() };
             Ok(out.write_all(page.as_bytes()).map(|()| 0)?)
         }
+        Command::Ready => ready::run(&Settings::load(&flags, environment.clone())?, out).map(code),
         Command::Doctor { settings: true } => Ok(out.write_all(crate::settings::markdown().as_bytes()).map(|()| 0)?),
         Command::Doctor { settings: false } => {
             doctor::run(Settings::load(&flags, environment.clone()), &World::machine(), out).await.map(code)

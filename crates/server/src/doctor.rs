@@ -4,8 +4,10 @@
 //! every opening does.
 
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+
+mod places;
+mod postgres;
+mod waiting;
 
 use app::Tables;
 use app::tables::Folded;
@@ -16,14 +18,49 @@ use crate::error::Error;
 use crate::open::{self, Purpose, World};
 use crate::settings::{Settings, Wrong};
 
-/// Less room than this is a problem: 1 GiB.
-const ROOM_BYTES_MIN: u64 = 1 << 30;
 /// A clock that is further off than this is a problem: 5 seconds, in microseconds.
 const DRIFT_MICROS_MAX: i64 = 5_000_000;
 /// The earliest time that can be right: 2026-01-01, in microseconds.
 const EARLIEST_MICROS: i64 = 1_767_225_600_000_000;
 /// How many heads are read at once.
 const HEADS: u32 = 1_000;
+
+/// What was found of one thing.
+#[derive(Debug)]
+struct Finding {
+    what: &'static str,
+    said: String,
+    grade: Grade,
+}
+
+/// How things are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Grade {
+    Fine,
+    /// It works, and could be better.
+    Hint,
+    /// It is to mend.
+    Problem,
+}
+
+impl Finding {
+    fn fine(what: &'static str, said: impl std::fmt::Display) -> Self {
+        Self { what, said: said.to_string(), grade: Grade::Fine }
+    }
+
+    fn hint(what: &'static str, said: impl std::fmt::Display) -> Self {
+        Self { what, said: said.to_string(), grade: Grade::Hint }
+    }
+
+    /// Something to mend, whose words say what to do.
+    fn problem(what: &'static str, said: impl std::fmt::Display) -> Self {
+        Self { what, said: said.to_string(), grade: Grade::Problem }
+    }
+
+    fn is_problem(&self) -> bool {
+        self.grade == Grade::Problem
+    }
+}
 
 /// What was looked at so far.
 struct Report<'o> {
@@ -40,6 +77,17 @@ impl Report<'_> {
     fn problem(&mut self, what: &str, said: impl std::fmt::Display) -> Result<(), Error> {
         self.problems += 1;
         Ok(writeln!(self.out, "PROBLEM  {what}: {said}")?)
+    }
+
+    fn all(&mut self, found: impl IntoIterator<Item = Finding>) -> Result<(), Error> {
+        for Finding { what, said, grade } in found {
+            match grade {
+                Grade::Fine => self.ok(what, said)?,
+                Grade::Hint => writeln!(self.out, "hint     {what}: {said}")?,
+                Grade::Problem => self.problem(what, said)?,
+            }
+        }
+        Ok(())
     }
 
     fn check(&mut self, what: &str, checked: Result<String, String>) -> Result<(), Error> {
@@ -69,9 +117,8 @@ pub async fn run(settings: Result<Settings, Wrong>, world: &World, out: &mut dyn
         let shown = if source.shown.is_empty() { "none" } else { &source.shown };
         writeln!(report.out, "setting  {} = {shown}, from {}", source.name, source.origin)?;
     }
-    report.check("public address", public_address(&settings))?;
-    report.check("data folder", folder(&settings.data_dir))?;
-    report.check("disk", room(&settings.data_dir))?;
+    report.all(places::addresses(&settings))?;
+    report.all(places::folders(&settings))?;
     let root = root_key(&settings);
     report.check("root key", root.as_ref().map(|(_, said)| said.clone()).map_err(Clone::clone))?;
     let new_root = RootKey::load(&open::new_root_key_file(&settings));
@@ -79,15 +126,12 @@ pub async fn run(settings: Result<Settings, Wrong>, world: &World, out: &mut dyn
         report.problem("new root key", error)?;
     }
     report.check("signing key", signing_key(&settings))?;
-    let mail = settings.smtp_url.is_none().then(|| {
-        format!("written into {}, and sent to nobody: set `smtp_url` to send it", settings.mail_dir.display())
-    });
-    report.ok("mail", mail.unwrap_or_else(|| "sent by the server of `smtp_url`".to_owned()))?;
+    report.all(places::mail(&settings))?;
     report.check("clock", clock(world.clock.now().0))?;
     let held: Vec<RootKey> = root.ok().and_then(|(root, _)| root).into_iter().chain(new_root.ok().flatten()).collect();
     match open_database(&settings).await {
         Ok(Some(store)) => {
-            let checked = database(&mut report, &store, &held, world.clock.now().0).await;
+            let checked = database(&mut report, &settings, &store, &held, world.clock.now().0).await;
             store.close().await;
             match checked {
                 Err(Error::Store(error)) => report.problem("database", error)?,
@@ -102,40 +146,6 @@ pub async fn run(settings: Result<Settings, Wrong>, world: &World, out: &mut dyn
     let problems = report.problems;
     writeln!(out, "{}", if problems == 0 { "all is in order".to_owned() } else { format!("{problems} to mend") })?;
     Ok(problems == 0)
-}
-
-fn public_address(settings: &Settings) -> Result<String, String> {
-    let url = &settings.public_url;
-    let host = url.split_once("://").map_or("", |(_, rest)| rest);
-    let is_local = ["127.", "localhost", "[::1]"].iter().any(|local| host.starts_with(local));
-    if url.starts_with("https://") || is_local {
-        return Ok(url.clone());
-    }
-    Err(format!(
-        "{url} is not https, and browsers keep sign-in cookies over https only: end TLS in front, and set `public_url` to that address"
-    ))
-}
-
-fn mode(path: &Path) -> Option<u32> {
-    std::fs::metadata(path).ok().map(|metadata| metadata.permissions().mode() & 0o777)
-}
-
-fn folder(path: &Path) -> Result<String, String> {
-    match mode(path) {
-        None => Ok(format!("{} is not there yet; it is made at the first start", path.display())),
-        Some(mode) if mode.trailing_zeros() >= 6 => Ok(format!("{}, open to its owner only", path.display())),
-        Some(mode) => Err(format!("{} is open to others (mode {mode:03o}): run `chmod 700` on it", path.display())),
-    }
-}
-
-/// How much room there is where the folder is or will be.
-fn room(path: &Path) -> Result<String, String> {
-    let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
-    let stat = rustix::fs::statvfs(there)
-        .map_err(|error| format!("{} cannot be asked for its room: {error}", there.display()))?;
-    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-    let said = format!("{} MiB are free at {}", free >> 20, there.display());
-    if free >= ROOM_BYTES_MIN { Ok(said) } else { Err(format!("{said}: make room before changes are refused")) }
 }
 
 /// The root key, if there is one yet.
@@ -187,7 +197,13 @@ async fn open_database(settings: &Settings) -> Result<Option<Store>, Error> {
 }
 
 /// What the database says of itself, of its key and of how far its read models are.
-async fn database(report: &mut Report<'_>, store: &Store, held: &[RootKey], now: i64) -> Result<(), Error> {
+async fn database(
+    report: &mut Report<'_>,
+    settings: &Settings,
+    store: &Store,
+    held: &[RootKey],
+    now: i64,
+) -> Result<(), Error> {
     let mut snapshot = store.snapshot().await?;
     let (name, version) = match store.database() {
         Database::Sqlite => ("SQLite", "select sqlite_version()"),
@@ -197,6 +213,9 @@ async fn database(report: &mut Report<'_>, store: &Store, held: &[RootKey], now:
     let schema = number(&mut snapshot, "select coalesce(max(version), 0) from schema_version").await?;
     report.ok("database", format_args!("{name} {version}, schema {schema}"))?;
 
+    if store.database() == Database::Postgres {
+        report.all(postgres::look(&mut snapshot, settings).await?)?;
+    }
     let newest = number(&mut snapshot, "select coalesce(max(at), 0) from heads").await?;
     let drift = match store.database() {
         Database::Sqlite => 0,
@@ -220,6 +239,9 @@ async fn database(report: &mut Report<'_>, store: &Store, held: &[RootKey], now:
             .sum::<u64>();
     }
     let named = snapshot.meta(app::keys::ROOT).await?;
+    let existing = store.tables_existing().await?;
+    report.all(waiting::late(&waiting::backlog(&mut snapshot, &tables, &existing, now).await?, now))?;
+    report.all([waiting::left_over(&tables, &existing)])?;
     let by_root = snapshot.keys_by_root().await?;
     snapshot.close().await?;
     let folded = format!("{behind} of {logs} logs have read models that are behind");

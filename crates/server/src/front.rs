@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use api::http::Peer;
+use api::http::{Numbers, Peer};
 use app::App;
 use axum::Router;
 use axum::extract::connect_info::ConnectInfo;
@@ -20,6 +20,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tracing::Instrument as _;
 
+use crate::health::{self, Places};
 use crate::metrics::{Metrics, label};
 
 /// The header under which an answer carries its request's id in the log.
@@ -33,6 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Front {
     pub app: App,
     pub metrics: Metrics,
+    /// Of live connections.
+    pub numbers: Numbers,
+    pub places: Places,
     pub is_stopping: AtomicBool,
     pub trusted_proxies: Vec<IpAddr>,
     /// Differs from start to start, so that ids of requests do.
@@ -126,7 +130,17 @@ async fn ready(State(front): State<Arc<Front>>) -> Response {
 }
 
 async fn numbers(State(front): State<Arc<Front>>) -> Response {
-    let text = front.metrics.text(front.app.accepts_writes());
+    let mut text = String::with_capacity(16 << 10);
+    front.metrics.write(&mut text);
+    let backlog = match tokio::time::timeout(PATIENCE, front.app.backlog()).await {
+        Ok(Ok(backlog)) => Some(backlog),
+        Ok(Err(error)) => {
+            tracing::warn!(?error, "what waits in the database cannot be counted");
+            None
+        }
+        Err(_) => None,
+    };
+    health::write(&mut text, &front.app, &front.numbers, &front.places, backlog.as_ref());
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"), (CACHE_CONTROL, "no-store")], text).into_response()
 }
 

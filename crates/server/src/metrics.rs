@@ -1,5 +1,5 @@
-//! What Prometheus reads at `/metrics`: how many requests were answered, how, how fast, and how the process is. Numbers
-//! of atomics and small tables; labels come from the routes of the program, never from a request, so neither personal
+//! What Prometheus reads at `/metrics` of requests and of the process: how many were answered, how, how fast, and what
+//! the process holds; the rest is in `health`. Numbers of atomics and small tables; labels come from the routes of the program, never from a request, so neither personal
 //! text nor an attacker's words can get in, and the number of lines is bounded.
 
 use std::collections::BTreeMap;
@@ -8,10 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use app::pulse::Timing;
 use http::Method;
-
-/// The upper bounds of the histogram's buckets, in seconds.
-const BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 
 /// A request's method and route, and its answer's status.
 type Answered = (&'static str, String, u16);
@@ -21,15 +19,8 @@ type Answered = (&'static str, String, u16);
 pub(crate) struct Metrics {
     running: AtomicU64,
     answered: Mutex<BTreeMap<Answered, u64>>,
-    lasted: Mutex<BTreeMap<String, Lasted>>,
-}
-
-/// How long requests of one route took until their answer began.
-#[derive(Debug, Default)]
-struct Lasted {
-    buckets: [u64; BUCKETS.len()],
-    count: u64,
-    sum: Duration,
+    /// How long requests took until their answer began, by route.
+    lasted: Mutex<BTreeMap<String, Timing>>,
 }
 
 /// A request that runs; it counts as running until this is dropped.
@@ -54,47 +45,54 @@ impl Metrics {
         let key = (label(method), route.to_owned(), status);
         *self.answered.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default() += 1;
         let mut lasted = self.lasted.lock().unwrap_or_else(PoisonError::into_inner);
-        let lasted = lasted.entry(route.to_owned()).or_default();
-        if let Some(place) = BUCKETS.iter().position(|bound| took.as_secs_f64() <= *bound) {
-            lasted.buckets[place] += 1;
-        }
-        lasted.count += 1;
-        lasted.sum += took;
+        lasted.entry(route.to_owned()).or_default().took(took);
     }
 
-    /// The text that Prometheus reads (its exposition format 0.0.4). `accepts_writes` is the app's answer.
-    pub(crate) fn text(&self, accepts_writes: bool) -> String {
-        let mut out = String::with_capacity(4_096);
-        head(&mut out, "throughline_build_info", "gauge", "The version of the program.");
-        line(&mut out, "throughline_build_info", &format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1);
-        head(&mut out, "throughline_accepts_writes", "gauge", "1 while changes are accepted; a failed sync ends that.");
-        line(&mut out, "throughline_accepts_writes", "", u8::from(accepts_writes));
-        head(&mut out, "throughline_http_requests_running", "gauge", "Requests that have no answer yet.");
-        line(&mut out, "throughline_http_requests_running", "", self.running.load(Ordering::Relaxed));
-        head(&mut out, "throughline_http_requests_total", "counter", "Requests answered, by method, route and status.");
+    /// The numbers of requests, as Prometheus reads them (its exposition format 0.0.4).
+    pub(crate) fn write(&self, out: &mut String) {
+        head(out, "throughline_build_info", "gauge", "The version of the program.");
+        line(out, "throughline_build_info", &format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1);
+        gauge(
+            out,
+            "throughline_http_requests_running",
+            "Requests that have no answer yet.",
+            self.running.load(Ordering::Relaxed),
+        );
+        head(out, "throughline_http_requests_total", "counter", "Requests answered, by method, route and status.");
         for ((method, route, status), count) in &*self.answered.lock().unwrap_or_else(PoisonError::into_inner) {
-            let labels = format!("{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}}");
-            line(&mut out, "throughline_http_requests_total", &labels, count);
+            let labels = format!("method=\"{method}\",route=\"{route}\",status=\"{status}\"");
+            line(out, "throughline_http_requests_total", &format!("{{{labels}}}"), count);
         }
-        self.durations(&mut out);
-        process(&mut out);
-        out
-    }
-
-    fn durations(&self, out: &mut String) {
         let name = "throughline_http_request_duration_seconds";
         head(out, name, "histogram", "From a request's arrival to the beginning of its answer, by route.");
         for (route, lasted) in &*self.lasted.lock().unwrap_or_else(PoisonError::into_inner) {
-            let mut up_to = 0;
-            for (bound, count) in BUCKETS.iter().zip(lasted.buckets) {
-                up_to += count;
-                line(out, &format!("{name}_bucket"), &format!("{{route=\"{route}\",le=\"{bound}\"}}"), up_to);
-            }
-            line(out, &format!("{name}_bucket"), &format!("{{route=\"{route}\",le=\"+Inf\"}}"), lasted.count);
-            line(out, &format!("{name}_sum"), &format!("{{route=\"{route}\"}}"), lasted.sum.as_secs_f64());
-            line(out, &format!("{name}_count"), &format!("{{route=\"{route}\"}}"), lasted.count);
+            histogram(out, name, &format!("route=\"{route}\""), lasted);
         }
     }
+}
+
+/// A histogram's lines under these labels, which may be none.
+pub(crate) fn histogram(out: &mut String, name: &str, labels: &str, timing: &Timing) {
+    let comma = if labels.is_empty() { "" } else { "," };
+    let alone = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
+    for (bound, count) in timing.up_to() {
+        line(out, &format!("{name}_bucket"), &format!("{{{labels}{comma}le=\"{bound}\"}}"), count);
+    }
+    line(out, &format!("{name}_bucket"), &format!("{{{labels}{comma}le=\"+Inf\"}}"), timing.count());
+    line(out, &format!("{name}_sum"), &alone, timing.sum().as_secs_f64());
+    line(out, &format!("{name}_count"), &alone, timing.count());
+}
+
+/// A number that goes up and down.
+pub(crate) fn gauge(out: &mut String, name: &str, help: &str, value: impl std::fmt::Display) {
+    head(out, name, "gauge", help);
+    line(out, name, "", value);
+}
+
+/// A number that only goes up, from 0 at the start.
+pub(crate) fn counter(out: &mut String, name: &str, help: &str, value: u64) {
+    head(out, name, "counter", help);
+    line(out, name, "", value);
 }
 
 /// A method as a label: what is not of HTTP is one label, however it is called.
@@ -112,7 +110,7 @@ pub(crate) fn label(method: &Method) -> &'static str {
 }
 
 /// Memory and open files of this process, where the operating system tells (Linux).
-fn process(out: &mut String) {
+pub(crate) fn process(out: &mut String) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kib = |field: &str| -> Option<u64> {
         let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
@@ -132,12 +130,14 @@ fn process(out: &mut String) {
     }
 }
 
-fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+/// What a number is.
+pub(crate) fn head(out: &mut String, name: &str, kind: &str, help: &str) {
     // Writing to a string cannot fail.
     let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
 }
 
-fn line(out: &mut String, name: &str, labels: &str, value: impl std::fmt::Display) {
+/// A number's value.
+pub(crate) fn line(out: &mut String, name: &str, labels: &str, value: impl std::fmt::Display) {
     let _ = writeln!(out, "{name}{labels} {value}");
 }
 
@@ -154,9 +154,13 @@ mod tests {
         }
         let strange = Method::from_bytes(b"EVIL\x7eWORD").unwrap();
         metrics.answered(&strange, "other", 404, Duration::from_millis(1));
-        let text = metrics.text(true);
+        let text = || {
+            let mut text = String::new();
+            metrics.write(&mut text);
+            text
+        };
+        let said = text();
         for expected in [
-            "throughline_accepts_writes 1\n",
             "throughline_http_requests_running 1\n",
             "throughline_http_requests_total{method=\"POST\",route=\"/graphql\",status=\"200\"} 3\n",
             "throughline_http_requests_total{method=\"OTHER\",route=\"other\",status=\"404\"} 1\n",
@@ -166,11 +170,10 @@ mod tests {
             "throughline_http_request_duration_seconds_bucket{route=\"/graphql\",le=\"+Inf\"} 3\n",
             "throughline_http_request_duration_seconds_count{route=\"/graphql\"} 3\n",
         ] {
-            assert!(text.contains(expected), "{expected} is missing in:\n{text}");
+            assert!(said.contains(expected), "{expected} is missing in:\n{said}");
         }
-        assert!(!text.contains("EVIL"), "{text}");
+        assert!(!said.contains("EVIL"), "{said}");
         drop(running);
-        assert!(metrics.text(false).contains("throughline_http_requests_running 0\n"));
-        assert!(metrics.text(false).contains("throughline_accepts_writes 0\n"));
+        assert!(text().contains("throughline_http_requests_running 0\n"));
     }
 }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use api::http::Peer;
 use api::http::patience::Patient;
+use api::http::{Numbers, Peer};
 use app::checkpoints::{Folder, Witness};
 use app::fold::Progress;
 use app::google::Google;
@@ -25,6 +25,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::error::Error;
 use crate::front::{self, Front};
+use crate::health::Places;
 use crate::metrics::Metrics;
 use crate::open::{self, Purpose, World};
 use crate::settings::{Origin, Settings};
@@ -106,23 +107,26 @@ pub async fn start(app: App, settings: &Settings, world: &World, further: Router
     let mut nonce = [0; 8];
     world.entropy.fill(&mut nonce);
     let nonce = u64::from_be_bytes(nonce);
+    let numbers = Numbers::default();
     let front = Arc::new(Front {
         app: app.clone(),
         metrics: Metrics::default(),
+        numbers: numbers.clone(),
+        places: Places { data_dir: settings.data_dir.clone(), database: open::file(&settings).map(Path::to_owned) },
         is_stopping: AtomicBool::new(false),
         trusted_proxies: settings.trusted_proxies.clone(),
         nonce,
         requests: AtomicU64::new(0),
     });
-    let api = graphql(&app, &settings, nonce)?;
+    let api = graphql(&app, &settings, nonce, &numbers)?;
     let router = front::router(front.clone(), api.merge(further));
-    let ended =
-        listen_until(&app, Patient::new(listener, settings.write_seconds), router, stopping, settings.stop_seconds);
+    let listener = Patient::new(listener, settings.write_seconds).counted(numbers);
+    let ended = listen_until(&app, listener, router, stopping, settings.stop_seconds);
     Ok(Served { address, app, front, stop, ended })
 }
 
 /// The API's routes.
-fn graphql(app: &App, settings: &Settings, nonce: u64) -> Result<Router, Error> {
+fn graphql(app: &App, settings: &Settings, nonce: u64, numbers: &Numbers) -> Result<Router, Error> {
     let trusted = match &settings.trusted_documents {
         Some(path) => trusted(path)?,
         None => api::Trusted::default(),
@@ -133,6 +137,7 @@ fn graphql(app: &App, settings: &Settings, nonce: u64) -> Result<Router, Error> 
         browser_cookie: api::cookies::BROWSER.to_owned(),
         nonce,
         bounds: settings.bounds(),
+        numbers: numbers.clone(),
     };
     Ok(api::router_of_trusted(app.clone(), settings, trusted))
 }
@@ -231,12 +236,15 @@ fn start_catching_up(app: &App) {
                 return tracing::warn!(?error, "the logs could not be listed; each is caught up when it is asked for");
             }
         };
+        let left = &running.pulse().logs_to_catch_up;
+        left.set(logs.len() as u64);
         for log in logs {
             if *stopping.borrow() {
                 return;
             }
-            if let Err(error) = running.catch_up(log, &mut news).await {
-                tracing::error!(%log, ?error, "a log could not be caught up");
+            match running.catch_up(log, &mut news).await {
+                Ok(()) => left.less(),
+                Err(error) => tracing::error!(%log, ?error, "a log could not be caught up"),
             }
         }
         if news.events > 0 {

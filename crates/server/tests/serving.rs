@@ -3,21 +3,28 @@
 #![cfg(test)]
 
 use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
+use app::clock::Standing;
 use app::signin::Credentials;
 use app::tokens::Kind;
 use app::{App, AsOf, Request, Through};
 use domain::Actor;
 use domain::account::Through as LoginThrough;
-use domain::id::{Id as _, LogId, PracticeId};
+use domain::id::{Id as _, LogId, PersonId, PracticeId};
 use domain::practice::{CreatePractice, Practice};
 use domain::text::{Email, Name, Text as _};
 use domain::value::{Time, Zone};
 use server::open::{self, Purpose};
 use server::settings::Flags;
-use server::{Error, Served, Settings, World, demo, doctor, inspect, prove, serve};
+use server::{Error, Served, Settings, World, demo, doctor, inspect, prove, ready, serve};
+
+#[path = "serving/health.rs"]
+mod health;
 
 fn settings(data: &Path) -> Settings {
     let flags =
@@ -39,6 +46,11 @@ async fn get(served: &Served, path: &str) -> reqwest::Response {
 
 /// Somebody signs in and founds a practice.
 async fn found(app: &App) -> LogId {
+    LogId::Practice(found_by(app).await.1)
+}
+
+/// The same: who, and which.
+async fn found_by(app: &App) -> (PersonId, PracticeId) {
     let email = Email::parse("maren.holt@canary.example").unwrap();
     let (address, command) = (LogId::Address(app.address(&email)), app.command());
     let asked = app.request_link(email, command, None).await.unwrap();
@@ -53,7 +65,7 @@ async fn found(app: &App) -> LogId {
     let request =
         Request { log, actor: Actor::Person(founder), through: Through::Program, now, command, idempotency: None };
     app.run(request, create).await.unwrap();
-    log
+    (founder, practice)
 }
 
 /// A server over these settings has run, and somebody has founded a practice.
@@ -81,8 +93,22 @@ async fn a_server_is_ready_answers_and_stops() {
     assert!(answer.text().await.unwrap().contains(env!("CARGO_PKG_VERSION")));
 
     let address = served.address();
+    let here = Settings { listen: address, ..settings(folder.path()) };
+    let asks = |settings: Settings| async move {
+        let mut said = Vec::new();
+        let asked = tokio::task::spawn_blocking(move || {
+            let is_ready = ready::run(&settings, &mut said).unwrap();
+            (is_ready, String::from_utf8(said).unwrap())
+        });
+        asked.await.unwrap()
+    };
+    assert_eq!(asks(here.clone()).await, (true, "ready\n".to_owned()));
+    let anywhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
+    assert!(asks(Settings { listen: anywhere, ..here.clone() }).await.0, "as in a container");
     served.stop().await;
     assert!(reqwest::get(format!("http://{address}/healthz")).await.is_err(), "nobody listens any more");
+    let (is_ready, said) = asks(here).await;
+    assert!(!is_ready && said.contains("nobody answers"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -303,6 +329,126 @@ async fn the_doctor_names_what_is_to_mend() {
     let other = Settings { root_key: Some("ab".repeat(32)), ..settings };
     let (is_well, said) = look(&other).await;
     assert!(!is_well && said.contains("PROBLEM  root key and database: "), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_looks_at_what_stands_around_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder.path().join("data"));
+    filled(&settings).await;
+    let (_, said) = look(&settings).await;
+    for hint in ["hint     root key's place: ", "hint     checkpoints' place: "] {
+        assert!(said.contains(hint), "{hint} is missing in\n{said}");
+    }
+    assert!(said.contains("ok       older tables: none") && !said.contains("PROBLEM"), "{said}");
+
+    let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(&settings.checkpoint_dir, 0o755);
+    mode(&settings.mail_dir, 0o750);
+    let documents = folder.path().join("documents.json");
+    std::fs::write(&documents, "{").unwrap();
+    let public = Settings {
+        public_url: "https://coaching.example.org".to_owned(),
+        listen: "0.0.0.0:0".parse().unwrap(),
+        allowed_origins: vec!["http://app.example.org".to_owned()],
+        trusted_documents: Some(documents),
+        ..settings.clone()
+    };
+    let (is_well, said) = look(&public).await;
+    assert!(!is_well);
+    for expected in [
+        "ok       public address: ",
+        "PROBLEM  trusted proxies: ",
+        "hint     listening: ",
+        "PROBLEM  allowed origins: http://app.example.org",
+        "PROBLEM  trusted documents: ",
+        "PROBLEM  mail: ",
+        "PROBLEM  checkpoints' folder: ",
+        "PROBLEM  mail's folder: ",
+    ] {
+        assert!(said.contains(expected), "{expected} is missing in\n{said}");
+    }
+
+    let mailing = Settings {
+        smtp_url: Some("smtp://me:hunter2@mail.example.org:587".to_owned()),
+        trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
+        ..public
+    };
+    let (_, said) = look(&mailing).await;
+    for expected in ["PROBLEM  mail's encryption: ", "PROBLEM  mail's sender: ", "ok       trusted proxies: 1 named"] {
+        assert!(said.contains(expected), "{expected} is missing in\n{said}");
+    }
+    assert!(!said.contains("hunter2") && !said.contains("PROBLEM  mail's folder"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_finds_what_nobody_does_and_nobody_needs() {
+    let folders = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for settings in [settings(folders.0.path()), on_postgres(folders.1.path())] {
+        let store = open::store(&settings, Purpose::Serve).await.unwrap();
+        store.ensure("create table if not exists goal_00000000 (id bytea not null primary key)", 0).await.unwrap();
+        let app = open::app(&settings, &World::machine(), store, Purpose::Serve).await.unwrap();
+        found(&app).await;
+        app.stop().await;
+        let (_, said) = look(&settings).await;
+        assert!(said.contains("hint     older tables: 1 of other versions"), "{said}");
+        for fine in ["outbox: 1 mails wait, none", "work: 3 logs for `checkpoint` wait, none", "timers: 0"] {
+            assert!(said.contains(&format!("ok       {fine}")), "{fine} is missing in\n{said}");
+        }
+        let later = Time(World::machine().clock.now().0).plus_days(31);
+        let world = World { clock: Arc::new(Standing::at(later)), ..World::machine() };
+        let mut said = Vec::new();
+        assert!(!doctor::run(Ok(settings.clone()), &world, &mut said).await.unwrap());
+        let said = String::from_utf8(said).unwrap();
+        for late in ["outbox: 1 mails wait", "work: 3 logs for `checkpoint` wait", "timers: 1 timers wait"] {
+            assert!(said.contains(&format!("PROBLEM  {late}")), "{late} is missing in\n{said}");
+        }
+    }
+}
+
+/// A subscription over an event stream is counted while it is open.
+#[tokio::test(flavor = "multi_thread")]
+async fn live_connections_are_counted_while_they_are_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = Flags {
+        data: Some(folder.path().join("demo").display().to_string()),
+        listen: Some("127.0.0.1:0".to_owned()),
+        ..Flags::default()
+    };
+    let mut said = Vec::new();
+    let (served, _) = demo::run(&flags, &World::machine(), &mut said).await.unwrap();
+    let said = String::from_utf8(said).unwrap();
+    let token = said.lines().find_map(|line| line.trim().strip_prefix("token:")).unwrap().trim();
+    let practice = said.split('"').find(|word| word.starts_with("practice_")).unwrap();
+    let subscription = format!("subscription {{ activity(practiceId: \\\"{practice}\\\") {{ position }} }}");
+    let asked = reqwest::Client::new()
+        .post(format!("http://{}/graphql", served.address()))
+        .header("content-type", "application/json")
+        .header("accept", "text/event-stream")
+        .bearer_auth(token)
+        .body(format!("{{\"query\":\"{subscription}\"}}"));
+    let stream = asked.send().await.unwrap();
+    assert_eq!(stream.status(), 200);
+    let open = ["throughline_event_streams 1\n", "throughline_subscriptions 1\n"];
+    until(&served, |numbers| open.iter().all(|line| numbers.contains(line))).await;
+    drop(stream);
+    let closed = ["throughline_event_streams 0\n", "throughline_subscriptions 0\n", "throughline_logs_to_catch_up 0\n"];
+    until(&served, |numbers| closed.iter().all(|line| numbers.contains(line))).await;
+    let numbers = get(&served, "/metrics").await.text().await.unwrap();
+    assert!(numbers.contains("throughline_database_answers 1\n") && !numbers.contains("practice_"), "{numbers}");
+    served.stop().await;
+}
+
+/// Reads the numbers until something holds of them.
+async fn until(served: &Served, holds: impl Fn(&str) -> bool) {
+    let mut numbers = String::new();
+    let comes = async {
+        while !holds(&numbers) {
+            numbers = get(served, "/metrics").await.text().await.unwrap();
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_mins(1), comes).await.is_ok();
+    assert!(in_time, "it never holds:\n{numbers}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,6 +13,7 @@
 //! There is no clock, no randomness and no decision here: times and ids are parameters, and who may see what comes in
 //! as a [`Sight`]. There is no trait over databases either: an enum of two is all that is needed.
 
+mod backlog;
 mod batch;
 pub mod checkpoint;
 mod door;
@@ -34,6 +35,7 @@ pub mod tree;
 pub mod truth;
 mod value;
 
+pub use backlog::Overdue;
 pub use batch::{Batch, Locked, Wait};
 pub use doorbell::{Doorbell, Rung};
 pub use error::Error;

@@ -123,6 +123,17 @@ impl Store {
         Ok(Store { pools, snapshot_limit: options.snapshot_limit, recorder, stopped, statements })
     }
 
+    /// How many connections are open, and how many of them are in use.
+    pub fn connections(&self) -> (u32, u32) {
+        let of = |open: u32, idle: usize| (open, open.saturating_sub(u32::try_from(idle).unwrap_or(u32::MAX)));
+        match &self.pools {
+            Pools::Sqlite { writer, readers, .. } => {
+                of(writer.size() + readers.size(), writer.num_idle() + readers.num_idle())
+            }
+            Pools::Postgres(pool) => of(pool.size(), pool.num_idle()),
+        }
+    }
+
     /// How many bytes the database's pages take. SQLite only; 0 on PostgreSQL.
     pub async fn bytes(&self) -> Result<u64, Error> {
         if self.database() == Database::Postgres {

@@ -16,6 +16,7 @@
 //! | `answer` | what a client is told, and with which status |
 //! | `post`, `sse`, `socket` | the three transports |
 //! | [`patience`] | a listener that cuts off who does not read |
+//! | `numbers` | how many live connections there are |
 //! | `seats` | how many live connections one person holds |
 //!
 //! Sources: GraphQL over HTTP (draft of 2025), `graphql-transport-ws` (protocol of graphql-ws 6), `graphql-sse` in
@@ -33,6 +34,7 @@ use axum::routing::get;
 mod answer;
 mod asked;
 pub mod guard;
+mod numbers;
 pub(crate) mod origin;
 pub mod patience;
 mod post;
@@ -41,6 +43,8 @@ mod seats;
 pub mod shape;
 mod socket;
 mod sse;
+
+pub use numbers::Numbers;
 
 /// Who may come in, and until when.
 pub trait Gate: Clone + Send + Sync + 'static {
@@ -128,6 +132,8 @@ pub struct Settings {
     pub nonce: u64,
     /// What a client may use.
     pub bounds: Bounds,
+    /// Where live connections are counted.
+    pub numbers: Numbers,
 }
 
 /// What a client may use. The defaults are the product's promises.

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Sleep;
 
-use super::Peer;
+use super::{Numbers, Peer};
 
 /// A TCP listener for [`axum::serve()`], with
 /// [`into_make_service_with_connect_info::<Peer>()`](axum::Router::into_make_service_with_connect_info).
@@ -25,12 +25,19 @@ use super::Peer;
 pub struct Patient {
     listener: TcpListener,
     patience: Duration,
+    numbers: Numbers,
 }
 
 impl Patient {
     /// Over this listener, with this long for a blocked write.
     pub fn new(listener: TcpListener, patience: Duration) -> Self {
-        Self { listener, patience }
+        Self { listener, patience, numbers: Numbers::default() }
+    }
+
+    /// Counts there who is cut off.
+    #[must_use]
+    pub fn counted(self, numbers: Numbers) -> Self {
+        Self { numbers, ..self }
     }
 }
 
@@ -42,7 +49,7 @@ impl Listener for Patient {
         let (stream, peer) = Listener::accept(&mut self.listener).await;
         // small answers go out at once; a socket that refuses the option works as well
         let _set_or_not = stream.set_nodelay(true);
-        (PatientStream { stream, patience: self.patience, blocked: None }, peer)
+        (PatientStream { stream, patience: self.patience, numbers: self.numbers.clone(), blocked: None }, peer)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -61,6 +68,7 @@ impl Connected<IncomingStream<'_, Patient>> for Peer {
 pub struct PatientStream {
     stream: TcpStream,
     patience: Duration,
+    numbers: Numbers,
     /// Runs while a write is blocked.
     blocked: Option<Pin<Box<Sleep>>>,
 }
@@ -73,6 +81,7 @@ impl PatientStream {
         }
         let patience = self.patience;
         ready!(self.blocked.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience))).as_mut().poll(cx));
+        self.numbers.cut_one();
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
     }
 }

@@ -120,7 +120,7 @@ async fn answer<E: Executor, G: Gate>(room: Arc<Room<E, G>>, arrival: Arrival) -
         let ended = room.gate.ended(&viewer).boxed();
         let results = run::stream(Arc::clone(&room), checked.by(viewer, deadline));
         let stopping = room.gate.stopping().boxed();
-        return sse::begin(results, (ended, stopping), seat, &room.settings.bounds);
+        return sse::begin(results, (ended, stopping), seat, &room.settings);
     }
     run::once(&room, checked.by(viewer, deadline)).await.respond(media)
 }

@@ -10,6 +10,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 use super::answer::Told;
+use super::numbers::Kind;
 use super::{Gate, Refused, Room};
 
 /// A request that passed every check and knows its viewer.
@@ -41,15 +42,16 @@ pub(super) fn stream<E: Executor, G: Gate>(room: Arc<Room<E, G>>, runnable: Runn
     if runnable.kind != OperationType::Subscription {
         return stream::once(async move { once(&room, runnable).await }).boxed();
     }
+    let open = room.settings.numbers.open(Kind::Subscription);
     let responses = room.schema.execute_stream(runnable.request, None);
-    stream::unfold(Some(responses), move |responses| {
+    stream::unfold(Some((responses, open)), move |responses| {
         let room = Arc::clone(&room);
         async move {
-            let mut responses = responses?;
+            let (mut responses, open) = responses?;
             match AssertUnwindSafe(responses.next()).catch_unwind().await {
                 Ok(response) => {
                     let told = room.incidents.tell(response?);
-                    let rest = (!told.is_unexecuted()).then_some(responses);
+                    let rest = (!told.is_unexecuted()).then_some((responses, open));
                     Some((told, rest))
                 }
                 Err(panic) => Some((room.incidents.panicked(&*panic), None)),

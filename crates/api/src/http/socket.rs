@@ -37,6 +37,7 @@ use tokio::time::{Instant, Interval, Sleep};
 
 use super::answer::{Fault, Told};
 use super::asked::Asked;
+use super::numbers::{Kind, Open};
 use super::seats::{Seat, Sitter};
 use super::{Credentials, Gate, Refused, Room, guard, origin, run};
 
@@ -102,6 +103,7 @@ struct Session<E, G: Gate> {
     /// The results of every operation that runs, each with its id; `None` where it is complete.
     results: SelectAll<BoxStream<'static, (String, Option<Told>)>>,
     running: HashMap<String, AbortHandle>,
+    _open: Open,
 }
 
 /// Who was acknowledged, with the seat they hold.
@@ -150,6 +152,7 @@ impl<E: Executor, G: Gate> Session<E, G> {
             was_heard: true,
             results: SelectAll::new(),
             running: HashMap::new(),
+            _open: room.settings.numbers.open(Kind::Socket),
             room,
         }
     }
@@ -311,7 +314,11 @@ impl<E: Executor, G: Gate> Session<E, G> {
         let patience = self.room.settings.bounds.write;
         match tokio::time::timeout(patience, self.wire.send(message)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Closing::Gone),
+            Ok(Err(_)) => Err(Closing::Gone),
+            Err(_) => {
+                self.room.settings.numbers.cut_one();
+                Err(Closing::Gone)
+            }
         }
     }
 

@@ -21,8 +21,9 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use tokio::time::{Instant, Interval};
 
 use super::answer::{Media, Told};
+use super::numbers::{Kind, Open};
 use super::seats::Seat;
-use super::{Bounds, Refused};
+use super::{Refused, Settings};
 
 const COMPLETE: &str = "event: complete\ndata:\n\n";
 
@@ -31,7 +32,7 @@ pub(super) fn begin(
     results: BoxStream<'static, Told>,
     (ended, stopping): (BoxFuture<'static, ()>, BoxFuture<'static, ()>),
     seat: Seat,
-    bounds: &Bounds,
+    settings: &Settings,
 ) -> Response {
     let mut results = results.fuse();
     // Checking a document does not wait for anything, so the first look at the stream finds its refusal.
@@ -40,8 +41,10 @@ pub(super) fn begin(
         Some(told) if told.is_unexecuted() => return told.respond(Media::Events),
         first => first,
     };
-    let heartbeat = tokio::time::interval_at(Instant::now() + bounds.heartbeat, bounds.heartbeat);
-    let feed = Feed { first, results, ended, stopping, heartbeat, is_over: false, _seat: seat };
+    let every = settings.bounds.heartbeat;
+    let heartbeat = tokio::time::interval_at(Instant::now() + every, every);
+    let open = settings.numbers.open(Kind::Stream);
+    let feed = Feed { first, results, ended, stopping, heartbeat, is_over: false, _seat: seat, _open: open };
     let events = stream::unfold(feed, |mut feed| async {
         let event = feed.event().await?;
         Some((Ok::<_, Infallible>(event), feed))
@@ -64,6 +67,7 @@ struct Feed {
     heartbeat: Interval,
     is_over: bool,
     _seat: Seat,
+    _open: Open,
 }
 
 impl Feed {

@@ -44,6 +44,7 @@ impl Site {
             browser_cookie: api::cookies::BROWSER.to_owned(),
             nonce: 7,
             bounds: Bounds::default(),
+            numbers: api::http::Numbers::default(),
         };
         let router = api::router(app.clone(), settings).into_make_service_with_connect_info::<Peer>();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -114,6 +114,8 @@ async fn whoever_does_not_read_is_cut_off() {
     let request = get(server, &[("query", "subscription { flood { text } }")]).header("accept", EVENTS);
     let response = request.send().await.unwrap();
     toy.runs(1).await;
+    assert_eq!((toy.numbers.streams(), toy.numbers.subscriptions()), (1, 1));
     toy.runs(0).await;
+    toy.counts(|numbers| (numbers.streams(), numbers.subscriptions(), numbers.cut()) == (0, 0, 1)).await;
     drop(response);
 }

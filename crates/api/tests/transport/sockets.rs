@@ -230,7 +230,9 @@ async fn whoever_does_not_read_is_cut_off() {
     let mut wire = Wire::begun(server, None).await;
     wire.subscribe("1", "subscription { flood { text } }").await;
     toy.runs(1).await;
+    assert_eq!((toy.numbers.sockets(), toy.numbers.subscriptions()), (1, 1));
     toy.runs(0).await;
+    toy.counts(|numbers| (numbers.sockets(), numbers.subscriptions(), numbers.cut()) == (0, 0, 1)).await;
     drop(wire);
 }
 

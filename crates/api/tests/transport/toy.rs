@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use api::http::patience::Patient;
-use api::http::{Bounds, Credentials, Gate, IdempotencyKey, Peer, Refused, Settings, router};
+use api::http::{Bounds, Credentials, Gate, IdempotencyKey, Numbers, Peer, Refused, Settings, router};
 use async_graphql::futures_util::{Stream, StreamExt, stream};
 use async_graphql::{
     Context, Error, ErrorExtensions, InputValueError, InputValueResult, Object, Result, Scalar, ScalarType, Schema,
@@ -27,6 +27,8 @@ pub(crate) struct Toy {
     pub(crate) mutations: Arc<AtomicUsize>,
     /// How many `endless` or `flood` subscriptions run.
     pub(crate) running: Arc<watch::Sender<usize>>,
+    /// What the transports count.
+    pub(crate) numbers: Numbers,
 }
 
 #[derive(Clone)]
@@ -39,6 +41,16 @@ impl Toy {
         let comes = tokio::time::timeout(Duration::from_mins(1), running.wait_for(|running| *running == count));
         let found = *self.running.borrow();
         assert!(comes.await.is_ok(), "{count} subscriptions never run; {found} did");
+    }
+
+    /// Waits until something holds of what the transports count, and fails when it never does.
+    pub(crate) async fn counts(&self, holds: impl Fn(&Numbers) -> bool) {
+        let comes = async {
+            while !holds(&self.numbers) {
+                tokio::task::yield_now().await;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_mins(1), comes).await.is_ok(), "{:?}", self.numbers);
     }
 }
 
@@ -230,6 +242,7 @@ pub(crate) async fn start_on(address: &str, bounds: Bounds, origins: &[&str]) ->
         ended: Arc::new(watch::Sender::new(Vec::new())),
         mutations: Arc::default(),
         running: Arc::new(watch::Sender::new(0)),
+        numbers: Numbers::default(),
     };
     let patience = bounds.write;
     let schema = Schema::build(Query, Mutation, Live).data(toy.clone()).disable_suggestions().finish();
@@ -239,11 +252,12 @@ pub(crate) async fn start_on(address: &str, bounds: Bounds, origins: &[&str]) ->
         browser_cookie: "__Host-browser".to_owned(),
         nonce: 7,
         bounds,
+        numbers: toy.numbers.clone(),
     };
     let router = router(schema, toy.clone(), settings).into_make_service_with_connect_info::<Peer>();
     let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let listener = Patient::new(listener, patience);
+    let listener = Patient::new(listener, patience).counted(toy.numbers.clone());
     tokio::runtime::Handle::current().spawn(async move { axum::serve(listener, router).await });
     (address, toy)
 }
