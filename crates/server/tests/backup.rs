@@ -69,7 +69,9 @@ async fn proved(settings: &Settings, world: &World) {
     let app = opened(settings, world).await;
     assert!(app.check(None, &mut ()).await.unwrap().difference.is_none());
     let store = open::store(settings, Purpose::Inspect).await.unwrap();
-    assert!(server::prove::verify(settings, &store, None, None, &mut Vec::new()).await.unwrap());
+    assert!(
+        server::prove::verify(settings, &store, None, &server::prove::With::default(), &mut Vec::new()).await.unwrap()
+    );
     store.close().await;
     app.stop().await;
 }
