@@ -241,9 +241,9 @@ fn answer_all(
         match answers.next() {
             Some(answer) if place < full_at => {
                 if answer.is_ok() {
-                    pulse.commands_done.add(1)
+                    pulse.commands_done.add(1);
                 } else {
-                    pulse.commands_refused.add(1)
+                    pulse.commands_refused.add(1);
                 }
                 job.answer(answer);
             }

@@ -139,7 +139,7 @@ fn folder(what: &'static str, path: &Path) -> Finding {
     let mode = metadata.permissions().mode() & 0o777;
     if !metadata.is_dir() {
         Finding::problem(what, format!("{} is no folder: name another, or take it away", path.display()))
-    } else if mode & 0o077 == 0 {
+    } else if mode.trailing_zeros() >= 6 {
         Finding::fine(what, format!("{}, open to its owner only", path.display()))
     } else {
         Finding::problem(what, format!("{} is open to others (mode {mode:03o}): run `chmod 700` on it", path.display()))
