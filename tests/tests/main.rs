@@ -22,6 +22,7 @@ mod programs;
 mod proof;
 mod races;
 mod rating;
+mod reads;
 mod retry;
 mod session;
 mod statements;

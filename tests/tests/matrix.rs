@@ -240,6 +240,16 @@ both! {
         assert!(wrong.is_empty(), "{} answers are wrong:\n{}", wrong.len(), wrong.join("\n"));
     }
 
+    /// R3: whatever field shows a confidential text to whom it is not addressed, an entry is left; and only then.
+    #[test]
+    async fn every_reading_of_a_confidential_text_leaves_one_entry(product: Product) {
+        let world = World::begin(product).await;
+        let mut wrong = Vec::new();
+        fields::readings(&world, &mut wrong).await;
+        assert!(wrong.is_empty(), "{} fields are wrong:\n{}", wrong.len(), wrong.join("\n"));
+        world.product.prove().await;
+    }
+
     /// Every type has the fields that the table says, and no coach's type can be reached from a coachee's portal.
     #[test]
     async fn every_type_is_in_the_table(product: Product) {

@@ -17,7 +17,7 @@ use crate::limits::Limits;
 use crate::practice::{CoachPortal, PracticeCard};
 use crate::scalars::{DateTime, EmailAddress, Id, Position, id};
 use crate::tokens::AccessToken;
-use crate::words::{DeletedPayload, Once, Result, UserError, Viewer, app, error, send, viewer};
+use crate::words::{DeletedPayload, Once, Result, UserError, Viewer, app, error, reader, send, viewer};
 
 /// Which portal of a practice somebody has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -144,10 +144,11 @@ impl ViewerObject {
     async fn portals(&self, ctx: &Context<'_>) -> Result<Option<Vec<PortalEntry>>> {
         let (app, viewer) = (app(ctx)?, viewer(ctx)?);
         let person = viewer.somebody().ok_or_else(|| error(app::Error::Unauthenticated))?;
+        let reader = reader(ctx, person)?;
         let (_, portals, _) = app.account(person).await.map_err(error)?;
         let mut entries = Vec::with_capacity(portals.len());
         for portal in portals.into_iter().filter(|portal| viewer.in_portal(portal.practice, portal.portal).is_ok()) {
-            match app.view(person, portal.practice, portal.portal, None).await {
+            match app.view(&reader, portal.practice, portal.portal, None).await {
                 Ok(view) => {
                     let practice = PracticeCard::new(&view, view.practice().await.map_err(error)?);
                     entries.push(PortalEntry { kind: portal.portal.into(), practice });

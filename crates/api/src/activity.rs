@@ -1,11 +1,13 @@
 //! The activity log: who did what, when, before and after. It is the log itself, read through the viewer's sight.
 
 use app::view::Entries;
-use app::{Happened, View};
+use app::{Happened, Line, View};
 use async_graphql::connection::{Connection, CursorType, Edge};
 use async_graphql::{Enum, ID, InputObject, Object, OutputType, SimpleObject};
-use domain::id::{CoacheeId, PersonId};
+use domain::entry::Edit;
+use domain::id::{CoacheeId, Id as _, PersonId};
 
+use crate::access_log::{AccessLogEntry, AccessLogFilter};
 use crate::page::{Asked, NOT_A_CURSOR};
 use crate::scalars::{DateTime, Id, Position, id};
 use crate::words::{Result, bad, error};
@@ -35,41 +37,56 @@ pub struct ActivityChange {
     now: Option<String>,
 }
 
-/// An entry of the activity log.
-#[derive(Debug, SimpleObject)]
-pub struct ActivityEntry {
-    /// Its place in the log.
-    position: Position,
-    /// When it happened.
-    at: DateTime,
-    /// The stored kind: `plan.action_progressed`. The set grows.
-    kind: String,
-    /// The short name: `action_progress`. The set grows.
-    entry: String,
-    /// The thing that it is about.
-    thing_id: ID,
-    /// The coachee that it is about, if it is about one.
-    coachee_id: Option<ID>,
-    /// The person who did it; nobody where a link or the product did.
-    actor_id: Option<ID>,
-    /// The person on whose behalf, where that is another one.
-    on_behalf_of_id: Option<ID>,
-    /// Which part of the product did it, where no person did.
-    system: Option<String>,
-    /// Through what it came.
-    through: Through,
-    /// What changed, old and new.
-    changes: Vec<ActivityChange>,
+/// An entry of the activity log. Its texts are opened when they are asked for.
+pub enum ActivityEntry {
+    /// That was read, and is reviewed through this view.
+    Read(Box<(View, Happened)>),
+    /// That was heard.
+    Heard(Line),
 }
 
 impl ActivityEntry {
-    /// From an event whose texts are open.
-    pub fn new(happened: &Happened) -> Self {
-        let entry = happened.event.entry();
-        let (prefix, thing) = happened.event.thing();
-        let when = happened.when;
+    /// From an event that the viewer may review.
+    pub fn new(view: &View, happened: Happened) -> Self {
+        Self::Read(Box::new((view.clone(), happened)))
+    }
+
+    fn happened(&self) -> &Happened {
+        match self {
+            Self::Read(read) => &read.1,
+            Self::Heard(line) => line.happened(),
+        }
+    }
+}
+
+#[Object]
+impl ActivityEntry {
+    /// Its place in the log.
+    async fn position(&self) -> Position {
+        Position(self.happened().when.seq)
+    }
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        DateTime(self.happened().when.at)
+    }
+    /// The stored kind: `plan.action_progressed`. The set grows.
+    async fn kind(&self) -> &str {
+        self.happened().event.kind()
+    }
+    /// The short name: `action_progress`. The set grows.
+    async fn entry(&self) -> &str {
+        self.happened().event.short()
+    }
+    /// The thing that it is about.
+    async fn thing_id(&self) -> ID {
+        let (prefix, thing) = self.happened().event.thing();
+        id(domain::id::text(prefix, thing))
+    }
+    /// The coachee that it is about, if it is about one.
+    async fn coachee_id(&self) -> Option<ID> {
+        let when = self.happened().when;
         let about_coachee = matches!(
-            happened.event.sees(),
+            self.happened().event.sees(),
             domain::sight::Thing::Profile
                 | domain::sight::Thing::File
                 | domain::sight::Thing::Plan
@@ -78,23 +95,32 @@ impl ActivityEntry {
                 | domain::sight::Thing::Rating
                 | domain::sight::Thing::Access
         ) && when.subject != when.log.into();
-        Self {
-            position: Position(when.seq),
-            at: DateTime(when.at),
-            kind: happened.event.kind().to_owned(),
-            entry: happened.event.short().to_owned(),
-            thing_id: id(domain::id::text(prefix, thing)),
-            coachee_id: about_coachee.then(|| id(domain::id::text("coachee", when.subject.uuid()))),
-            actor_id: when.actor.map(id),
-            on_behalf_of_id: happened.behalf.map(id),
-            system: happened.system.clone(),
-            through: happened.through.into(),
-            changes: entry
-                .changes
-                .into_iter()
-                .map(|edit| ActivityChange { field: edit.field.to_owned(), was: edit.was, now: edit.now })
-                .collect(),
-        }
+        about_coachee.then(|| id(CoacheeId::of(when.subject.uuid())))
+    }
+    /// The person who did it; nobody where a link or the product did.
+    async fn actor_id(&self) -> Option<ID> {
+        self.happened().when.actor.map(id)
+    }
+    /// The person on whose behalf, where that is another one.
+    async fn on_behalf_of_id(&self) -> Option<ID> {
+        self.happened().behalf.map(id)
+    }
+    /// Which part of the product did it, where no person did.
+    async fn system(&self) -> Option<&str> {
+        self.happened().system.as_deref()
+    }
+    /// Through what it came.
+    async fn through(&self) -> Through {
+        self.happened().through.into()
+    }
+    /// What changed, old and new.
+    async fn changes(&self) -> Result<Vec<ActivityChange>> {
+        let entry = match self {
+            Self::Read(read) => read.0.entry(&read.1).await.map_err(error)?,
+            Self::Heard(line) => line.entry(),
+        };
+        let change = |edit: Edit| ActivityChange { field: edit.field.to_owned(), was: edit.was, now: edit.now };
+        Ok(entry.changes.into_iter().map(change).collect())
     }
 }
 
@@ -149,7 +175,7 @@ impl CursorType for Seq {
     }
 }
 
-/// The activity log of a portal.
+/// The activity log of a portal, and its access log.
 pub struct Log(pub View);
 
 #[Object]
@@ -166,6 +192,20 @@ impl Log {
         last: Option<i32>,
     ) -> Result<Connection<Seq, ActivityEntry>> {
         page(&self.0, filter, &Asked { after, before, first, last }).await
+    }
+
+    /// Who read confidential texts that they neither wrote nor are addressed by, the newest first: owner and managers see
+    /// the whole practice, coaches their clients, a coachee who read what they can read themselves.
+    #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
+    async fn access_log(
+        &self,
+        filter: Option<AccessLogFilter>,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<Seq, AccessLogEntry>> {
+        crate::access_log::page(&self.0, filter, &Asked { after, before, first, last }).await
     }
 }
 
@@ -184,7 +224,7 @@ pub async fn page(
         to_at: filter.to.as_ref().map(|to| to.0.0),
         ..Entries::default()
     };
-    paged(view, wanted, asked, |happened| Some(ActivityEntry::new(happened))).await
+    paged(view, wanted, asked, |happened| Some(ActivityEntry::new(view, happened))).await
 }
 
 /// A page of the entries that are wanted, the newest first, each as `show` shows it.
@@ -192,7 +232,7 @@ pub(crate) async fn paged<N: OutputType>(
     view: &View,
     wanted: Entries,
     asked: &Asked,
-    show: impl Fn(&Happened) -> Option<N>,
+    show: impl Fn(Happened) -> Option<N>,
 ) -> Result<Connection<Seq, N>> {
     let (limit, last) = asked.size()?;
     let seq = |text: &Option<String>| text.as_ref().map(|text| Seq::decode_cursor(text)).transpose().map_err(bad);
@@ -213,9 +253,8 @@ pub(crate) async fn paged<N: OutputType>(
     }
     let (has_previous, has_next) = if last { (more, before.is_some()) } else { (after.is_some(), more) };
     let mut connection = Connection::new(has_previous, has_next);
-    connection
-        .edges
-        .extend(entries.iter().filter_map(|happened| Some(Edge::new(Seq(happened.when.seq), show(happened)?))));
+    let edges = entries.into_iter().filter_map(|happened| Some(Edge::new(Seq(happened.when.seq), show(happened)?)));
+    connection.edges.extend(edges);
     Ok(connection)
 }
 

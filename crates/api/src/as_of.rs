@@ -9,7 +9,7 @@ use domain::account::Portal;
 use domain::id::PracticeId;
 
 use crate::scalars::{DateTime, Position};
-use crate::words::{Result, app, error, viewer};
+use crate::words::{Result, app, error, reader, viewer};
 
 /// An earlier moment of a practice: exactly one of these.
 #[derive(Debug, OneofObject)]
@@ -37,11 +37,11 @@ pub(crate) async fn portal(
     at_least: Option<Position>,
     as_of: Option<AsOf>,
 ) -> Result<View> {
-    let (app, person) = (app(ctx)?, viewer(ctx)?.in_portal(practice, portal)?);
+    let (app, reader) = (app(ctx)?, reader(ctx, viewer(ctx)?.in_portal(practice, portal)?)?);
     let at_least = at_least.map(|position| position.0);
     match as_of {
-        Some(as_of) => app.view_as_of(person, practice, portal, at_least, as_of.into()).await,
-        None => app.view(person, practice, portal, at_least).await,
+        Some(as_of) => app.view_as_of(&reader, practice, portal, at_least, as_of.into()).await,
+        None => app.view(&reader, practice, portal, at_least).await,
     }
     .map_err(error)
 }

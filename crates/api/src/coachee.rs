@@ -7,14 +7,14 @@ use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use domain::coachee::{self, NewInvitation, Sending, Status};
 use domain::id::{CoacheeId, CommandId, LogId, PracticeId};
-use domain::text::{Confidential, Text};
+use domain::text::Text as _;
 
 use crate::account::{SessionKind, acceptance, signed_in};
 use crate::page::{Asked, Cursor, List, Total};
 use crate::practice::{AcceptancePayload, CoachCard, PracticeCard};
 use crate::scalars::{DateTime, EmailAddress, Id, Position, id};
 use crate::words::{
-    DeletedPayload, New, Once, Payload, Result, UserError, app, delete, error, run, send, text, text_or, viewer,
+    DeletedPayload, New, Once, Payload, Result, UserError, app, delete, error, run, send, shown, text, text_or, viewer,
 };
 
 /// How far a coachee's invitation has come.
@@ -50,11 +50,6 @@ pub enum CoacheeOption {
     EditNameAndEmail,
     /// `startSession`.
     StartNewSession,
-}
-
-/// The text of an opened text; nothing where it is empty or forgotten.
-pub fn opened<T: Text>(text: Option<&Confidential<T>>) -> Option<String> {
-    text.and_then(Confidential::text).map(|text| text.as_str().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// A coachee's file, as coaches see it.
@@ -115,12 +110,12 @@ impl Coachee {
         self.row.lead.map(id)
     }
     /// The one sentence that coach and coachee work toward now.
-    async fn active_goal(&self) -> Option<String> {
-        opened(self.row.active_goal.as_ref())
+    async fn active_goal(&self) -> Result<Option<String>> {
+        shown(&self.view, &self.row, self.row.active_goal.as_ref()).await
     }
     /// What coaches know in short.
-    async fn synopsis(&self) -> Option<String> {
-        opened(self.row.synopsis.as_ref())
+    async fn synopsis(&self) -> Result<Option<String>> {
+        shown(&self.view, &self.row, self.row.synopsis.as_ref()).await
     }
     /// When the coachee was added.
     async fn added_at(&self) -> DateTime {
@@ -239,40 +234,43 @@ impl CoachCoachees {
 }
 
 /// A coachee's own profile.
-pub struct CoacheeProfile(coachee::Coachee);
+pub struct CoacheeProfile {
+    view: View,
+    row: coachee::Coachee,
+}
 
 #[Object]
 impl CoacheeProfile {
     /// Its id.
     pub async fn id(&self) -> ID {
-        id(self.0.id)
+        id(self.row.id)
     }
     /// The first name.
     async fn first_name(&self) -> &str {
-        self.0.first_name.as_str()
+        self.row.first_name.as_str()
     }
     /// The last name; may be empty.
     async fn last_name(&self) -> &str {
-        self.0.last_name.as_str()
+        self.row.last_name.as_str()
     }
     /// The email address.
     async fn email(&self) -> EmailAddress {
-        EmailAddress(self.0.email.as_str().to_owned())
+        EmailAddress(self.row.email.as_str().to_owned())
     }
     /// The one sentence that coach and coachee work toward now.
-    async fn active_goal(&self) -> Option<String> {
-        opened(self.0.active_goal.as_ref())
+    async fn active_goal(&self) -> Result<Option<String>> {
+        shown(&self.view, &self.row, self.row.active_goal.as_ref()).await
     }
     /// When the portal was opened.
     async fn accepted_at(&self) -> Option<DateTime> {
-        self.0.accepted_at.map(DateTime)
+        self.row.accepted_at.map(DateTime)
     }
 }
 
 impl CoacheeProfile {
     /// From its row.
-    pub fn new(row: coachee::Coachee) -> Self {
-        Self(row)
+    pub fn new(view: &View, row: coachee::Coachee) -> Self {
+        Self { view: view.clone(), row }
     }
 }
 
@@ -301,7 +299,7 @@ impl CoacheePortal {
     }
     /// The viewer's own profile.
     async fn me(&self) -> Result<CoacheeProfile> {
-        Ok(CoacheeProfile(self.row().await?))
+        Ok(CoacheeProfile::new(&self.0, self.row().await?))
     }
     /// The coaches who have access to the viewer's file.
     async fn coaches(&self) -> Result<Vec<CoachCard>> {
@@ -309,7 +307,8 @@ impl CoacheePortal {
     }
     /// The one sentence that coach and coachee work toward now.
     async fn active_goal(&self) -> Result<Option<String>> {
-        Ok(opened(self.row().await?.active_goal.as_ref()))
+        let row = self.row().await?;
+        shown(&self.0, &row, row.active_goal.as_ref()).await
     }
     #[graphql(flatten)]
     async fn plan(&self) -> Result<crate::plan::CoacheePlan> {
@@ -346,7 +345,7 @@ impl Payload for CoacheePayload {
     type Row = coachee::Coachee;
     fn done(position: Position, view: &View, row: Option<coachee::Coachee>) -> Self {
         let (coachee, profile) = match view.oneself() {
-            Some(_) => (None, row.map(CoacheeProfile)),
+            Some(_) => (None, row.map(|row| CoacheeProfile::new(view, row))),
             None => (row.map(|row| Coachee::new(view, row)), None),
         };
         Self { coachee, profile, position: Some(position), errors: Vec::new() }

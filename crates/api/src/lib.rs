@@ -4,6 +4,7 @@
 //! What all features share is in `words` (running a command), `page` (lists) and `scalars`.
 #![expect(clippy::unused_async, reason = "a resolver is async, whether it has to wait or not")]
 
+mod access_log;
 mod account;
 mod activity;
 mod as_of;
@@ -12,6 +13,7 @@ mod authorization;
 mod coachee;
 pub mod cookies;
 mod dashboard;
+mod entering;
 mod gate;
 mod google;
 pub mod http;
@@ -143,5 +145,7 @@ pub fn router_of_trusted(app: App, settings: http::Settings, trusted: Trusted) -
     let limits = Arc::new(limits::Limits::default());
     let pages = pages::router(app.clone(), limits.clone(), settings.clone());
     let heartbeat = live::Heartbeat(settings.bounds.heartbeat);
-    http::router(schema(Some((app.clone(), limits, heartbeat))), gate::Doorkeeper(app, trusted), settings).merge(pages)
+    let schema = schema(Some((app.clone(), limits, heartbeat)));
+    let entering = entering::Entering { schema, app: app.clone() };
+    http::router(entering, gate::Doorkeeper(app, trusted), settings).merge(pages)
 }

@@ -27,7 +27,7 @@ use crate::practice::{Access, Coach, CoachCard, CoachInvitation, Practice, Pract
 use crate::scalars::{Id, Position, id};
 use crate::session::steps::NextStep;
 use crate::session::{CoacheeSession, Session};
-use crate::words::{Result, app, error, viewer};
+use crate::words::{Result, app, error, reader, viewer};
 
 /// After how long without an item a client is told its position. A part of the schema's data.
 #[derive(Debug, Clone, Copy)]
@@ -218,7 +218,7 @@ impl Change for CoachPortalChange {
             Table::next_step => Loaded::of(view.one(NextStepId::of(id)).await, |row| Self::NextStep(NextStep::new(view, row))),
             Table::authorization => Loaded::of(view.one(AuthorizationId::of(id)).await, |row| Self::Authorization(Authorization::new(view, row))),
             Table::notes | Table::self_rating | Table::unit | Table::address | Table::account | Table::login | Table::access_token | Table::google_account | Table::portal
-            | Table::coachee_email | Table::coachee_invitation | Table::activation => Ok(Loaded::Ignored),
+            | Table::coachee_email | Table::coachee_invitation | Table::activation | Table::reading => Ok(Loaded::Ignored),
         )
     }
     fn gone(gone: Gone) -> Self {
@@ -234,12 +234,12 @@ impl Change for CoacheePortalChange {
         plan_rows!(view, table, id,
             Table::practice => Loaded::of(view.one(PracticeId::of(id)).await, |row| Self::Practice(PracticeCard::new(view, row))),
             Table::member => Loaded::of(view.one(PersonId::of(id)).await, |row| Self::Coach(CoachCard::new(&row))),
-            Table::coachee => Loaded::of(view.one(CoacheeId::of(id)).await, |row| Self::Profile(CoacheeProfile::new(row))),
+            Table::coachee => Loaded::of(view.one(CoacheeId::of(id)).await, |row| Self::Profile(CoacheeProfile::new(view, row))),
             Table::session => Loaded::of(view.one(SessionId::of(id)).await, |row| Self::Session(CoacheeSession::new(view, row))),
             Table::next_step => Loaded::of(view.one(NextStepId::of(id)).await, |row| Self::NextStep(NextStep::new(view, row))),
             Table::notes | Table::self_rating | Table::authorization | Table::unit | Table::address | Table::account
             | Table::login | Table::access_token | Table::google_account | Table::portal | Table::coach_invitation | Table::access | Table::coachee_email
-            | Table::coachee_invitation | Table::activation => Ok(Loaded::Ignored),
+            | Table::coachee_invitation | Table::activation | Table::reading => Ok(Loaded::Ignored),
         )
     }
     fn gone(gone: Gone) -> Self {
@@ -255,7 +255,7 @@ impl Change for PlanChange {
         plan_rows!(view, table, id,
             Table::session | Table::notes | Table::self_rating | Table::next_step | Table::authorization | Table::unit
             | Table::coachee | Table::practice | Table::member | Table::address | Table::account | Table::login | Table::access_token | Table::google_account | Table::portal
-            | Table::coach_invitation | Table::access | Table::coachee_email | Table::coachee_invitation | Table::activation => Ok(Loaded::Ignored),
+            | Table::coach_invitation | Table::access | Table::coachee_email | Table::coachee_invitation | Table::activation | Table::reading => Ok(Loaded::Ignored),
         )
     }
     fn gone(gone: Gone) -> Self {
@@ -293,7 +293,8 @@ impl Change for LiveSessionChange {
             | Table::access
             | Table::coachee_email
             | Table::coachee_invitation
-            | Table::activation => Ok(Loaded::Ignored),
+            | Table::activation
+            | Table::reading => Ok(Loaded::Ignored),
         }
     }
     fn gone(gone: Gone) -> Self {
@@ -316,8 +317,9 @@ async fn watch(
         Some(portal) => (viewer.in_portal(practice, portal)?, vec![portal]),
         None => viewer.reach(practice, Right::Read)?,
     };
+    let reader = reader(ctx, person)?;
     for portal in portals {
-        match app.watch(person, practice, portal, after).await {
+        match app.watch(&reader, practice, portal, after).await {
             Err(app::Error::NotFound) => {}
             begun => return begun.map_err(error),
         }
@@ -414,10 +416,10 @@ impl LiveSubscription {
             let mut until = Instant::now() + heartbeat.0;
             loop {
                 match watch.next_entry(until).await {
-                    Ok(Some(heard)) if !filter.passes(&heard.happened) => continue,
-                    Ok(Some(heard)) => {
-                        let position = Position(heard.happened.when.seq);
-                        yield Ok(ActivityItem { position, entry: Some(ActivityEntry::new(&heard.happened)) });
+                    Ok(Some(line)) if !filter.passes(line.happened()) => continue,
+                    Ok(Some(line)) => {
+                        let position = Position(line.happened().when.seq);
+                        yield Ok(ActivityItem { position, entry: Some(ActivityEntry::Heard(line)) });
                     }
                     Ok(None) => yield Ok(ActivityItem { position: Position(watch.position()), entry: None }),
                     Err(ended) => {

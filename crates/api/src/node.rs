@@ -13,7 +13,7 @@ use crate::plan::{Action, Goal, Milestone};
 use crate::practice::{Coach, Practice};
 use crate::session::steps::NextStep;
 use crate::session::{CoacheeSession, Session};
-use crate::words::{Result, app, bad, error, viewer};
+use crate::words::{Result, app, bad, error, reader, viewer};
 
 /// Something with an id of its own.
 #[derive(Interface)]
@@ -80,6 +80,7 @@ fn parse(id: &ID) -> Result<Parsed<'_>> {
 /// Looks for these things in each portal of the viewer, those of one kind together, until all are found.
 async fn look_for(ctx: &Context<'_>, ids: &[Parsed<'_>]) -> Result<Vec<Option<Node>>> {
     let (app, viewer, person) = (app(ctx)?, viewer(ctx)?, somebody(ctx)?);
+    let reader = reader(ctx, person)?;
     let (_, portals, _) = app.account(person).await.map_err(error)?;
     let mut found: Vec<Option<Node>> = ids.iter().map(|_| None).collect();
     // A program looks only where its token reaches.
@@ -87,7 +88,7 @@ async fn look_for(ctx: &Context<'_>, ids: &[Parsed<'_>]) -> Result<Vec<Option<No
         if found.iter().all(Option::is_some) {
             break;
         }
-        let view = match app.view(person, portal.practice, portal.portal, None).await {
+        let view = match app.view(&reader, portal.practice, portal.portal, None).await {
             Ok(view) => view,
             Err(app::Error::NotFound) => continue,
             Err(other) => return Err(error(other)),
@@ -111,7 +112,7 @@ async fn load(view: &View, prefix: &str, uuid: uuid::Uuid) -> Result<Option<Node
             view.one(PersonId::of(uuid)).await.map_err(error)?.map(|row| Node::Coach(Coach::new(view, row)))
         }
         CoacheeId::PREFIX => view.one(CoacheeId::of(uuid)).await.map_err(error)?.map(|row| match view.oneself() {
-            Some(_) => Node::CoacheeProfile(CoacheeProfile::new(row)),
+            Some(_) => Node::CoacheeProfile(CoacheeProfile::new(view, row)),
             None => Node::Coachee(Coachee::new(view, row)),
         }),
         GoalId::PREFIX => view.one(GoalId::of(uuid)).await.map_err(error)?.map(|row| Node::Goal(Goal::new(view, row))),

@@ -7,10 +7,9 @@ use domain::id::{ActionId, CoacheeId, GoalId, MilestoneId, PracticeId};
 use domain::plan;
 use domain::value::Percent;
 
-use crate::coachee::opened;
 use crate::page::{Asked, Cursor, List, is};
 use crate::scalars::{Date, DateTime, Id, id};
-use crate::words::{DeletedPayload, Result, UserError, delete, error, payload, run, text, text_or};
+use crate::words::{DeletedPayload, Result, UserError, delete, error, payload, run, shown, text, text_or};
 
 /// A goal of a coachee. It is complete when all its milestones are; without one it never is by itself.
 pub struct Goal {
@@ -36,8 +35,8 @@ impl Goal {
         id(self.row.coachee)
     }
     /// What is aimed at.
-    async fn title(&self) -> Option<String> {
-        opened(Some(&self.row.title))
+    async fn title(&self) -> Result<Option<String>> {
+        shown(&self.view, &self.row, Some(&self.row.title)).await
     }
     /// By when.
     async fn due_on(&self) -> Date {
@@ -98,8 +97,8 @@ impl Milestone {
         id(self.row.goal)
     }
     /// What is reached.
-    async fn title(&self) -> Option<String> {
-        opened(Some(&self.row.title))
+    async fn title(&self) -> Result<Option<String>> {
+        shown(&self.view, &self.row, Some(&self.row.title)).await
     }
     /// By when.
     async fn due_on(&self) -> Date {
@@ -134,13 +133,14 @@ impl Milestone {
 
 /// Something to do.
 pub struct Action {
+    view: View,
     row: plan::Action,
 }
 
 impl Action {
     /// From its row.
-    pub fn new(_: &View, row: plan::Action) -> Self {
-        Self { row }
+    pub fn new(view: &View, row: plan::Action) -> Self {
+        Self { view: view.clone(), row }
     }
 }
 
@@ -163,12 +163,12 @@ impl Action {
         self.row.milestone.map(id)
     }
     /// What is to be done.
-    async fn title(&self) -> Option<String> {
-        opened(Some(&self.row.title))
+    async fn title(&self) -> Result<Option<String>> {
+        shown(&self.view, &self.row, Some(&self.row.title)).await
     }
     /// The same at length.
-    async fn description(&self) -> Option<String> {
-        opened(self.row.description.as_ref())
+    async fn description(&self) -> Result<Option<String>> {
+        shown(&self.view, &self.row, self.row.description.as_ref()).await
     }
     /// By when.
     async fn due_on(&self) -> Option<Date> {

@@ -13,7 +13,7 @@ use domain::text::Text as _;
 use crate::account::{SessionKind, SignInPayload, acceptance, signed_in};
 use crate::page::{Asked, Cursor, List};
 use crate::scalars::{DateTime, EmailAddress, Id, Position, TimeZone, Url, id};
-use crate::words::{New, Once, Result, UserError, app, error, payload, run, send, text, text_or, view, viewer};
+use crate::words::{New, Once, Result, UserError, app, error, payload, reader, run, send, text, text_or, view, viewer};
 
 /// A practice in a list.
 #[derive(Debug, SimpleObject)]
@@ -487,8 +487,9 @@ impl PracticeMutation {
         };
         match send(ctx, LogId::Practice(practice), Some(command), make).await? {
             Ok(done) => {
+                let reader = reader(ctx, founder)?;
                 let view =
-                    app(ctx)?.view(founder, practice, Portal::Coach, Some(done.position)).await.map_err(error)?;
+                    app(ctx)?.view(&reader, practice, Portal::Coach, Some(done.position)).await.map_err(error)?;
                 let row = view.practice().await.map_err(error)?;
                 Ok(Some(crate::words::Payload::done(Position(done.position), &view, Some(row))))
             }

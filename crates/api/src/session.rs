@@ -18,14 +18,13 @@ use domain::session::{self, Status};
 
 use crate::activity::Seq;
 use crate::authorization::Authorization;
-use crate::coachee::opened;
 use crate::page::{Asked, Cursor, List, is};
 use crate::scalars::{DateTime, Id, id};
 use crate::session::notes::{NotesRevision, NotesText, SessionNotes};
 use crate::session::past::{FromLastSession, PastSession};
 use crate::session::rating::SelfRating;
 use crate::session::steps::NextStep;
-use crate::words::{Result, UserError, error, payload, run, text, text_or};
+use crate::words::{Result, UserError, error, payload, run, shown, text, text_or};
 
 /// What a session is called where nobody says.
 const TITLE: &str = "Session";
@@ -72,8 +71,8 @@ impl Session {
         self.row.coach.map(id)
     }
     /// What it is called.
-    async fn title(&self) -> Option<String> {
-        opened(Some(&self.row.title))
+    async fn title(&self) -> Result<Option<String>> {
+        shown(&self.view, &self.row, Some(&self.row.title)).await
     }
     /// When it began.
     async fn started_at(&self) -> DateTime {
@@ -99,7 +98,8 @@ impl Session {
     /// The notes formatted: HTML that is safe to show.
     #[graphql(complexity = 10)]
     async fn notes_html(&self) -> Result<Option<String>> {
-        Ok(SessionNotes::of(&self.view, self.row.id).await?.and_then(|notes| notes.shown()))
+        let Some(notes) = SessionNotes::of(&self.view, self.row.id).await? else { return Ok(None) };
+        notes.shown().await
     }
     /// Every save of the notes, the newest first.
     #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
@@ -131,11 +131,12 @@ impl Session {
     /// The active goal as it is now, for the top of the screen.
     async fn active_goal(&self) -> Result<Option<String>> {
         let coachee = self.view.one::<domain::coachee::Coachee>(self.row.coachee).await.map_err(error)?;
-        Ok(coachee.and_then(|coachee| opened(coachee.active_goal.as_ref())))
+        let Some(coachee) = coachee else { return Ok(None) };
+        shown(&self.view, &coachee, coachee.active_goal.as_ref()).await
     }
     /// The active goal as it stood when the session was started or logged.
-    async fn active_goal_then(&self) -> Option<String> {
-        opened(self.row.active_goal.as_ref())
+    async fn active_goal_then(&self) -> Result<Option<String>> {
+        shown(&self.view, &self.row, self.row.active_goal.as_ref()).await
     }
     /// The sessions before this one that took place, the newest first: does the needle move? At most 20.
     #[graphql(complexity = "crate::page::cost(Some(first), None, child_complexity)")]
@@ -176,8 +177,8 @@ impl CoacheeSession {
         id(self.row.id)
     }
     /// What it is called.
-    async fn title(&self) -> Option<String> {
-        opened(Some(&self.row.title))
+    async fn title(&self) -> Result<Option<String>> {
+        shown(&self.view, &self.row, Some(&self.row.title)).await
     }
     /// When it began.
     async fn started_at(&self) -> DateTime {

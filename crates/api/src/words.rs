@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use app::programs::Program;
+use app::readings::Noted;
 use app::tokens::{Kind, Token};
-use app::{App, Done, Idempotency, Request, Through, View};
+use app::{App, Done, Idempotency, Reader, Request, Through, View};
 use async_graphql::parser::types::Field;
 use async_graphql::registry::{MetaEnumValue, MetaType, Registry};
 use async_graphql::{
@@ -13,7 +14,8 @@ use async_graphql::{
 use domain::account::{Portal, Right};
 use domain::decide::Within;
 use domain::id::{CommandId, Id as _, LogId, PersonId, PracticeId};
-use domain::text::Text;
+use domain::row::Row;
+use domain::text::{Confidential, Text};
 use domain::{Actor, Command, Refusal};
 
 use crate::http::IdempotencyKey;
@@ -102,6 +104,19 @@ pub fn app<'c>(ctx: &Context<'c>) -> Result<&'c App> {
 /// Who asks this request.
 pub fn viewer<'c>(ctx: &Context<'c>) -> Result<&'c Viewer> {
     ctx.data::<Viewer>()
+}
+
+/// This person, as who reads in this request. What they read of others' words is entered before the answer leaves.
+pub fn reader(ctx: &Context<'_>, person: PersonId) -> Result<Reader> {
+    Ok(Reader { person, through: viewer(ctx)?.through(), noted: ctx.data::<Noted>()?.clone() })
+}
+
+/// A row's confidential text for its reader; nothing where there is none, or it is empty or forgotten.
+pub async fn shown<R: Row, T: Text>(view: &View, row: &R, text: Option<&Confidential<T>>) -> Result<Option<String>> {
+    match text {
+        Some(text) => view.read(row, text).await.map_err(error),
+        None => Ok(None),
+    }
 }
 
 /// An app's error as GraphQL says it: with a code, and without the inner text of a fault.
@@ -350,7 +365,9 @@ fn only(viewer: &Viewer, log: LogId) -> Result<Option<Portal>> {
             let (_, portals) = viewer.reach(practice, Right::Write)?;
             Ok(if portals.len() > 1 { None } else { portals.first().copied() })
         }
-        LogId::Account(_) | LogId::Address(_) | LogId::Google(_) => Err(error(app::Error::Forbidden)),
+        LogId::Account(_) | LogId::Address(_) | LogId::Google(_) | LogId::AccessLog(_) => {
+            Err(error(app::Error::Forbidden))
+        }
     })
 }
 
@@ -403,8 +420,9 @@ impl Once {
 /// portals that its token reaches.
 pub async fn view(ctx: &Context<'_>, practice: PracticeId, at_least: Option<u64>) -> Result<View> {
     let (app, (person, portals)) = (app(ctx)?, viewer(ctx)?.reach(practice, Right::Read)?);
+    let reader = reader(ctx, person)?;
     for portal in portals {
-        match app.view(person, practice, portal, at_least).await {
+        match app.view(&reader, practice, portal, at_least).await {
             Err(app::Error::NotFound) => {}
             other => return other.map_err(error),
         }

@@ -25,6 +25,7 @@ pub mod programs;
 pub mod proof;
 pub mod pulse;
 mod react;
+pub mod readings;
 mod rebuild;
 pub mod record;
 pub mod rotate;
@@ -51,7 +52,8 @@ pub use clock::Clock;
 pub use commit::{Done, Idempotency, Request};
 pub use error::Error;
 pub use moments::AsOf;
-pub use passage::{Heard, Passage};
+pub use passage::{Heard, Line, Passage};
+pub use readings::Reader;
 pub use record::{Happened, Through};
 pub use tables::Tables;
 pub use tasks::{Tasks, pause};
@@ -111,6 +113,7 @@ pub(crate) struct Inner {
     pub moments: moments::Moments,
     pub hub: hub::Hub,
     pub pulse: pulse::Pulse,
+    pub readings: readings::Recent,
     pub tasks: Tasks,
     pub sign_up_closed: AtomicBool,
     pub google: std::sync::OnceLock<google::Google>,
@@ -145,6 +148,7 @@ impl App {
             moments: moments::Moments::new(settings.moments),
             hub: hub::Hub::default(),
             pulse: pulse::Pulse::default(),
+            readings: readings::Recent::default(),
             tasks: Tasks::default(),
             sign_up_closed: AtomicBool::new(false),
             google: std::sync::OnceLock::new(),
@@ -280,7 +284,8 @@ impl App {
         });
     }
 
-    /// Reads an event's record and opens all its texts, for a reader who may see them. `None` where it was forgotten.
+    /// Reads an event's record and opens its personal texts, for a mail. `None` where it was forgotten. Confidential texts
+    /// stay sealed: who shows one opens it through a [`View`], which notes that.
     pub async fn read(&self, stored: &store::Event) -> Result<Option<Happened>, Error> {
         let mut happened = record::decode(&stored.record)?;
         let mut texts = false;
@@ -294,7 +299,7 @@ impl App {
             if known.is_empty() {
                 return Ok(None);
             }
-            record::open(&mut happened.event, &happened.when, &known, record::Texts::All)?;
+            record::open(&mut happened.event, &happened.when, &known, record::Texts::Personal)?;
         }
         Ok(Some(happened))
     }

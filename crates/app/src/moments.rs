@@ -27,7 +27,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use crate::commit::EVENTS_MAX;
 use crate::fold::{fold_ready, read_ready};
 use crate::keys::LogKeys;
-use crate::{App, Error, View};
+use crate::{App, Error, Reader, View};
 
 /// How many moments are built at a time.
 const BUILDS_MAX: usize = 2;
@@ -170,7 +170,7 @@ impl App {
     /// larger than what may be kept; [`Error::Building`] where it takes a further request.
     pub async fn view_as_of(
         &self,
-        person: PersonId,
+        reader: &Reader,
         practice: PracticeId,
         portal: Portal,
         at_least: Option<u64>,
@@ -180,16 +180,16 @@ impl App {
         for _ in 0..TRIES {
             self.drop_outdated(log).await?;
             // Whoever has no such portal learns just that, and nothing is built for them.
-            let present = self.view(person, practice, portal, at_least).await?;
+            let present = self.view(reader, practice, portal, at_least).await?;
             let place = present.place(as_of).await?;
             if place.position == present.position {
                 return Ok(present.at(place, None).await);
             }
             present.close().await?;
             let drops = self.inner.moments.kept().drops;
-            let moment = self.moment(log, place.position, Some(person)).await?;
+            let moment = self.moment(log, place.position, Some(reader.person)).await?;
             // Building may take a while: the scope is the one that the viewer has after it.
-            let present = self.view(person, practice, portal, at_least).await?;
+            let present = self.view(reader, practice, portal, at_least).await?;
             if self.inner.moments.kept().drops == drops && self.drop_outdated(log).await? == moment.forgotten {
                 return Ok(present.at(place, Some(moment.store.snapshot().await?)).await);
             }

@@ -7,13 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use domain::Table;
-use domain::id::LogId;
+use domain::entry::Entry;
+use domain::id::{LogId, PersonId, Subject};
 use domain::sight::Scope;
+use domain::{Event, Table};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::keys::LogKeys;
+use crate::readings::{Reader, leads, told};
 use crate::record::{self, Happened, Texts};
 use crate::{App, Error};
 
@@ -28,13 +30,37 @@ pub struct Passage {
     known: OnceCell<Arc<Known>>,
 }
 
-/// An event as every follower needs it: decoded, with its texts opened.
+/// An event as every follower needs it: decoded. Its texts are opened once for all, and shown through a [`Line`] only.
 #[derive(Debug)]
 pub struct Heard {
-    /// What happened.
+    /// What happened; its texts are sealed.
     pub happened: Happened,
     /// The rows that it changed.
     pub touched: Vec<(Table, Uuid)>,
+    opened: Event,
+    /// Who leads the coachee whom it is about.
+    lead: Option<PersonId>,
+}
+
+/// An entry of the activity log that one viewer hears, whose sight allows it.
+#[derive(Debug)]
+pub struct Line {
+    pub(crate) heard: Arc<Heard>,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) reader: Reader,
+}
+
+impl Line {
+    /// What happened; its texts are sealed.
+    pub fn happened(&self) -> &Happened {
+        &self.heard.happened
+    }
+
+    /// What it says, with its texts open. What of them is others' is noted with the reader.
+    pub fn entry(&self) -> Entry {
+        let Heard { happened, opened, lead, .. } = &*self.heard;
+        told(opened.entry(), &happened.when, (&self.scope, &self.reader), *lead)
+    }
 }
 
 /// The rows that a passage changed, as they were at a position not before its end.
@@ -42,6 +68,8 @@ pub struct Heard {
 pub(crate) struct Known {
     pub position: u64,
     pub keys: LogKeys,
+    /// Who leads the coachees whom the passage is about.
+    pub leads: HashMap<Subject, Option<PersonId>>,
     rows: HashMap<(Table, Uuid), Option<Vec<u8>>>,
     /// What had happened since the passage's end; `None` where that is too much to look at.
     later: Option<Vec<Happened>>,
@@ -111,24 +139,27 @@ impl App {
             }
             happened.push((it, has_texts));
         }
-        let mut keys = LogKeys::new(&self.inner.roots, log);
+        let (mut keys, mut led) = (LogKeys::new(&self.inner.roots, log), HashMap::new());
         if !sealed.is_empty() {
             let mut snapshot = self.inner.store.snapshot().await?;
+            let subjects: Vec<Subject> = sealed.iter().map(|(subject, _)| *subject).collect();
+            led = leads(&self.inner, &mut snapshot, log, &subjects).await?;
             keys.load_for_reading(&mut snapshot, sealed).await?;
             snapshot.close().await?;
         }
         let mut heard = Vec::with_capacity(happened.len());
-        for (mut happened, has_texts) in happened {
+        for (happened, has_texts) in happened {
+            let mut opened = happened.event.clone();
             if has_texts {
                 let known = keys.get((happened.when.subject, happened.when.owner)).filter(|keys| !keys.is_empty());
                 let Some(known) = known else {
                     heard.push(None);
                     continue;
                 };
-                record::open(&mut happened.event, &happened.when, known, Texts::All)?;
+                record::open(&mut opened, &happened.when, known, Texts::All)?;
             }
-            let touched = crate::touched(&happened);
-            heard.push(Some(Arc::new(Heard { happened, touched })));
+            let (touched, lead) = (crate::touched(&happened), led.get(&happened.when.subject).copied().flatten());
+            heard.push(Some(Arc::new(Heard { happened, touched, opened, lead })));
         }
         Ok(heard)
     }
@@ -141,7 +172,10 @@ impl App {
     ) -> Result<Arc<Known>, Error> {
         let (mut snapshot, head) = self.snapshot_of(log).await?.ok_or(Error::NotFound)?;
         let mut keys = LogKeys::new(&self.inner.roots, log);
-        let whose = heard.iter().flatten().map(|it| (it.happened.when.subject, it.happened.when.owner));
+        let whose: BTreeSet<_> =
+            heard.iter().flatten().map(|it| (it.happened.when.subject, it.happened.when.owner)).collect();
+        let subjects: Vec<Subject> = whose.iter().map(|(subject, _)| *subject).collect();
+        let leads = leads(&self.inner, &mut snapshot, log, &subjects).await?;
         keys.load_for_reading(&mut snapshot, whose).await?;
         let mut wanted: BTreeMap<Table, BTreeSet<Uuid>> = BTreeMap::new();
         for (table, id) in heard.iter().flatten().flat_map(|it| it.touched.iter().copied()) {
@@ -164,6 +198,6 @@ impl App {
             None
         };
         snapshot.close().await?;
-        Ok(Arc::new(Known { position: head.seq, keys, rows, later }))
+        Ok(Arc::new(Known { position: head.seq, keys, leads, rows, later }))
     }
 }

@@ -187,8 +187,12 @@ pub fn seal(event: &mut Event, log: LogId, key: &DataKey, entropy: &dyn Entropy)
     let (_, thing) = event.thing();
     let (mut failed, mut texts) = (None, 0);
     event.secrets(&mut |secret, number| {
-        let place =
-            Place { log: log.uuid().into_bytes(), thing: thing.into_bytes(), text: secret.kind(), ordinal: number };
+        let place = Place {
+            log: log.uuid().into_bytes(),
+            thing: thing.into_bytes(),
+            text: secret.kind().word(),
+            ordinal: number,
+        };
         let Some(text) = secret.unsealed() else { return };
         texts += 1;
         match key.seal(&place, text.as_bytes(), entropy) {
@@ -205,15 +209,15 @@ pub fn seal(event: &mut Event, log: LogId, key: &DataKey, entropy: &dyn Entropy)
 
 /// Which texts to open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Texts {
+pub(crate) enum Texts {
     /// Those that rows hold in the clear: what a fold needs.
     Personal,
     /// All: what a reader who may see them needs.
     All,
 }
 
-/// Opens the texts of an event that happened there and then.
-pub fn open(event: &mut Event, when: &When, keys: &[Arc<Generation>], which: Texts) -> Result<(), Error> {
+/// Opens the texts of an event that happened there and then: for folds, and for views, which note what they open.
+pub(crate) fn open(event: &mut Event, when: &When, keys: &[Arc<Generation>], which: Texts) -> Result<(), Error> {
     let (_, thing) = event.thing();
     let mut failed = false;
     event.secrets(&mut |secret, number| {
@@ -224,7 +228,7 @@ pub fn open(event: &mut Event, when: &When, keys: &[Arc<Generation>], which: Tex
         let place = Place {
             log: when.log.uuid().into_bytes(),
             thing: thing.into_bytes(),
-            text: secret.kind(),
+            text: secret.kind().word(),
             ordinal: number,
         };
         match crate::keys::open(keys, Some(when.seq), &place, sealed) {

@@ -20,6 +20,7 @@ const SQL: &[(&str, &str)] = &[
     ("plan", include_str!("../../../projections/plan.sql")),
     ("authorization", include_str!("../../../projections/authorization.sql")),
     ("session", include_str!("../../../projections/session.sql")),
+    ("reading", include_str!("../../../projections/reading.sql")),
 ];
 
 /// A projection's fingerprint.

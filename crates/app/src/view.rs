@@ -3,30 +3,33 @@
 //! Every read goes through the viewer's scope, so that no query can forget it: single rows, lists, counts, the activity
 //! log. All readings of a view see the same moment, whose position it carries: the present, or an earlier one
 //! ([`crate::moments`]), whose rows lie elsewhere while the log and the keys stay the present's. What the resolvers of a
-//! request ask one by one is asked [`together`].
+//! request ask one by one is asked [`together`]. Rows and events come with their confidential texts sealed; whoever shows
+//! one opens it here ([`open`]), and so it is noted who reads it ([`crate::readings`]).
 
+mod open;
 mod read;
 mod together;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::Table;
 use domain::account::Portal;
 use domain::coachee::{Activation, Coachee};
-use domain::id::{AccessId, CoacheeId, Id as _, LogId, PersonId, PracticeId};
+use domain::id::{AccessId, CoacheeId, Id as _, LogId, PersonId, PracticeId, Subject};
 use domain::practice::{Access, Member, Practice, Role};
 use domain::row::Row;
 use domain::sight::{Owners, Scope, Sees, Side, Thing};
-use domain::text::{Confidential, Text};
 use domain::value::Time;
 use store::Select;
 pub use store::{Direction, Filter, Parent, Value};
 use tokio::sync::{Mutex, OnceCell};
 
 use self::together::{Question, Together, Turn};
-use crate::keys::{LogKeys, open};
+use crate::keys::LogKeys;
 use crate::moments::{AsOf, Place, find};
 use crate::passage::{Found, Known};
+use crate::readings::Reader;
 use crate::record::Happened;
 use crate::{App, Error, Inner};
 
@@ -43,6 +46,7 @@ pub struct View {
     pub position: u64,
     /// The time by which it judges, where it is not the present.
     then: Option<Time>,
+    reader: Reader,
     reading: Arc<Mutex<Reading>>,
     together: Arc<Together>,
     practice: Arc<OnceCell<Practice>>,
@@ -60,6 +64,18 @@ struct Reading {
     keys: LogKeys,
     /// The newest first.
     known: Vec<Arc<Known>>,
+    /// Who leads whom, as far as it was asked.
+    leads: HashMap<Subject, Option<PersonId>>,
+}
+
+/// Which of a practice's logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kept {
+    /// Who changed what.
+    #[default]
+    Changes,
+    /// Who read what.
+    Readings,
 }
 
 impl Reading {
@@ -165,9 +181,11 @@ pub struct Page<R> {
     pub has_next: bool,
 }
 
-/// Which entries of the activity log.
+/// Which entries of the activity log, or of the access log.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Entries {
+    /// Of which of the two.
+    pub of: Kept,
     /// By this person.
     pub actor: Option<PersonId>,
     /// About this coachee.
@@ -209,19 +227,19 @@ impl Entries {
 }
 
 impl App {
-    /// What this person sees of a practice now, through one of its portals. `at_least` is a position that the answer
-    /// must include.
+    /// What somebody sees of a practice now, through one of its portals. `at_least` is a position that the answer must
+    /// include. What they read of others' words is noted with them: see [`App::enter`].
     ///
     /// # Errors
     /// [`Error::NotFound`] where they have no such portal of it.
     pub async fn view(
         &self,
-        person: PersonId,
+        reader: &Reader,
         practice: PracticeId,
         portal: Portal,
         at_least: Option<u64>,
     ) -> Result<View, Error> {
-        let log = LogId::Practice(practice);
+        let (log, person) = (LogId::Practice(practice), reader.person);
         let (snapshot, head, side) = match portal {
             Portal::Coach => {
                 let found = self.snapshot_with::<Member>(log, person).await?;
@@ -252,12 +270,14 @@ impl App {
             moment: None,
             keys: LogKeys::new(&self.inner.roots, log),
             known: Vec::new(),
+            leads: HashMap::new(),
         };
         Ok(View {
             app: self.clone(),
             scope,
             position: head.seq,
             then: None,
+            reader: reader.clone(),
             reading: Arc::new(Mutex::new(reading)),
             together: Arc::default(),
             practice: Arc::default(),
@@ -266,16 +286,21 @@ impl App {
 
     /// What a scope sees of rows that are known already, the newest last. A snapshot is opened only where something else
     /// is read. `None` where nothing is known.
-    pub(crate) fn view_of(&self, scope: &Arc<Scope>, known: Vec<Arc<Known>>) -> Option<View> {
+    pub(crate) fn view_of(&self, reader: &Reader, scope: &Arc<Scope>, known: Vec<Arc<Known>>) -> Option<View> {
         let newest = known.last()?;
         let (position, keys) = (newest.position, newest.keys.clone());
+        // What the newest says comes last, and so counts.
+        let leads =
+            known.iter().flat_map(|known| known.leads.iter().map(|(subject, lead)| (*subject, *lead))).collect();
         let known = known.into_iter().rev().collect();
-        let reading = Reading { app: self.clone(), scope: scope.clone(), snapshot: None, moment: None, keys, known };
+        let (app, scope) = (self.clone(), scope.clone());
+        let reading = Reading { app, scope: scope.clone(), snapshot: None, moment: None, keys, known, leads };
         Some(View {
             app: self.clone(),
-            scope: scope.clone(),
+            scope,
             position,
             then: None,
+            reader: reader.clone(),
             reading: Arc::new(Mutex::new(reading)),
             together: Arc::default(),
             practice: Arc::default(),
@@ -464,69 +489,12 @@ impl View {
         Ok(self.reading.lock().await.rows().await?.count(&select).await?)
     }
 
-    /// Opens one text of a row that the viewer sees; for texts that are too long to be opened with every row.
-    pub async fn read<R: Row, T: Text>(
-        &self,
-        row: &R,
-        number: u32,
-        text: &Confidential<T>,
-    ) -> Result<Option<String>, Error> {
-        let Some(sealed) = text.sealed() else { return Ok(text.text().map(|text| text.as_str().to_owned())) };
-        if !self.sees(R::THING).row(row.subject(), row.owner(), row.shared()) {
-            return Err(Error::NotFound);
-        }
-        let mut reading = self.reading.lock().await;
-        let whose = (row.subject(), row.owner());
-        load_keys(&mut reading, [whose]).await?;
-        let Some(keys) = reading.keys.get(whose).filter(|keys| !keys.is_empty()) else { return Ok(None) };
-        let place = vault::Place {
-            log: self.log().uuid().into_bytes(),
-            thing: row.id().uuid().into_bytes(),
-            text: T::KIND,
-            ordinal: number,
-        };
-        open(keys, None, &place, sealed)
-            .map(Some)
-            .ok_or_else(|| Error::internal(format!("a text of {:?} does not open", row.id())))
-    }
-
-    /// Opens the declared texts of rows that the viewer sees.
-    async fn open_all<R: Row>(&self, reading: &mut Reading, rows: &mut [R]) -> Result<(), Error> {
-        let mut any = false;
-        for row in rows.iter_mut() {
-            row.secrets(&mut |_, _| any = true);
-        }
-        if !any {
-            return Ok(());
-        }
-        load_keys(reading, rows.iter().map(|row| (row.subject(), row.owner()))).await?;
-        let log = self.log().uuid().into_bytes();
-        for row in rows {
-            let Some(keys) = reading.keys.get((row.subject(), row.owner())).filter(|keys| !keys.is_empty()) else {
-                continue;
-            };
-            let (thing, mut failed) = (row.id().uuid().into_bytes(), false);
-            row.secrets(&mut |secret, number| {
-                let Some(sealed) = secret.sealed() else { return };
-                let place = vault::Place { log, thing, text: secret.kind(), ordinal: number };
-                match open(keys, None, &place, sealed) {
-                    Some(text) => secret.open(&text),
-                    None => failed = true,
-                }
-            });
-            if failed {
-                return Err(Error::internal(format!("a text of {:?} does not open", row.id())));
-            }
-        }
-        Ok(())
-    }
-
     /// The position after the view's.
     const fn end(&self) -> u64 {
         self.position.saturating_add(1)
     }
 
-    /// Entries of the activity log that the viewer may review, with their texts opened.
+    /// Entries of the activity log, or of the access log, that the viewer may review. [`View::entry`] says one.
     pub async fn entries(&self, wanted: &Entries) -> Result<Vec<Happened>, Error> {
         if wanted.about().is_none() {
             let mut reading = self.reading.lock().await;
@@ -555,46 +523,6 @@ impl View {
         let stored = found.map(|(_, stored)| stored).filter(|stored| stored.seq == position);
         stored.map(|stored| String::from_utf8(stored.record)).transpose().map_err(Error::internal)
     }
-
-    /// The events of one thing from the log, oldest first, with their texts opened: a text's history. Only for things
-    /// whose rows the viewer sees: the caller has looked at the row first.
-    pub async fn history<R: Row>(&self, row: &R, kinds: &[&str], limit: u32) -> Result<Vec<Happened>, Error> {
-        if !self.sees(R::THING).row(row.subject(), row.owner(), row.shared()) {
-            return Err(Error::NotFound);
-        }
-        let asked = store::Activity {
-            log: self.log().uuid().into_bytes(),
-            sight: None,
-            thing: Some(row.id().uuid().into_bytes()),
-            subject: None,
-            actor: None,
-            kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
-            from_at: None,
-            to_at: None,
-            after_seq: None,
-            before_seq: Some(self.end()),
-            descending: false,
-            limit,
-        };
-        let mut reading = self.reading.lock().await;
-        let stored = reading.snapshot().await?.activity(&asked).await?;
-        opened(&mut reading, &stored).await
-    }
-}
-
-/// Events with all their texts opened; those of a forgotten text stay closed.
-async fn opened(reading: &mut Reading, stored: &[store::Event]) -> Result<Vec<Happened>, Error> {
-    load_keys(reading, crate::fold::whose(stored)).await?;
-    let mut events = Vec::with_capacity(stored.len());
-    for stored in stored {
-        let mut happened = crate::record::decode(&stored.record)?;
-        let when = happened.when;
-        if let Some(keys) = reading.keys.get((when.subject, when.owner)).filter(|keys| !keys.is_empty()) {
-            crate::record::open(&mut happened.event, &when, keys, crate::record::Texts::All)?;
-        }
-        events.push(happened);
-    }
-    Ok(events)
 }
 
 async fn load_keys(reading: &mut Reading, whose: impl IntoIterator<Item = crate::keys::Whose>) -> Result<(), Error> {

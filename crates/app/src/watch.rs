@@ -21,8 +21,8 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::follow::{Follower, Part};
-use crate::passage::Heard;
-use crate::{App, Error, View};
+use crate::passage::{Heard, Line};
+use crate::{App, Error, Reader, View};
 
 /// Whoever was away for more events than this is asked to load again.
 pub const REPLAY_MAX: u64 = 10_000;
@@ -63,6 +63,7 @@ impl Focus {
 pub struct Watch {
     app: App,
     focus: Focus,
+    reader: Reader,
     scope: Arc<Scope>,
     follower: Follower,
     /// Where the viewer has to load again, since they were away for too long.
@@ -123,18 +124,19 @@ impl App {
     /// [`Error::NotFound`] where the viewer has no such portal; [`Error::BadRequest`] for a position that is yet to come.
     pub async fn watch(
         &self,
-        person: PersonId,
+        reader: &Reader,
         practice: PracticeId,
         portal: Portal,
         after: Option<u64>,
     ) -> Result<Watch, Error> {
-        let view = self.view(person, practice, portal, after).await?;
+        let view = self.view(reader, practice, portal, after).await?;
         let after = after.unwrap_or(view.position);
         let follower = self.follow(LogId::Practice(practice), after);
         let begins_anew = (view.position - after > REPLAY_MAX).then_some(view.position);
         Ok(Watch {
             app: self.clone(),
             focus: Focus::All,
+            reader: reader.clone(),
             scope: view.scope.clone(),
             follower,
             begins_anew,
@@ -155,8 +157,8 @@ impl Watch {
     /// # Errors
     /// [`Error::Forbidden`] where the viewer has lost the portal, or sight of what they follow.
     pub async fn look(&mut self) -> Result<View, Error> {
-        let Scope { person, practice, .. } = *self.scope;
-        let view = match self.app.view(person, practice, self.scope.side.portal(), None).await {
+        let Scope { practice, .. } = *self.scope;
+        let view = match self.app.view(&self.reader, practice, self.scope.side.portal(), None).await {
             Err(Error::NotFound) => return Err(Error::Forbidden),
             other => other?,
         };
@@ -221,7 +223,7 @@ impl Watch {
     ///
     /// # Errors
     /// [`Error::Forbidden`] ends the watch, as in [`Watch::look`].
-    pub async fn next_entry(&mut self, until: Instant) -> Result<Option<Arc<Heard>>, Error> {
+    pub async fn next_entry(&mut self, until: Instant) -> Result<Option<Line>, Error> {
         loop {
             self.hear_what_is_there().await?;
             if let Some(entry) = self.pop_entry().await? {
@@ -326,7 +328,7 @@ impl Watch {
             }
             known.push(rows);
         }
-        Ok(self.app.view_of(&self.scope, known))
+        Ok(self.app.view_of(&self.reader, &self.scope, known))
     }
 
     /// What a viewer is told of a move of their sight. What came into it cannot be told piece by piece, but for what came
@@ -373,7 +375,7 @@ impl Watch {
         Ok(())
     }
 
-    async fn pop_entry(&mut self) -> Result<Option<Arc<Heard>>, Error> {
+    async fn pop_entry(&mut self) -> Result<Option<Line>, Error> {
         let log = self.log();
         while let Some(part) = self.entries.front_mut() {
             let heard = self.app.hear(log, &part.passage).await?;
@@ -386,7 +388,8 @@ impl Watch {
             let Some(entry) = entry else { continue };
             let when = entry.happened.when;
             if self.scope.sees_entry(entry.happened.event.sees(), when.subject, when.owner) {
-                return Ok(Some(entry));
+                let (scope, reader) = (self.scope.clone(), self.reader.clone());
+                return Ok(Some(Line { heard: entry, scope, reader }));
             }
         }
         Ok(None)

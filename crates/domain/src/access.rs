@@ -45,6 +45,8 @@ pub enum Standing {
     Founder,
     /// Somebody with no part in it.
     Stranger,
+    /// Whoever has read something in a practice, before its access log. What they may read, sight has said.
+    Reader,
     /// Nobody known, who may hold a link.
     Visitor,
     /// The product itself.
@@ -88,6 +90,8 @@ pub enum Deed {
     ChangePlan,
     /// Add, change and close authorizations: money (S4.3, S4.8).
     KeepAuthorizations,
+    /// Enter in a practice's access log what one has read oneself.
+    EnterReading,
 }
 
 /// Whether.
@@ -105,13 +109,13 @@ pub enum Answer {
 pub fn may(who: Standing, deed: Deed) -> Answer {
     use Answer::{No, Unseen, Yes};
     use Deed::{
-        AcceptInvitation, AddCoachee, ChangeCoachSettings, ChangeCoachee, ChangePlan, ChangePractice, EraseCoachee,
-        FoundPractice, GrantAccess, HoldSessions, InviteCoachee, KeepAccount, KeepAuthorizations, ManageCoaches,
-        ManageManagers, SignIn, WriteFile,
+        AcceptInvitation, AddCoachee, ChangeCoachSettings, ChangeCoachee, ChangePlan, ChangePractice, EnterReading,
+        EraseCoachee, FoundPractice, GrantAccess, HoldSessions, InviteCoachee, KeepAccount, KeepAuthorizations,
+        ManageCoaches, ManageManagers, SignIn, WriteFile,
     };
     match who {
         Standing::System | Standing::Owner => match deed {
-            SignIn | KeepAccount | FoundPractice => {
+            SignIn | KeepAccount | FoundPractice | EnterReading => {
                 if who == Standing::System {
                     Yes
                 } else {
@@ -124,13 +128,13 @@ pub fn may(who: Standing, deed: Deed) -> Answer {
         },
         Standing::Manager => match deed {
             ManageManagers => No,
-            SignIn | KeepAccount | FoundPractice => Unseen,
+            SignIn | KeepAccount | FoundPractice | EnterReading => Unseen,
             AcceptInvitation | ChangePractice | ManageCoaches | GrantAccess | ChangeCoachSettings | AddCoachee
             | ChangeCoachee | EraseCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan
             | KeepAuthorizations => Yes,
         },
         Standing::Coach { level, may_add, oneself } => match deed {
-            SignIn | KeepAccount | FoundPractice => Unseen,
+            SignIn | KeepAccount | FoundPractice | EnterReading => Unseen,
             AcceptInvitation => Yes,
             ChangePractice | ManageCoaches | ManageManagers => No,
             GrantAccess => {
@@ -188,27 +192,33 @@ pub fn may(who: Standing, deed: Deed) -> Answer {
                 }
             }
             SignIn | KeepAccount | FoundPractice | ChangePractice | ManageCoaches | GrantAccess | ManageManagers
-            | ChangeCoachSettings | AddCoachee | KeepAuthorizations => Unseen,
+            | ChangeCoachSettings | AddCoachee | KeepAuthorizations | EnterReading => Unseen,
         },
         Standing::Oneself => match deed {
             SignIn | KeepAccount => Yes,
             AcceptInvitation => Yes,
             FoundPractice | ChangePractice | ManageCoaches | GrantAccess | ManageManagers | ChangeCoachSettings
             | AddCoachee | ChangeCoachee | EraseCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan
-            | KeepAuthorizations => Unseen,
+            | KeepAuthorizations | EnterReading => Unseen,
+        },
+        Standing::Reader => match deed {
+            EnterReading => Yes,
+            SignIn | KeepAccount | AcceptInvitation | FoundPractice | ChangePractice | ManageCoaches | GrantAccess
+            | ManageManagers | ChangeCoachSettings | AddCoachee | ChangeCoachee | InviteCoachee | WriteFile
+            | HoldSessions | ChangePlan | KeepAuthorizations | EraseCoachee => Unseen,
         },
         Standing::Founder => match deed {
             FoundPractice => Yes,
             SignIn | KeepAccount | AcceptInvitation | ChangePractice | ManageCoaches | GrantAccess | ManageManagers
             | ChangeCoachSettings | AddCoachee | ChangeCoachee | EraseCoachee | InviteCoachee | WriteFile
-            | HoldSessions | ChangePlan | KeepAuthorizations => Unseen,
+            | HoldSessions | ChangePlan | KeepAuthorizations | EnterReading => Unseen,
         },
         Standing::Visitor | Standing::Stranger | Standing::Contact => match deed {
             // A link is the right: the command checks it.
             SignIn | AcceptInvitation => Yes,
             KeepAccount | FoundPractice | ChangePractice | ManageCoaches | GrantAccess | ManageManagers
             | ChangeCoachSettings | AddCoachee | ChangeCoachee | EraseCoachee | InviteCoachee | WriteFile
-            | HoldSessions | ChangePlan | KeepAuthorizations => Unseen,
+            | HoldSessions | ChangePlan | KeepAuthorizations | EnterReading => Unseen,
         },
     }
 }

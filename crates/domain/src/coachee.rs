@@ -16,7 +16,9 @@ use crate::fold::When;
 use crate::id::{AccessId, ClientId, CoacheeId, CompanyId, InvitationId, LogId, PersonId, PracticeId, UniqueId};
 use crate::practice::{self, Acceptance};
 use crate::row::{Column, SortKey, Type, Value};
-use crate::text::{ActiveGoal, Change, Confidential, Email, LastName, Name, Personal, Synopsis, Text as _, facts};
+use crate::text::{
+    ActiveGoal, Change, Confidential, Email, Kind, LastName, Name, Personal, Synopsis, Text as _, facts,
+};
 use crate::value::Time;
 use crate::{Rows, refusals};
 
@@ -148,8 +150,13 @@ pub struct Coachee {
     pub accepted_at: Option<Time>,
     /// When the newest session with them began.
     pub last_session_at: Option<Time>,
+    /// Who wrote the active goal.
+    pub active_goal_by: Option<PersonId>,
+    /// Who wrote the synopsis.
+    pub synopsis_by: Option<PersonId>,
 }
 row! { Coachee in coachee, seen as Profile, id id: CoacheeId, subject |r| r.id,
+written by |r, text| if text == Kind::Synopsis { r.synopsis_by } else { r.active_goal_by.filter(|_| text == Kind::ActiveGoal) },
 columns |r| [
     status: Status = r.status,
     name_key: SortKey = SortKey::of(&[r.first_name.as_str(), r.last_name.as_str()]),
@@ -236,6 +243,8 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                 invited_at: None,
                 accepted_at: None,
                 last_session_at: None,
+                active_goal_by: None,
+                synopsis_by: None,
             });
         }
         Event::Changed { coachee, first_name, last_name, email } => {
@@ -286,11 +295,13 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
         }
         Event::ActiveGoalSet { coachee, goal } => {
             let goal = goal.now.clone();
-            rows.edit(*coachee, move |row: &mut Coachee| row.active_goal = Some(goal));
+            let by = when.actor;
+            rows.edit(*coachee, move |row: &mut Coachee| (row.active_goal, row.active_goal_by) = (Some(goal), by));
         }
         Event::SynopsisWritten { coachee, synopsis } => {
             let synopsis = synopsis.now.clone();
-            rows.edit(*coachee, move |row: &mut Coachee| row.synopsis = Some(synopsis));
+            let by = when.actor;
+            rows.edit(*coachee, move |row: &mut Coachee| (row.synopsis, row.synopsis_by) = (Some(synopsis), by));
         }
         Event::Detached { coachee, person } => {
             rows.delete::<Activation>(*person);

@@ -212,7 +212,7 @@ impl<'a> Facts<'a> {
         }
         let Some(sealed) = text.sealed() else { return Ok(None) };
         let (subject, owner) = (row.subject(), row.owner());
-        let place = Place { log: self.here, subject, owner, thing: row.id().uuid(), kind: T::KIND, number };
+        let place = Place { log: self.here, subject, owner, thing: row.id().uuid(), kind: T::KIND.word(), number };
         match self.opener.open(&place, sealed) {
             Opened::Text(text) => Ok(Some(T::stored(&text))),
             Opened::Forgotten => Ok(None),
@@ -254,6 +254,7 @@ impl<'a> Facts<'a> {
             LogId::Account(account) if account == person => Ok(vec![Standing::Oneself]),
             LogId::Account(_) => Ok(vec![Standing::Stranger]),
             LogId::Address(_) | LogId::Google(_) => Ok(vec![Standing::Visitor]),
+            LogId::AccessLog(_) => Ok(vec![Standing::Reader]),
             LogId::Practice(practice) => {
                 // All that is surely needed is asked for before the first answer is looked at: one round of loading.
                 let wanted =

@@ -81,11 +81,12 @@ macro_rules! either {
 }
 pub(crate) use either;
 
-/// Declares a row beside its struct: its table, the rule by which it is seen, its key, whom it is about, its columns
-/// and its sealed texts.
+/// Declares a row beside its struct: its table, the rule by which it is seen, its key, whom it is about, who wrote its
+/// texts, its columns and its sealed texts.
 macro_rules! row {
     ($row:ident in $table:ident, seen as $thing:ident, id $id:ident: $id_type:ty, subject |$s:ident| $subject:expr
         $(, owner |$o:ident| $owner:expr)? $(, shared |$h:ident| $shared:expr)?
+        $(, written by |$w:ident, $kind:pat_param| $author:expr)?
         $(, columns |$r:ident| [$($column:ident: $column_type:ty = $value:expr),* $(,)?])?
         $(, sealed [$($sealed:ident),* $(,)?])?) => {
         impl $crate::row::Row for $row {
@@ -98,6 +99,10 @@ macro_rules! row {
             fn subject(&self) -> $crate::id::Subject { let $s = self; ($subject).into() }
             fn owner(&self) -> Option<$crate::id::PersonId> { $crate::declare::either!([$({ let $o = self; $owner })?] None) }
             fn shared(&self) -> bool { $crate::declare::either!([$({ let $h = self; $shared })?] false) }
+            fn written_by(&self, text: $crate::text::Kind) -> Option<$crate::id::PersonId> {
+                let _ = &text;
+                $crate::declare::either!([$({ let ($w, $kind) = (self, text); $author })?] None)
+            }
             fn columns(&self) -> Vec<$crate::row::Value> {
                 $crate::declare::either!([$({ let $r = self; vec![$({ let value: $column_type = $value; $crate::row::Column::value(&value) }),*] })?] Vec::new())
             }

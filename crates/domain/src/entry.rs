@@ -54,13 +54,15 @@ pub struct Edit {
     pub was: Option<String>,
     /// Its value since.
     pub now: Option<String>,
+    /// The kind of text that both are, where it is a confidential one.
+    pub confidential: Option<crate::text::Kind>,
 }
 
 impl Entry {
     /// And this was set.
     #[must_use]
-    pub fn set(mut self, field: &'static str, now: &impl Word) -> Self {
-        self.changes.push(Edit { field, was: None, now: now.word() });
+    pub fn set<T: Word>(mut self, field: &'static str, now: &T) -> Self {
+        self.changes.push(Edit { field, was: None, now: now.word(), confidential: T::CONFIDENTIAL });
         self
     }
 
@@ -68,7 +70,8 @@ impl Entry {
     #[must_use]
     pub fn edit<T: Word>(mut self, field: &'static str, change: Option<&crate::text::Change<T>>) -> Self {
         if let Some(change) = change {
-            self.changes.push(Edit { field, was: change.was.as_ref().and_then(Word::word), now: change.now.word() });
+            let was = change.was.as_ref().and_then(Word::word);
+            self.changes.push(Edit { field, was, now: change.now.word(), confidential: T::CONFIDENTIAL });
         }
         self
     }
@@ -76,17 +79,21 @@ impl Entry {
 
 /// What can be said in an entry.
 pub trait Word {
+    /// The kind of text, where it is a confidential one.
+    const CONFIDENTIAL: Option<crate::text::Kind> = None;
     /// The words; nothing where the text is forgotten or was not opened.
     fn word(&self) -> Option<String>;
 }
 
-impl<T: crate::text::Text, P> Word for crate::text::Secret<T, P> {
+impl<T: crate::text::Text, P: crate::text::Kept> Word for crate::text::Secret<T, P> {
+    const CONFIDENTIAL: Option<crate::text::Kind> = if P::PLAIN_IN_ROWS { None } else { Some(T::KIND) };
     fn word(&self) -> Option<String> {
         self.text().map(|text| text.as_str().to_owned())
     }
 }
 
 impl<T: Word> Word for Option<T> {
+    const CONFIDENTIAL: Option<crate::text::Kind> = T::CONFIDENTIAL;
     fn word(&self) -> Option<String> {
         self.as_ref().and_then(Word::word)
     }

@@ -183,6 +183,10 @@ ids! {
     GoogleId "google";
     /// A token for a program, with scopes and an end; derived from its secret.
     AccessTokenId "accesstoken";
+    /// A practice's access log; derived from the practice.
+    AccessLogId "accesslog";
+    /// What somebody reads of one kind of somebody's texts; derived from the three.
+    ReadingId "reading";
     /// A command, whose effect happens once.
     CommandId "command";
 }
@@ -208,7 +212,23 @@ impl UnitId {
     }
 }
 
-/// A log: a practice, an account, an email address or a Google account. The unit of order, of consistency and of scale.
+impl AccessLogId {
+    /// The access log of this practice.
+    pub fn of_practice(practice: PracticeId) -> Self {
+        Self(Uuid::new_v5(&practice.uuid(), b"access log"))
+    }
+}
+
+impl ReadingId {
+    /// The reading of this kind of this subject's texts by this person.
+    pub fn by(reader: PersonId, subject: Subject, text: crate::text::Kind) -> Self {
+        let words = text.word().as_bytes();
+        Self(Uuid::new_v5(&reader.uuid(), &[subject.uuid().as_bytes().as_slice(), words].concat()))
+    }
+}
+
+/// A log: a practice, its access log, an account, an email address or a Google account. The unit of order, of
+/// consistency and of scale.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LogId {
     /// A practice's log.
@@ -219,6 +239,8 @@ pub enum LogId {
     Address(AddressId),
     /// A Google account.
     Google(GoogleId),
+    /// Who read what confidential text of a practice.
+    AccessLog(AccessLogId),
 }
 
 impl LogId {
@@ -229,6 +251,7 @@ impl LogId {
             Self::Account(id) => id.uuid(),
             Self::Address(id) => id.uuid(),
             Self::Google(id) => id.uuid(),
+            Self::AccessLog(id) => id.uuid(),
         }
     }
 
@@ -239,6 +262,7 @@ impl LogId {
             Self::Account(_) => PersonId::PREFIX,
             Self::Address(_) => AddressId::PREFIX,
             Self::Google(_) => GoogleId::PREFIX,
+            Self::AccessLog(_) => AccessLogId::PREFIX,
         }
     }
 
@@ -249,6 +273,7 @@ impl LogId {
             PersonId::PREFIX => Some(Self::Account(PersonId(uuid))),
             AddressId::PREFIX => Some(Self::Address(AddressId(uuid))),
             GoogleId::PREFIX => Some(Self::Google(GoogleId(uuid))),
+            AccessLogId::PREFIX => Some(Self::AccessLog(AccessLogId(uuid))),
             _ => None,
         }
     }

@@ -19,6 +19,7 @@ pub mod fold;
 pub mod notes;
 pub mod plan;
 pub mod practice;
+pub mod reading;
 pub mod row;
 pub mod session;
 pub mod sight;
@@ -37,15 +38,16 @@ features! {
     practice as Practice version 1 {
         practice: practice::Practice, member: practice::Member, coach_invitation: practice::CoachInvitation, access: practice::Access
     }
-    coachee as Coachee version 1 {
+    coachee as Coachee version 2 {
         coachee: coachee::Coachee, coachee_email: coachee::CoacheeEmail, coachee_invitation: coachee::Invitation,
         activation: coachee::Activation
     }
-    plan as Plan version 1 { goal: plan::Goal, milestone: plan::Milestone, action: plan::Action }
+    plan as Plan version 2 { goal: plan::Goal, milestone: plan::Milestone, action: plan::Action }
     authorization as Authorization version 1 { authorization: authorization::Authorization, unit: authorization::Unit }
-    session as Session version 1 {
+    session as Session version 2 {
         session: session::Session, notes: session::Notes, next_step: session::NextStep, self_rating: session::SelfRating
     }
+    reading as Reading version 1 { reading: reading::Reading }
 }
 
 pub use decide::{Actor, Command, Decide, Decision, Facts, Stop};

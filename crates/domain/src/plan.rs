@@ -97,8 +97,10 @@ pub struct Goal {
     pub author: Option<PersonId>,
     /// When.
     pub created_at: Time,
+    /// Who wrote its title.
+    pub written_by: Option<PersonId>,
 }
-row! { Goal in goal, seen as Plan, id id: GoalId, subject |r| r.coachee,
+row! { Goal in goal, seen as Plan, id id: GoalId, subject |r| r.coachee, written by |r, _| r.written_by,
 columns |r| [due: Date = r.due, complete: bool = r.complete], sealed [title] }
 
 /// A milestone of a goal.
@@ -120,8 +122,10 @@ pub struct Milestone {
     pub open: Count,
     /// Whether all of them are, and there is one.
     pub complete: bool,
+    /// Who wrote its title.
+    pub written_by: Option<PersonId>,
 }
-row! { Milestone in milestone, seen as Plan, id id: MilestoneId, subject |r| r.coachee,
+row! { Milestone in milestone, seen as Plan, id id: MilestoneId, subject |r| r.coachee, written by |r, _| r.written_by,
 columns |r| [goal: GoalId = r.goal, due: Date = r.due, complete: bool = r.complete], sealed [title] }
 
 /// Something to do.
@@ -147,8 +151,10 @@ pub struct Action {
     pub author: Option<PersonId>,
     /// When.
     pub created_at: Time,
+    /// Who wrote title and description; nobody where several did.
+    pub written_by: Option<PersonId>,
 }
-row! { Action in action, seen as Plan, id id: ActionId, subject |r| r.coachee,
+row! { Action in action, seen as Plan, id id: ActionId, subject |r| r.coachee, written by |r, _| r.written_by,
 columns |r| [
     goal: Option<GoalId> = r.goal,
     milestone: Option<MilestoneId> = r.milestone,
@@ -169,8 +175,12 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
             complete: false,
             author: when.actor,
             created_at: when.at,
+            written_by: when.actor,
         }),
         Event::GoalChanged { goal, title, due } => rows.edit(*goal, |row: &mut Goal| {
+            if title.is_some() {
+                row.written_by = when.actor;
+            }
             replace(&mut row.title, title.as_ref());
             replace(&mut row.due, due.as_ref());
         }),
@@ -187,6 +197,7 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                 actions: Count::default(),
                 open: Count::default(),
                 complete: false,
+                written_by: when.actor,
             });
             rows.edit(*goal, |row: &mut Goal| {
                 row.milestones.add_one();
@@ -194,6 +205,9 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
             });
         }
         Event::MilestoneChanged { milestone, title, due } => rows.edit(*milestone, |row: &mut Milestone| {
+            if title.is_some() {
+                row.written_by = when.actor;
+            }
             replace(&mut row.title, title.as_ref());
             replace(&mut row.due, due.as_ref());
         }),
@@ -226,6 +240,7 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                 progress: Percent::default(),
                 author: when.actor,
                 created_at: when.at,
+                written_by: when.actor,
             });
             if let Some(milestone) = milestone {
                 rows.edit(*milestone, |row: &mut Milestone| {
@@ -235,6 +250,9 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
             }
         }
         Event::ActionChanged { action, title, description, due } => rows.edit(*action, |row: &mut Action| {
+            if title.is_some() || description.is_some() {
+                row.written_by = row.written_by.filter(|author| Some(*author) == when.actor);
+            }
             replace(&mut row.title, title.as_ref());
             if let Some(change) = description {
                 row.description = Some(change.now.clone());

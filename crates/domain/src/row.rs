@@ -123,6 +123,8 @@ pub trait Row: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'sta
     fn owner(&self) -> Option<PersonId>;
     /// Whether its owner shared it with the other side.
     fn shared(&self) -> bool;
+    /// Who wrote its text of this kind; nobody where that is not known, or several did.
+    fn written_by(&self, text: crate::text::Kind) -> Option<PersonId>;
     /// The values of [`Row::COLUMNS`], in their order.
     fn columns(&self) -> Vec<Value>;
     /// Visits each sealed text with its number.

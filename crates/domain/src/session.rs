@@ -178,8 +178,11 @@ pub struct Session {
     pub authorization: Option<AuthorizationId>,
     /// Its next steps, in no order: they have their places.
     pub steps: Vec<NextStepId>,
+    /// Who wrote its title. The active goal is a copy, whoever's words it is.
+    pub titled_by: Option<PersonId>,
 }
 row! { Session in session, seen as Session, id id: SessionId, subject |r| r.coachee,
+written by |r, text| r.titled_by.filter(|_| text == text::Kind::Title),
 columns |r| [
     coachee: CoacheeId = r.coachee,
     started_at: Time = r.started_at,
@@ -198,6 +201,7 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
         }
         Event::Changed { session, coachee, title, started_at, minutes } => {
             rows.edit(*session, |row: &mut Session| {
+                row.titled_by = if title.is_some() { when.actor } else { row.titled_by };
                 row.title = title.as_ref().map_or_else(|| row.title.clone(), |change| change.now.clone());
                 row.started_at = started_at.as_ref().map_or(row.started_at, |change| change.now);
                 row.minutes = minutes.as_ref().map_or(row.minutes, |change| Some(change.now));
@@ -219,10 +223,11 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
             rows.edit(*session, |row: &mut Notes| row.diverge(sibling, *replaced));
         }
         Event::NextStepAdded { step, session, coachee, text, place } => {
-            rows.put(NextStep::new((*step, *session, *coachee), text.clone(), *place));
+            rows.put(NextStep::new((*step, *session, *coachee), (text.clone(), when.actor), *place));
             rows.edit(*session, |row: &mut Session| row.steps.push(*step));
         }
         Event::NextStepChanged { step, text, place } => rows.edit(*step, |row: &mut NextStep| {
+            row.written_by = if text.is_some() { when.actor } else { row.written_by };
             row.text = text.as_ref().map_or_else(|| row.text.clone(), |change| change.now.clone());
             row.place = place.as_ref().map_or(row.place, |change| change.now);
         }),
@@ -274,6 +279,7 @@ fn begin(
         status: ended.map(|(_, status)| status),
         authorization: None,
         steps: Vec::new(),
+        titled_by: when.actor,
     });
     rows.put(Notes::empty(id, coachee));
     rows.edit(coachee, |row: &mut Coachee| row.last_session_at = row.last_session_at.max(Some(started_at)));
@@ -417,7 +423,7 @@ fn bounded(minutes: u32) -> Result<u32, text::Refusal> {
 fn day(facts: &Facts<'_>, started_at: Time) -> Result<Date, Stop> {
     match facts.here() {
         LogId::Practice(practice) => Ok(started_at.date_in(&facts.get::<Practice>(practice)?.zone)),
-        LogId::Account(_) | LogId::Address(_) | LogId::Google(_) => Err(Stop::NotFound),
+        LogId::Account(_) | LogId::Address(_) | LogId::Google(_) | LogId::AccessLog(_) => Err(Stop::NotFound),
     }
 }
 

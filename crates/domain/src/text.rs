@@ -16,8 +16,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A kind of text, with its bounds.
 pub trait Text: Clone + Send + Sync + 'static {
-    /// The name that stands inside the seal.
-    const KIND: &'static str;
+    /// Which kind.
+    const KIND: Kind;
     /// Text from outside, or what is wrong with it.
     fn parse(text: &str) -> Result<Self, crate::Refusal>
     where
@@ -55,7 +55,7 @@ macro_rules! texts {
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         pub struct $name(String);
         impl $crate::text::Text for $name {
-            const KIND: &'static str = $kind;
+            const KIND: Kind = Kind::$name;
             fn parse(text: &str) -> Result<Self, $crate::Refusal> {
                 let text = $crate::text::$shape(text, $least, $most)?;
                 $( let text = $check(text)?; )?
@@ -71,7 +71,15 @@ macro_rules! texts {
             const TYPE: $crate::row::Type = $crate::row::Type::Text;
             fn value(&self) -> $crate::row::Value { $crate::row::Value::Text(self.0.clone()) }
         }
-    )+};
+    )+
+        /// Every kind of text, as records name it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum Kind { $($(#[$doc])* #[serde(rename = $kind)] $name,)+ }
+        impl Kind {
+            /// The name that stands inside the seal.
+            pub const fn word(self) -> &'static str { match self { $(Self::$name => $kind,)+ } }
+        }
+    };
 }
 
 /// One line: trimmed, without control characters, between `least` and `most` characters.
@@ -276,8 +284,8 @@ impl<'de, T, P> Deserialize<'de> for Secret<T, P> {
 
 /// A text as `app` seals and opens it, whatever its kind.
 pub trait Sealable {
-    /// The kind of text, part of the seal.
-    fn kind(&self) -> &'static str;
+    /// The kind of text: its word is part of the seal.
+    fn kind(&self) -> Kind;
     /// Whether rows hold it in the clear: then it is opened before it is folded.
     fn plain_in_rows(&self) -> bool;
     /// The open text, where there is one that nobody sealed yet.
@@ -305,7 +313,7 @@ impl Kept for Nowhere {
 }
 
 impl<T: Text, P: Kept> Sealable for Secret<T, P> {
-    fn kind(&self) -> &'static str {
+    fn kind(&self) -> Kind {
         T::KIND
     }
     fn plain_in_rows(&self) -> bool {
@@ -395,4 +403,4 @@ macro_rules! facts {
 }
 pub(crate) use facts;
 
-facts!(bool, u8, u16, u32, u64, i32, i64, [u8; 32]);
+facts!(bool, u8, u16, u32, u64, i32, i64, [u8; 32], Kind);

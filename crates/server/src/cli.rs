@@ -187,7 +187,8 @@ struct Only {
 }
 
 fn log(text: &str) -> Result<LogId, String> {
-    LogId::parse(text).ok_or_else(|| "expected an id that begins with practice_, person_ or address_".to_owned())
+    LogId::parse(text)
+        .ok_or_else(|| "expected an id that begins with practice_, accesslog_, person_ or address_".to_owned())
 }
 
 /// A moment: a time, a position's number, or a position as the API writes it.

@@ -45,6 +45,8 @@ const COACH_PORTAL: &[(&str, &str, &str, &str)] = &[
     ("auditHead", "", "", "EEEEE ENNNU"),
     ("auditProof", "(position: $SEEN)", "$COACHEE", "AAAAA NNNNU"),
     ("auditConsistency", "(from: 1, to: 2)", "", "EEEEE ENNNU"),
+    // By now everybody above has read of Robin.
+    ("accessLog", "(first: 100)", "$COACHEE", "AAAAA ENNNU"),
 ];
 
 /// The coachee portal, likewise.
@@ -62,6 +64,7 @@ const COACHEE_PORTAL: &[(&str, &str, &str, &str)] = &[
     ("auditHead", "", "", "NNNNN NEENU"),
     ("auditProof", "(position: $SEEN)", "$COACHEE", "NNNNN NANNU"),
     ("auditConsistency", "(from: 1, to: 2)", "", "NNNNN NEENU"),
+    ("accessLog", "(first: 100)", "$COACHEE", "NNNNN NAENU"),
 ];
 
 /// Robin's things by their ids: kind, and who finds it.
@@ -160,6 +163,7 @@ const TYPES: &[(&str, Side, &str)] = &[
         "actorId at changes coacheeId entry kind onBehalfOfId position system thingId through",
     ),
     ("ActivityChange", Side::Both, "field now was"),
+    ("AccessLogEntry", Side::Both, "at coacheeId kind position readerId readerName through"),
     ("ActivityItem", Side::Both, "entry position"),
     ("AuditHead", Side::Both, "checkpoint key root signedAt size"),
     ("AuditProof", Side::Both, "leafHash position proof record"),
@@ -235,13 +239,14 @@ pub fn types(schema: &Schema) {
     assert_eq!(schema.types["Node"].possible.iter().map(String::as_str).collect::<BTreeSet<_>>(), nodes);
 }
 
-/// A query for each field of both portals, but for the position, with all that is below it.
+/// A query for each field of both portals, but for those that asking itself changes (the position, and the access log), with
+/// all that is below it.
 pub fn portal_queries(schema: &Schema) -> Vec<String> {
     let mut queries = Vec::new();
     for (portal, of, table) in
         [("coachPortal", "CoachPortal", COACH_PORTAL), ("coacheePortal", "CoacheePortal", COACHEE_PORTAL)]
     {
-        for (field, arguments, ..) in table.iter().filter(|(field, ..)| *field != "position") {
+        for (field, arguments, ..) in table.iter().filter(|(field, ..)| !["position", "accessLog"].contains(field)) {
             let below = selection(schema, &schema.types[of].fields[*field].of, arguments.contains("id:"));
             queries
                 .push(format!("{{ viewer {{ {portal}(practiceId: $PRACTICE) {{ {field}{arguments} {below} }} }} }}"));
@@ -277,6 +282,65 @@ pub async fn portals(world: &World, wrong: &mut Vec<String>) {
             }
         }
     }
+}
+
+/// Robin's confidential texts, by the kind under which reading them is entered.
+const CONFIDENTIAL: &[(&str, &[&str])] = &[
+    ("active_goal", &["ROBIN-AIM"]),
+    ("description", &["ROBIN-DESCRIPTION"]),
+    ("notes", &["ROBIN-NOTES"]),
+    ("step", &["ROBIN-STEP"]),
+    ("synopsis", &["ROBIN-SYNOPSIS"]),
+    ("title", &["ROBIN-GOAL", "ROBIN-MILESTONE", "ROBIN-ACTION", "ROBIN-SESSION"]),
+];
+
+/// The newest entries of the access log by this reader about Robin: how many of each kind.
+async fn entered(world: &World, reader: &str) -> BTreeMap<String, usize> {
+    let query = "query($p: ID!, $f: AccessLogFilter) { viewer { coachPortal(practiceId: $p) { accessLog(filter: $f, first: 100) { nodes { kind } } } } }";
+    let filter = json!({ "readerId": reader, "coacheeId": world.robin.coachee });
+    let data = world.people[OWNER].ask(query, json!({ "p": world.practice, "f": filter })).await;
+    let mut kinds = BTreeMap::new();
+    for node in data["viewer"]["coachPortal"]["accessLog"]["nodes"].as_array().expect("entries") {
+        *kinds.entry(node["kind"].as_str().expect("a kind").to_owned()).or_default() += 1;
+    }
+    kinds
+}
+
+/// R3: a walk of the portal. Each field's answer is held against the entries that it left: one for each kind of Robin's
+/// texts in it, none for a kind that is not. The owner wrote and leads, Robin is addressed: they leave none.
+pub async fn readings(world: &World, wrong: &mut Vec<String>) {
+    for (field, arguments, ..) in COACHEE_PORTAL {
+        let inner = &world.schema.types["CoacheePortal"].fields[*field].of;
+        let below = selection(&world.schema, inner, false);
+        let query = format!("{{ viewer {{ coacheePortal(practiceId: $PRACTICE) {{ {field}{arguments} {below} }} }} }}");
+        world.people[COACHEE].ask(&world.robin.filled(&query), json!({})).await;
+    }
+    assert!(entered(world, &world.people[COACHEE].id).await.is_empty(), "who is addressed leaves no entry");
+    let mut seen = BTreeSet::new();
+    for (field, arguments, ..) in COACH_PORTAL {
+        let inner = &world.schema.types["CoachPortal"].fields[*field].of;
+        let below = selection(&world.schema, inner, arguments.contains("id:"));
+        let query = format!("{{ viewer {{ coachPortal(practiceId: $PRACTICE) {{ {field}{arguments} {below} }} }} }}");
+        for actor in [OWNER, 1, 2] {
+            world.product.later(16);
+            let reader = &world.people[actor];
+            let before = entered(world, &reader.id).await;
+            let answer = reader.ask(&world.robin.filled(&query), json!({})).await.to_string();
+            // What is read twice in fifteen minutes is entered once.
+            reader.ask(&world.robin.filled(&query), json!({})).await;
+            let after = entered(world, &reader.id).await;
+            for (kind, marks) in CONFIDENTIAL {
+                let is_shown = marks.iter().any(|mark| answer.contains(mark));
+                seen.extend(is_shown.then_some(*kind));
+                let new = after.get(*kind).unwrap_or(&0) - before.get(*kind).unwrap_or(&0);
+                if new != usize::from(is_shown && actor != OWNER) {
+                    wrong.push(format!("{field} by {} left {new} entries about {kind}: {answer}", ACTORS[actor]));
+                }
+            }
+        }
+    }
+    let all: BTreeSet<&str> = CONFIDENTIAL.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(seen, all, "the walk must come by every kind");
 }
 
 /// What is asked below a field: more lists deep where it is one thing.

@@ -32,18 +32,25 @@ const CHUNK: u32 = 50;
 
 /// The notes of a session.
 pub(crate) struct SessionNotes {
+    view: View,
     row: Notes,
 }
 
 impl SessionNotes {
     /// Of a session that the viewer sees.
     pub(crate) async fn of(view: &View, session: SessionId) -> Result<Option<Self>> {
-        Ok(view.one::<Notes>(session).await.map_err(error)?.map(|row| Self { row }))
+        let row = view.one::<Notes>(session).await.map_err(error)?;
+        Ok(row.map(|row| Self { view: view.clone(), row }))
+    }
+
+    /// The text as it is.
+    async fn plain(&self) -> Result<Option<String>> {
+        Ok(self.view.opened(&self.row).await.map_err(error)?.text())
     }
 
     /// The text, formatted.
-    pub(crate) fn shown(&self) -> Option<String> {
-        self.row.text().map(|text| crate::markdown::html(&text))
+    pub(crate) async fn shown(&self) -> Result<Option<String>> {
+        Ok(self.plain().await?.map(|text| crate::markdown::html(&text)))
     }
 }
 
@@ -54,16 +61,21 @@ impl SessionNotes {
         self.row.newest()
     }
     /// The text as it was typed.
-    async fn text(&self) -> Option<Markdown> {
-        self.row.text().map(Markdown)
+    async fn text(&self) -> Result<Option<Markdown>> {
+        Ok(self.plain().await?.map(Markdown))
     }
     /// The text formatted: HTML that is safe to show.
-    async fn html(&self) -> Option<String> {
-        self.shown()
+    async fn html(&self) -> Result<Option<String>> {
+        self.shown().await
     }
     /// Texts that could not be merged and are not settled, the oldest first.
     async fn siblings(&self) -> Vec<NotesSibling> {
-        self.row.siblings.iter().map(NotesSibling::new).collect()
+        let sibling = |sibling: &session::Sibling| NotesSibling {
+            view: self.view.clone(),
+            row: self.row.clone(),
+            sibling: sibling.clone(),
+        };
+        self.row.siblings.iter().map(sibling).collect()
     }
     /// When the text was saved last.
     async fn saved_at(&self) -> Option<DateTime> {
@@ -76,29 +88,35 @@ impl SessionNotes {
 }
 
 /// A text that could not be merged with the notes, kept whole.
-#[derive(SimpleObject)]
 pub(crate) struct NotesSibling {
-    /// Its revision: the base of a save that goes on from it.
-    revision: u32,
-    /// The revision of the notes that it came from.
-    base: u32,
-    /// The text as it was typed.
-    text: Option<Markdown>,
-    /// Who wrote it.
-    author_id: Option<ID>,
-    /// When it was saved.
-    at: DateTime,
+    view: View,
+    row: Notes,
+    sibling: session::Sibling,
 }
 
+#[Object]
 impl NotesSibling {
-    fn new(sibling: &session::Sibling) -> Self {
-        Self {
-            revision: sibling.text.number,
-            base: sibling.base,
-            text: plain(&sibling.text.text).map(Markdown),
-            author_id: sibling.author.map(id),
-            at: DateTime(sibling.at),
-        }
+    /// Its revision: the base of a save that goes on from it.
+    async fn revision(&self) -> u32 {
+        self.sibling.text.number
+    }
+    /// The revision of the notes that it came from.
+    async fn base(&self) -> u32 {
+        self.sibling.base
+    }
+    /// The text as it was typed.
+    async fn text(&self) -> Result<Option<Markdown>> {
+        let text = &self.sibling.text;
+        let text = self.view.read_numbered(&self.row, text.number, &text.text).await.map_err(error)?;
+        Ok(text.map(Markdown))
+    }
+    /// Who wrote it.
+    async fn author_id(&self) -> Option<ID> {
+        self.sibling.author.map(id)
+    }
+    /// When it was saved.
+    async fn at(&self) -> DateTime {
+        DateTime(self.sibling.at)
     }
 }
 
@@ -121,7 +139,7 @@ pub(crate) struct NotesRevision {
 
 impl NotesRevision {
     /// What an event made, if it made a revision.
-    fn new(happened: &Happened) -> Option<Self> {
+    fn new(happened: Happened) -> Option<Self> {
         let (at, actor_id) = (DateTime(happened.when.at), happened.when.actor.map(id));
         let domain::Event::Session(event) = &happened.event else { return None };
         if let Event::NotesSaved { base, text, restored, .. } = event {
@@ -183,6 +201,7 @@ fn plain<T: Text>(text: &Confidential<T>) -> Option<String> {
 
 /// The text of a revision, from the row where it still has it, else from the log.
 async fn text_at(view: &View, row: &Notes, revision: u32) -> Result<Option<String>> {
+    let row = &view.opened(row).await.map_err(error)?;
     if let Some(text) = row.text_at(revision) {
         return Ok(Some(text));
     }
@@ -197,6 +216,7 @@ async fn text_at(view: &View, row: &Notes, revision: u32) -> Result<Option<Strin
         let Some(oldest) = entries.last() else { return Ok(None) };
         before = Some(oldest.when.seq);
         for happened in &entries {
+            let Some(happened) = view.save(row, happened).await.map_err(error)? else { return Ok(None) };
             let domain::Event::Session(event) = &happened.event else { continue };
             if let Event::NotesDiverged { text, .. } = event
                 && text.number == revision
@@ -363,6 +383,7 @@ async fn conflict(
     sent: &str,
     (command, position): (CommandId, u64),
 ) -> Result<Option<NotesConflict>> {
+    let notes = &view.opened(notes).await.map_err(error)?;
     if notes.text().as_deref() == Some(sent) {
         return Ok(None);
     }

@@ -5,15 +5,14 @@
 
 use app::View;
 use app::view::{Direction, Parent, Under, Value, Wanted};
-use async_graphql::{ID, SimpleObject};
+use async_graphql::{ID, Object, SimpleObject};
 use domain::id::Id as _;
 use domain::session::{self, Status};
 
-use crate::coachee::opened;
 use crate::scalars::{DateTime, id};
 use crate::session::steps::NextStep;
 use crate::session::{RUNNING, SessionStatus, status_is};
-use crate::words::{Result, bad, error};
+use crate::words::{Result, bad, error, shown};
 
 /// The words above last time's next steps, as the product says them (S1.44).
 const HEADING: &str = "From last session · next steps you committed to";
@@ -21,20 +20,44 @@ const HEADING: &str = "From last session · next steps you committed to";
 const MOST: u32 = 20;
 
 /// A session before this one.
-#[derive(SimpleObject)]
 pub(crate) struct PastSession {
+    view: View,
+    row: session::Session,
+    steps: Vec<session::NextStep>,
+}
+
+#[Object]
+impl PastSession {
     /// Its id.
-    id: ID,
+    async fn id(&self) -> ID {
+        id(self.row.id)
+    }
     /// When it began.
-    started_at: DateTime,
+    async fn started_at(&self) -> DateTime {
+        DateTime(self.row.started_at)
+    }
     /// What it is called.
-    title: Option<String>,
+    async fn title(&self) -> Result<Option<String>> {
+        shown(&self.view, &self.row, Some(&self.row.title)).await
+    }
     /// How it went; nothing where it was never ended.
-    status: Option<SessionStatus>,
+    async fn status(&self) -> Option<SessionStatus> {
+        self.row.status.map(SessionStatus::from)
+    }
     /// The active goal as it then stood.
-    active_goal: Option<String>,
+    async fn active_goal(&self) -> Result<Option<String>> {
+        shown(&self.view, &self.row, self.row.active_goal.as_ref()).await
+    }
     /// Its next steps, done and not, in order.
-    next_steps: Vec<NextStep>,
+    async fn next_steps(&self) -> Vec<NextStep> {
+        self.steps()
+    }
+}
+
+impl PastSession {
+    fn steps(&self) -> Vec<NextStep> {
+        self.steps.iter().map(|step| NextStep::new(&self.view, step.clone())).collect()
+    }
 }
 
 /// What the coachee committed to last time.
@@ -53,8 +76,8 @@ pub(crate) struct FromLastSession {
 impl FromLastSession {
     /// From the session before.
     pub(crate) fn new(last: PastSession) -> Self {
-        let PastSession { id: session_id, started_at, next_steps, .. } = last;
-        Self { heading: HEADING, session_id, started_at, next_steps }
+        let next_steps = last.steps();
+        Self { heading: HEADING, session_id: id(last.row.id), started_at: DateTime(last.row.started_at), next_steps }
     }
 }
 
@@ -81,16 +104,9 @@ pub(crate) async fn before(view: &View, row: &session::Session, limit: u32) -> R
     let mut steps = view.many::<session::NextStep>(&ids).await.map_err(error)?;
     steps.sort_by_key(|step| step.place);
     let past = page.rows.into_iter().map(|(row, _)| PastSession {
-        id: id(row.id),
-        started_at: DateTime(row.started_at),
-        title: opened(Some(&row.title)),
-        status: row.status.map(SessionStatus::from),
-        active_goal: opened(row.active_goal.as_ref()),
-        next_steps: steps
-            .iter()
-            .filter(|step| step.session == row.id)
-            .map(|step| NextStep::new(view, step.clone()))
-            .collect(),
+        view: view.clone(),
+        steps: steps.iter().filter(|step| step.session == row.id).cloned().collect(),
+        row,
     });
     Ok(past.collect())
 }

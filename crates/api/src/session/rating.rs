@@ -9,10 +9,9 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use domain::id::{PracticeId, SessionId};
 use domain::practice::Member;
 use domain::session;
-use domain::text::{Rating, Reflection};
+use domain::text::{Confidential, Rating, Reflection, Text as _};
 use domain::value::Zone;
 
-use crate::coachee::opened;
 use crate::page::is;
 use crate::scalars::{DateTime, Id, id};
 use crate::session::SessionPayload;
@@ -37,12 +36,14 @@ pub(crate) struct SelfRating {
 }
 
 impl SelfRating {
+    /// From its row, whose texts are open.
     fn new(row: &session::SelfRating) -> Self {
+        let reflection = row.reflection.as_ref().and_then(Confidential::text);
         Self {
             session_id: id(row.id),
             started_at: DateTime(row.started_at),
             rating: row.rating.text().map(Rating::get),
-            reflection: opened(row.reflection.as_ref()).filter(|text| !text.is_empty()),
+            reflection: reflection.map(|text| text.as_str().to_owned()).filter(|text| !text.is_empty()),
             rated_at: DateTime(row.rated_at),
         }
     }
@@ -50,7 +51,8 @@ impl SelfRating {
     /// The viewer's own rating of a session.
     pub(crate) async fn of(view: &View, session: SessionId) -> Result<Option<Self>> {
         let row = view.one::<session::SelfRating>(session).await.map_err(error)?;
-        Ok(row.as_ref().map(Self::new))
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Self::new(&view.opened(&row).await.map_err(error)?)))
     }
 }
 
@@ -162,7 +164,10 @@ impl OwnDevelopment {
             Some(zone) => zone,
             None => view.practice().await.map_err(error)?.zone,
         };
-        let rows: Vec<session::SelfRating> = page.rows.into_iter().map(|(row, _)| row).collect();
+        let mut rows = Vec::with_capacity(page.rows.len());
+        for (row, _) in &page.rows {
+            rows.push(view.opened(row).await.map_err(error)?);
+        }
         Ok(Development::new(&rows, &zone))
     }
 }

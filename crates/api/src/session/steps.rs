@@ -5,20 +5,20 @@ use async_graphql::{Context, ID, InputObject, Object};
 use domain::id::{NextStepId, PracticeId, SessionId};
 use domain::session::{self, StepLine};
 
-use crate::coachee::opened;
 use crate::scalars::{DateTime, Id, id};
 use crate::session::SessionPayload;
-use crate::words::{Result, error, payload, run, text};
+use crate::words::{Result, error, payload, run, shown, text};
 
 /// Something that the coachee committed to in a session.
 pub(crate) struct NextStep {
+    view: View,
     row: session::NextStep,
 }
 
 impl NextStep {
     /// From its row.
-    pub(crate) fn new(_: &View, row: session::NextStep) -> Self {
-        Self { row }
+    pub(crate) fn new(view: &View, row: session::NextStep) -> Self {
+        Self { view: view.clone(), row }
     }
 }
 
@@ -33,8 +33,8 @@ impl NextStep {
         id(self.row.session)
     }
     /// What it is.
-    async fn text(&self) -> Option<String> {
-        opened(Some(&self.row.text))
+    async fn text(&self) -> Result<Option<String>> {
+        shown(&self.view, &self.row, Some(&self.row.text)).await
     }
     /// Where it stands among the session's steps, from 0.
     async fn place(&self) -> u32 {

@@ -1,15 +1,16 @@
 //! Reading what several asked: one statement for rows of a kind, for a list under many parents, for many histories.
 //!
-//! Each answer is what its question alone would be answered. Texts are opened here, with the keys of all rows at once.
+//! Each answer is what its question alone would be answered. What opening texts will need is loaded here, for all rows at
+//! once.
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::id::Id as _;
+use domain::id::{AccessLogId, Id as _, LogId};
 use domain::row::Row;
 use store::{Direction, Lists, Select, Take};
 
-use super::{Entries, Filter, Page, Reading, Under, Value, View, Wanted, opened, sight};
-use crate::record::Happened;
+use super::{Entries, Filter, Kept, Page, Reading, Under, Value, View, Wanted, sight};
+use crate::record::{self, Happened};
 use crate::{Error, tables};
 
 impl View {
@@ -30,7 +31,7 @@ impl View {
                 rows.push(row);
             }
         }
-        self.open_all(reading, &mut rows).await?;
+        self.prepare(reading, &mut rows).await?;
         if let [_] = asked {
             return Ok(vec![rows]);
         }
@@ -84,7 +85,7 @@ impl View {
                 rows.push(R::from_document(&document).map_err(Error::internal)?);
             }
         }
-        self.open_all(reading, &mut rows).await?;
+        self.prepare(reading, &mut rows).await?;
         let mut rows = rows.into_iter();
         Ok(pages.into_iter().map(|(length, more)| page(rows.by_ref().take(length), more, wanted)).collect())
     }
@@ -98,8 +99,11 @@ impl View {
         let (places, stored): (Vec<usize>, Vec<store::Event>) =
             self.stored_entries(reading, asked).await?.into_iter().unzip();
         let mut answers = vec![Vec::new(); asked.len()];
-        for (place, happened) in places.into_iter().zip(opened(reading, &stored).await?) {
-            answers[place].push(happened);
+        if asked.first().is_some_and(|wanted| wanted.of == Kept::Changes) {
+            self.prepare_entries(reading, &stored).await?;
+        }
+        for (place, stored) in places.into_iter().zip(&stored) {
+            answers[place].push(record::decode(&stored.record)?);
         }
         Ok(answers)
     }
@@ -121,17 +125,29 @@ impl View {
             return Ok(Vec::new());
         }
         let sight = store::Sight { owners: store::Owners::Mine, ..sight(&sees) };
+        // An earlier moment ends at a position of the practice's log; the access log goes by the time of that.
+        let (log, before_seq, to_at) = match wanted.of {
+            Kept::Changes => {
+                let before = wanted.before.map_or(self.end(), |before| before.min(self.end()));
+                (self.log(), Some(before), wanted.to_at)
+            }
+            Kept::Readings => {
+                let log = LogId::AccessLog(AccessLogId::of_practice(self.scope.practice));
+                let end = self.then.map(|then| then.0.saturating_add(1));
+                (log, wanted.before, wanted.to_at.into_iter().chain(end).min())
+            }
+        };
         let activity = store::Activity {
-            log: self.log().uuid().into_bytes(),
+            log: log.uuid().into_bytes(),
             sight: Some(&sight),
             thing: wanted.thing.map(uuid::Uuid::into_bytes),
             subject: wanted.coachee.map(|coachee| coachee.uuid().into_bytes()),
             actor: wanted.actor.map(|actor| actor.uuid().into_bytes()),
             kinds,
             from_at: wanted.from_at,
-            to_at: wanted.to_at,
+            to_at,
             after_seq: wanted.after,
-            before_seq: Some(wanted.before.map_or(self.end(), |before| before.min(self.end()))),
+            before_seq,
             descending: wanted.newest_first,
             limit: wanted.limit,
         };

@@ -167,8 +167,10 @@ pub struct Notes {
     pub saved_at: Option<Time>,
     /// By whom.
     pub saved_by: Option<PersonId>,
+    /// Who made every save of it, siblings too; nobody where several did.
+    pub written_by: Option<PersonId>,
 }
-row! { Notes in notes, seen as Notes, id id: SessionId, subject |r| r.coachee, sealed [now, earlier, siblings] }
+row! { Notes in notes, seen as Notes, id id: SessionId, subject |r| r.coachee, written by |r, _| r.written_by, sealed [now, earlier, siblings] }
 
 impl Notes {
     pub(super) const fn empty(id: SessionId, coachee: CoacheeId) -> Self {
@@ -181,10 +183,17 @@ impl Notes {
             siblings: Vec::new(),
             saved_at: None,
             saved_by: None,
+            written_by: None,
         }
     }
 
+    /// Notes that only one person has written are theirs.
+    fn sign(&mut self, author: Option<PersonId>) {
+        self.written_by = if self.revision == 0 { author } else { self.written_by.filter(|it| Some(*it) == author) };
+    }
+
     pub(super) fn save(&mut self, text: &Saved, settled: Option<u32>, when: &When) {
+        self.sign(when.actor);
         self.revision = text.revision();
         self.siblings.retain(|sibling| Some(sibling.text.number) != settled);
         (self.saved_at, self.saved_by) = (Some(when.at), when.actor);
@@ -210,6 +219,7 @@ impl Notes {
     }
 
     pub(super) fn diverge(&mut self, sibling: Sibling, replaced: Option<u32>) {
+        self.sign(sibling.author);
         self.revision = sibling.text.number;
         self.siblings.retain(|it| Some(it.text.number) != replaced);
         self.siblings.push(sibling);

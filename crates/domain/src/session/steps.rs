@@ -10,7 +10,7 @@ use crate::access::Deed;
 use crate::decide::{Command, Decision, Facts, Stop, shows};
 use crate::declare::row;
 use crate::edit::{changed, rewritten};
-use crate::id::{CoacheeId, NextStepId, SessionId};
+use crate::id::{CoacheeId, NextStepId, PersonId, SessionId};
 use crate::text::{Confidential, Step};
 use crate::value::Time;
 
@@ -34,17 +34,19 @@ pub struct NextStep {
     pub done: bool,
     /// Since when it is.
     pub done_at: Option<Time>,
+    /// Who wrote it.
+    pub written_by: Option<PersonId>,
 }
-row! { NextStep in next_step, seen as Session, id id: NextStepId, subject |r| r.coachee,
+row! { NextStep in next_step, seen as Session, id id: NextStepId, subject |r| r.coachee, written by |r, _| r.written_by,
 columns |r| [session: SessionId = r.session, place: u32 = r.place, done: bool = r.done], sealed [text] }
 
 impl NextStep {
     pub(super) fn new(
         (id, session, coachee): (NextStepId, SessionId, CoacheeId),
-        text: Confidential<Step>,
+        (text, written_by): (Confidential<Step>, Option<PersonId>),
         place: u32,
     ) -> Self {
-        Self { id, session, coachee, text, place, done: false, done_at: None }
+        Self { id, session, coachee, text, place, done: false, done_at: None, written_by }
     }
 }
 

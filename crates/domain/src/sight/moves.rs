@@ -54,7 +54,8 @@ impl Scope {
             | Event::Account(_)
             | Event::Plan(_)
             | Event::Authorization(_)
-            | Event::Session(_) => None,
+            | Event::Session(_)
+            | Event::Reading(_) => None,
         }
     }
 

@@ -157,7 +157,7 @@ pub(crate) fn refused<T>(code: &str) -> Result<T, Stop> {
 /// Gives every text that is not sealed some bytes for a seal: what no visitor reaches cannot be stored afterwards.
 fn seal(text: &mut dyn Sealable, number: u32) {
     if let Some(open) = text.unsealed() {
-        let bytes = format!("{}/{number}/{open}", text.kind()).into_bytes();
+        let bytes = format!("{}/{number}/{open}", text.kind().word()).into_bytes();
         text.seal(bytes);
     }
 }

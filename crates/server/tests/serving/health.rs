@@ -194,7 +194,9 @@ async fn followers(place: &Place, founder: PersonId, practice: PracticeId) {
     drop(follower);
     place.says(&["throughline_followers 0"]).await;
 
-    let view = place.app.view_as_of(founder, practice, Portal::Coach, None, AsOf::Position(2)).await.unwrap();
+    let reader =
+        app::Reader { person: founder, through: app::Through::Program, noted: app::readings::Noted::default() };
+    let view = place.app.view_as_of(&reader, practice, Portal::Coach, None, AsOf::Position(2)).await.unwrap();
     drop(view);
     place.says(&["throughline_moments 1"]).await;
     assert!(!place.text().await.contains("throughline_moments_bytes 0"));
