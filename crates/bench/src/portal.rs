@@ -250,6 +250,7 @@ async fn serve(app: &App) -> Result<SocketAddr, Error> {
         browser_cookie: api::cookies::BROWSER.to_owned(),
         nonce: 1,
         bounds: api::http::Bounds::default(),
+        numbers: api::http::Numbers::default(),
     };
     let router = api::router(app.clone(), settings);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
