@@ -25,6 +25,7 @@ use domain::{Actor, Decide, Table};
 use futures_util::FutureExt as _;
 use store::{Batch, Wait};
 use tokio::sync::{mpsc, oneshot};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::batch::Working;
@@ -82,13 +83,15 @@ pub(crate) struct Job {
     pub decide: Arc<dyn Decide>,
     pub logs: Vec<LogId>,
     pub reply: Option<oneshot::Sender<Result<Done, Error>>>,
+    /// Who waits for it: what a trace links its batch to.
+    span: tracing::Span,
 }
 
 impl Job {
     pub fn new(request: Request, decide: Arc<dyn Decide>, reply: oneshot::Sender<Result<Done, Error>>) -> Self {
         let mut logs = vec![request.log];
         logs.extend(decide.others());
-        Self { request, decide, logs, reply: Some(reply) }
+        Self { request, decide, logs, reply: Some(reply), span: tracing::Span::current() }
     }
 
     fn answer(&mut self, answer: Result<Done, Error>) {
@@ -172,6 +175,14 @@ struct Ended {
 }
 
 async fn attempt(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: Wait) -> Ended {
+    let span = tracing::info_span!(target: "throughline", parent: None, "batch", commands = jobs.len());
+    for job in &jobs {
+        span.follows_from(&job.span);
+    }
+    attempted(inner, cache, jobs, wait).instrument(span).await
+}
+
+async fn attempted(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: Wait) -> Ended {
     let logs: BTreeSet<LogId> = jobs.iter().flat_map(|job| job.logs.iter().copied()).collect();
     let began = Instant::now();
     let mut batch = match inner.store.batch().await {
@@ -187,7 +198,8 @@ async fn attempt(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: Wa
     };
     let (jobs, again): (Vec<Job>, Vec<Job>) =
         jobs.into_iter().partition(|job| job.logs.iter().all(|log| working.has(*log)));
-    let outcome = working.decide_all(&mut batch, &jobs).await;
+    let deciding = tracing::info_span!(target: "throughline", "decide");
+    let outcome = working.decide_all(&mut batch, &jobs).instrument(deciding).await;
     let (answers, full_at) = match outcome {
         Ok(decided) => decided,
         Err(error) => {
@@ -196,9 +208,10 @@ async fn attempt(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: Wa
             return Ended { again: jobs.into_iter().chain(again).collect(), failed: true, ..Ended::default() };
         }
     };
-    let written = working.write(&mut batch).await;
+    let writing = tracing::info_span!(target: "throughline", "write");
+    let written = working.write(&mut batch).instrument(writing).await;
     let committed = match written {
-        Ok(true) => batch.commit().await,
+        Ok(true) => batch.commit().instrument(tracing::info_span!(target: "throughline", "commit")).await,
         Ok(false) => batch.rollback().await,
         Err(error) => Err(error),
     };

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use domain::id::LogId;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tracing::Instrument as _;
 
 use crate::hub::News;
 use crate::passage::Passage;
@@ -161,6 +162,10 @@ impl Follower {
     }
 
     async fn read(&mut self) -> Result<(), Error> {
+        self.read_chunk().instrument(tracing::info_span!(target: "throughline", "follow")).await
+    }
+
+    async fn read_chunk(&mut self) -> Result<(), Error> {
         let mut snapshot = self.app.inner.store.snapshot().await?;
         let events = snapshot.events(self.log.uuid().into_bytes(), self.last, CHUNK).await?;
         snapshot.close().await?;

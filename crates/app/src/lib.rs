@@ -46,6 +46,7 @@ use domain::id::{CommandId, Id as _, LogId};
 use domain::{Decide, Event};
 use store::Store;
 use tokio::sync::{mpsc, oneshot};
+use tracing::Instrument as _;
 use vault::{Entropy, LastingKey, Roots};
 
 pub use clock::Clock;
@@ -174,7 +175,11 @@ impl App {
     /// # Errors
     /// What the command refuses, what its actor may not, and what the storage cannot; see [`Error`].
     pub async fn run(&self, request: Request, command: impl Decide) -> Result<Done, Error> {
-        self.run_boxed(request, Arc::new(command)).await
+        // The type's name, such as `plan::SetActionProgress`: a word of the program.
+        let name = std::any::type_name_of_val(&command);
+        let name = name.strip_prefix("domain::").unwrap_or(name);
+        let span = tracing::info_span!(target: "throughline", "command", name, log = %request.log);
+        self.run_boxed(request, Arc::new(command)).instrument(span).await
     }
 
     async fn run_boxed(&self, request: Request, command: Arc<dyn Decide>) -> Result<Done, Error> {

@@ -21,6 +21,7 @@ use domain::value::Time;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::tokens::{Kind, Token};
@@ -202,7 +203,10 @@ impl App {
             if parcels.is_empty() {
                 return Ok(left);
             }
-            let tries = parcels.iter().map(|parcel| self.try_parcel(parcel, now, post, settings));
+            let tries = parcels.iter().map(|parcel| {
+                let span = tracing::info_span!(target: "throughline", "mail", kind = parcel.kind);
+                self.try_parcel(parcel, now, post, settings).instrument(span)
+            });
             for (parcel, tried) in parcels.iter().zip(futures_util::future::join_all(tries).await) {
                 let has_left = u64::from(matches!(tried, Ok(true)));
                 self.inner.pulse.mails_sent.add(has_left);

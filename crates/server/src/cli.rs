@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::open::{self, Purpose, World};
 use crate::settings::{Flags, Settings};
 use crate::signals::Signals;
+use crate::traces::Traces;
 use crate::{backup, demo, doctor, inspect, keys, logs, prove, ready, serve};
 
 /// Exit code: something was found that is not as it should be.
@@ -240,11 +241,20 @@ pub async fn run(
     let environment: Vec<(OsString, OsString)> = environment.into_iter().collect();
     let settings = |flags: &Flags| -> Result<Settings, Error> {
         let settings = Settings::load(flags, environment.clone())?;
-        logs::start(&settings);
+        logs::start(&settings, None);
         Ok(settings)
     };
     match cli.command {
-        Command::Serve { listen } => serve(&settings(&Flags { listen, ..flags })?).await,
+        Command::Serve { listen } => {
+            let settings = Settings::load(&Flags { listen, ..flags }, environment)?;
+            let traces = settings.otlp_url.as_deref().map(Traces::start).transpose()?;
+            logs::start(&settings, traces.as_ref());
+            let served = serve(&settings).await;
+            if let Some(traces) = traces {
+                traces.end().await;
+            }
+            served
+        }
         Command::Demo { listen } => demo(&Flags { listen: Some(listen), ..flags }, out).await,
         Command::Migrate => inspect::migrate(&settings(&flags)?, &World::machine(), out).await.map(|()| 0),
         Command::Replay { check, only } => {

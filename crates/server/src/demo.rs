@@ -66,7 +66,7 @@ pub async fn run(flags: &Flags, world: &World, out: &mut dyn Write) -> Result<(S
     // The environment is a server's: a demo must not touch what it names.
     let mut settings = Settings::load(&flags, [])?;
     "warn".clone_into(&mut settings.log_filter);
-    crate::logs::start(&settings);
+    crate::logs::start(&settings, None);
     if !settings.listen.ip().is_loopback() {
         return Err(Error::Usage(format!(
             "{} can be reached by others: the demo listens on this machine only, at 127.0.0.1 or [::1]",

@@ -63,13 +63,14 @@ async fn request(State(front): State<Arc<Front>>, mut request: Request, next: Ne
     let id = format!("{:08x}-{:x}", front.nonce & 0xffff_ffff, front.requests.fetch_add(1, Ordering::Relaxed));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", id, method = label(&method), route);
+    let span = tracing::info_span!("request", id, method = label(&method), route, status = tracing::field::Empty);
     let mut response = next.run(request).instrument(span.clone()).await;
     drop(running);
     let (took, status) = (began.elapsed(), response.status());
     front.metrics.answered(&method, &route, status.as_u16(), took);
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     let status_code = status.as_u16();
+    span.record("status", status_code);
     span.in_scope(|| {
         // Machines ask for these every few seconds.
         if matches!(&*route, "/healthz" | "/readyz" | "/metrics") && status.is_success() {

@@ -24,6 +24,7 @@ pub mod ready;
 pub mod serve;
 pub mod settings;
 pub mod signals;
+pub mod traces;
 
 pub use error::Error;
 pub use open::World;

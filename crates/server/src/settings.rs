@@ -216,6 +216,8 @@ settings! {
     subscriptions_per_socket: usize = "20", Plainly, whole(1..=1_000);
     /// How long requests that run may take to end when the server stops, in seconds.
     stop_seconds: Duration = "10", Plainly, duration(0..=600);
+    /// The OpenTelemetry collector that is told traces, by OTLP over HTTP, such as `http://127.0.0.1:4318`. Empty: none are made.
+    otlp_url: Option<String> = "", Plainly, optional(text(read::site, "an address such as http://127.0.0.1:4318, without a path"));
     /// How the log is written to standard error: `text` or `json`.
     log_format: LogFormat = "text", Plainly, one_of(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
     /// What is logged: a level, or levels by module (`info`, `warn,server=debug`).

@@ -11,6 +11,8 @@ use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Postgres, Row as _, Sqlite, Transaction};
 
+use tracing::Instrument as _;
+
 use crate::error::{During, Error};
 use crate::limit::Tape;
 use crate::statement::{Statement, Values};
@@ -76,6 +78,11 @@ impl Door {
 
     /// Executes a statement that answers nothing; how many rows it changed.
     pub(crate) async fn execute(&mut self, statement: Statement) -> Result<u64, Error> {
+        let span = tracing::info_span!(target: "throughline", "store", what = "execute");
+        self.executed(statement).instrument(span).await
+    }
+
+    async fn executed(&mut self, statement: Statement) -> Result<u64, Error> {
         self.admit(&statement)?;
         let text = AssertSqlSafe(statement.text);
         let done = match (&mut self.connection, statement.values) {
@@ -103,6 +110,13 @@ impl Door {
 
     /// Executes a statement that answers rows.
     pub(crate) async fn fetch(&mut self, statement: Statement) -> Result<Vec<Answer>, Error> {
+        let span = tracing::info_span!(target: "throughline", "store", what = "fetch", rows = tracing::field::Empty);
+        let answer = self.fetched(statement).instrument(span.clone()).await?;
+        span.record("rows", answer.len());
+        Ok(answer)
+    }
+
+    async fn fetched(&mut self, statement: Statement) -> Result<Vec<Answer>, Error> {
         self.admit(&statement)?;
         let text = AssertSqlSafe(statement.text);
         let rows = match (&mut self.connection, statement.values) {

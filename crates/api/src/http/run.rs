@@ -8,6 +8,7 @@ use async_graphql::{Executor, Request};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::answer::Told;
 use super::numbers::Kind;
@@ -23,7 +24,14 @@ pub(super) struct Runnable {
 
 /// Runs a query or a mutation.
 pub(super) async fn once<E: Executor, G: Gate>(room: &Room<E, G>, runnable: Runnable) -> Told {
-    let execution = AssertUnwindSafe(room.schema.execute(runnable.request)).catch_unwind();
+    let kind = match runnable.kind {
+        OperationType::Query => "query",
+        OperationType::Mutation => "mutation",
+        OperationType::Subscription => "subscription",
+    };
+    // Neither its name nor its text: those are the client's words.
+    let span = tracing::info_span!(target: "throughline", "operation", kind);
+    let execution = AssertUnwindSafe(room.schema.execute(runnable.request)).catch_unwind().instrument(span);
     match tokio::time::timeout_at(runnable.deadline, execution).await {
         Ok(Ok(response)) => room.incidents.tell(response),
         Ok(Err(panic)) => room.incidents.panicked(&*panic),
@@ -48,7 +56,8 @@ pub(super) fn stream<E: Executor, G: Gate>(room: Arc<Room<E, G>>, runnable: Runn
         let room = Arc::clone(&room);
         async move {
             let (mut responses, open) = responses?;
-            match AssertUnwindSafe(responses.next()).catch_unwind().await {
+            let span = tracing::info_span!(target: "throughline", "item");
+            match AssertUnwindSafe(responses.next()).catch_unwind().instrument(span).await {
                 Ok(response) => {
                     let told = room.incidents.tell(response?);
                     let rest = (!told.is_unexecuted()).then_some((responses, open));
