@@ -54,6 +54,7 @@ impl Query {
     }
 
     /// The things of these ids, each if the viewer sees it; at most a hundred.
+    #[graphql(complexity = "ids.len() * (1 + child_complexity)")]
     async fn nodes(
         &self,
         ctx: &async_graphql::Context<'_>,

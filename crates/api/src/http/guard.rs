@@ -13,8 +13,9 @@
 //! 2. [`super::shape::shape`] runs after the parser and before the validator. It sums the expanded selections of each
 //!    fragment once and refuses a fragment that contains itself.
 //!
-//! [`json`] does for a body what `text` does for a document. Both return on the first bound that is passed, so a
-//! refusal never costs more than an acceptance.
+//! [`json`] does for a body what `text` does for a document: it bounds its nesting, and how many values it has, since a
+//! document may use one variable three hundred times and each use is validated and copied whole. Both return on the
+//! first bound that is passed, so a refusal never costs more than an acceptance.
 
 use thiserror::Error;
 
@@ -22,6 +23,9 @@ use thiserror::Error;
 pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024;
 /// The most tokens (names, punctuators, numbers, strings) of a document.
 pub const MAX_TOKENS: usize = 2_000;
+/// The most values of a body or of a socket's message: lists, objects, and what commas part in them. A text is one,
+/// however long.
+pub const MAX_VALUES: usize = 2_000;
 /// The deepest nesting of brackets of any kind, in a document and in a body.
 pub const MAX_NESTING: usize = 64;
 /// The most directives that a document applies, wherever they stand.
@@ -100,11 +104,12 @@ pub fn text(document: &str) -> Result<(), Refusal> {
     if open.depth > 0 { Err(reader.unreadable("the document ends inside a bracket")) } else { Ok(()) }
 }
 
-/// Reads a JSON text and refuses one whose arrays and objects nest deeper than [`MAX_NESTING`].
+/// Reads a JSON text and refuses one whose arrays and objects nest deeper than [`MAX_NESTING`], or that has more than
+/// [`MAX_VALUES`] values.
 ///
 /// It does not check that the text is JSON; that is the JSON reader's part, which may recurse as deep as this allows.
 pub fn json(text: &[u8]) -> Result<(), Refusal> {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    let (mut depth, mut values, mut in_string, mut escaped) = (0_usize, 1, false, false);
     for byte in text {
         if in_string {
             match byte {
@@ -120,10 +125,13 @@ pub fn json(text: &[u8]) -> Result<(), Refusal> {
             b'[' | b'{' => {
                 depth += 1;
                 within("levels of brackets in the body", depth, MAX_NESTING)?;
+                values += 1;
             }
             b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' => values += 1,
             _ => {}
         }
+        within("values in the body", values, MAX_VALUES)?;
     }
     Ok(())
 }
@@ -350,6 +358,15 @@ mod tests {
         assert!(is_too_much(&text(&"a ".repeat(MAX_TOKENS + 1)), "tokens"));
         assert_eq!(text(&"@a ".repeat(MAX_DIRECTIVES)), Ok(()));
         assert!(is_too_much(&text(&"@a ".repeat(MAX_DIRECTIVES + 1)), "directives"));
+    }
+
+    #[test]
+    fn the_values_of_a_body_are_bounded_and_long_texts_are_one() {
+        let list = |items: usize| format!("[{}0]", "0,".repeat(items - 1));
+        assert_eq!(json(list(MAX_VALUES - 1).as_bytes()), Ok(()));
+        assert!(is_too_much(&json(list(MAX_VALUES).as_bytes()), "values"));
+        assert!(is_too_much(&json(format!("[{}", "[],".repeat(MAX_VALUES)).as_bytes()), "values"));
+        assert_eq!(json(format!("{{\"note\":\"{}\"}}", "[,{,".repeat(50_000)).as_bytes()), Ok(()));
     }
 
     #[test]
