@@ -3,13 +3,21 @@
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod conversation;
 #[cfg(test)]
 mod crossing;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod heavy;
+#[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod neighbour;
+#[cfg(test)]
+mod product;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]

@@ -121,6 +121,12 @@ impl Query {
         Self
     }
 
+    /// Costs as much as so many of it.
+    #[graphql(complexity = "times as usize * (1 + child_complexity)")]
+    async fn times(&self, times: u32) -> Option<Self> {
+        (times > 0).then_some(Self)
+    }
+
     async fn echo(&self, text: String) -> String {
         text
     }
@@ -236,6 +242,9 @@ fn running(ctx: &Context<'_>) -> Result<Running> {
     Ok(Running(toy))
 }
 
+/// What a document may cost.
+pub(crate) const COMPLEXITY_MAX: usize = 100_000;
+
 /// Starts a toy server with these bounds on a free port of the loopback. It serves until its runtime ends.
 pub(crate) async fn start_on(address: &str, bounds: Bounds, origins: &[&str]) -> (SocketAddr, Toy) {
     let toy = Toy {
@@ -245,7 +254,9 @@ pub(crate) async fn start_on(address: &str, bounds: Bounds, origins: &[&str]) ->
         numbers: Numbers::default(),
     };
     let patience = bounds.write;
-    let schema = Schema::build(Query, Mutation, Live).data(toy.clone()).disable_suggestions().finish();
+    // limited like the product's, whose own limits are tried in `product.rs`
+    let schema = Schema::build(Query, Mutation, Live).data(toy.clone()).limit_depth(20).limit_recursive_depth(64);
+    let schema = schema.limit_complexity(COMPLEXITY_MAX).disable_suggestions().finish();
     let settings = Settings {
         origins: origins.iter().map(|&origin| origin.to_owned()).collect(),
         session_cookie: "__Host-session".to_owned(),

@@ -1,0 +1,83 @@
+//! The product's own schema behind the same guard: its limits on depth and complexity, below, at and above, and the
+//! whole corpus of attacks (promise H1).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use api::http::{Bounds, Numbers, Peer, Settings};
+use app::App;
+use app::clock::Standing;
+use domain::value::Time;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::attacks::documents;
+use super::bounds::{WAYS, refusal};
+use super::conversation::{GRAPHQL, answer, code, post};
+
+/// The product, over a database of its own that goes with the folder.
+async fn start() -> (SocketAddr, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite:{}", folder.path().join("throughline.db").display());
+    let settings = app::Settings {
+        store: store::Store::open(&store::Options::new(database)).await.unwrap(),
+        roots: vault::RootKey::parse(&"5a".repeat(32)).unwrap().into(),
+        signer: None,
+        clock: Arc::new(Standing::at(Time(1_795_000_000_000_000))),
+        entropy: Arc::new(vault::Seeded::new(1)),
+        cache_bytes: 1 << 20,
+        moments: app::moments::Bounds::default(),
+        lanes: 1,
+    };
+    let app = App::open(settings).await.unwrap();
+    let settings = Settings {
+        origins: Vec::new(),
+        session_cookie: api::cookies::SESSION.to_owned(),
+        browser_cookie: api::cookies::BROWSER.to_owned(),
+        nonce: 7,
+        bounds: Bounds::default(),
+        numbers: Numbers::default(),
+    };
+    let router = api::router(app, settings).into_make_service_with_connect_info::<Peer>();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let listener = api::http::patience::Patient::new(listener, Bounds::default().write);
+    tokio::runtime::Handle::current().spawn(async move { axum::serve(listener, router).await });
+    (address, folder)
+}
+
+#[tokio::test]
+async fn a_document_costs_at_most_100_000() {
+    let (server, _folder) = start().await;
+    // 199 ids, each of which costs itself and its fields; a version costs two
+    let asking = |fields: usize, versions: usize| {
+        let (fields, versions) = ("id ".repeat(fields), "service { version } ".repeat(versions));
+        let query = format!("query ($ids: [ID!]!) {{ nodes(ids: $ids) {{ {fields} }} {versions} }}");
+        let cost = 199 * (1 + fields.len() / 3) + 2 * (versions.len() / 20);
+        (cost, json!({ "query": query, "variables": { "ids": vec!["unknown"; 199] } }))
+    };
+    let table = [
+        (asking(500, 150), 99_999, "BAD_REQUEST"),
+        (asking(501, 51), 100_000, "BAD_REQUEST"),
+        (asking(500, 151), 100_001, "QUERY_TOO_COMPLEX"),
+    ];
+    for way in WAYS {
+        // what is let in fails later, since nobody may ask for more than a hundred
+        for ((cost, body), expected_cost, expected) in &table {
+            assert_eq!(cost, expected_cost);
+            assert_eq!(refusal(server, way, body).await, *expected, "{cost} by {way:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_attack_gets_anything_of_the_product() {
+    let (server, _folder) = start().await;
+    for attack in documents() {
+        let (status, told) = answer(post(server, &json!({ "query": attack.document })).header("accept", GRAPHQL)).await;
+        assert_eq!((status, told.get("data")), (400, None), "{}: {told}", attack.name);
+        assert!(["BAD_REQUEST", "QUERY_TOO_COMPLEX"].contains(&code(&told)), "{}: {told}", attack.name);
+    }
+    let (status, told) = answer(post(server, &json!({ "query": "{ viewer { id } }" }))).await;
+    assert_eq!((status, &told["data"]["viewer"]), (200, &Value::Null), "it goes on: {told}");
+}
