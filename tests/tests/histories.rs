@@ -121,7 +121,7 @@ fn change(chance: &mut Chance, things: &Things, number: usize) -> (&'static str,
         _ => (
             "setSessionStatus",
             "SetSessionStatusInput",
-            json!({ "sessionId": session, "status": if number % 2 == 0 { "NO_SHOW" } else { "ATTENDED" } }),
+            json!({ "sessionId": session, "status": if number.is_multiple_of(2) { "NO_SHOW" } else { "ATTENDED" } }),
             "session",
         ),
     }

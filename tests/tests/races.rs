@@ -8,7 +8,6 @@ use serde_json::json;
 use tests::both;
 
 /// How many rounds are raced.
-#[expect(clippy::disallowed_methods, reason = "how long a test takes is chosen by whoever runs it")]
 fn rounds() -> usize {
     if std::env::var_os("THROUGHLINE_TEST_IN_FULL").is_some() { 50 } else { 3 }
 }

@@ -104,8 +104,9 @@ impl Portal {
             self.ask(None, &json!({ "query": accept, "variables": { "t": token.text } }).to_string()).await?;
         let accepted: Value = serde_json::from_slice(&accepted)?;
         let token = accepted.pointer("/data/acceptInvitation/signedIn/token").and_then(Value::as_str);
-        self.coachee =
-            token.ok_or_else(|| Error::Unexpected(format!("the invitation is not accepted: {accepted}")))?.to_owned();
+        token
+            .ok_or_else(|| Error::Unexpected(format!("the invitation is not accepted: {accepted}")))?
+            .clone_into(&mut self.coachee);
         for coachee in ids.into_iter().take(FULL) {
             let session = self.fill_file(owner, coachee).await?;
             self.full.push((coachee, session));

@@ -74,10 +74,10 @@ impl Place {
         let create = CreatePractice { practice, name, zone: Zone::utc(), founder, display_name };
         self.run(LogId::Practice(practice), founder, create).await
     }
+}
 
-    fn mail(&self) -> MailSettings {
-        MailSettings::parse("Coaching <mail@example.org>", "https://coaching.example.org").unwrap()
-    }
+fn mail() -> MailSettings {
+    MailSettings::parse("Coaching <mail@example.org>", "https://coaching.example.org").unwrap()
 }
 
 /// A witness that cannot keep anything.
@@ -131,11 +131,11 @@ async fn mails(place: &Place) {
     place.clock.set(Time(NOW + 30_000_000));
     place.says(&["throughline_mails_late_seconds 30.000"]).await;
     let nowhere = Post::Folder(place.folder.path().join("nowhere"));
-    place.app.deliver(&nowhere, &place.mail()).await.unwrap();
+    place.app.deliver(&nowhere, &mail()).await.unwrap();
     place.says(&["throughline_mails_failed_total 1", "throughline_mails_waiting 1"]).await;
     place.clock.set(Time(NOW + 100_000_000));
     let post = Post::folder(place.folder.path().join("post")).unwrap();
-    place.app.deliver(&post, &place.mail()).await.unwrap();
+    place.app.deliver(&post, &mail()).await.unwrap();
     place.says(&["throughline_mails_sent_total 1", "throughline_mails_waiting 0"]).await;
     assert!(!place.text().await.contains("canary"), "no number holds an address");
 }
@@ -153,7 +153,7 @@ async fn commands(place: &Place) -> (PersonId, PracticeId) {
     place.says(&["throughline_commands_total{outcome=\"refused\"} 1", "throughline_commits_failed_total 0"]).await;
     // The link was used: its mail is not sent any more.
     let post = Post::folder(place.folder.path().join("post")).unwrap();
-    place.app.deliver(&post, &place.mail()).await.unwrap();
+    place.app.deliver(&post, &mail()).await.unwrap();
     place.says(&["throughline_mails_sent_total 1", "throughline_mails_waiting 0"]).await;
     (founder, practice)
 }
@@ -168,7 +168,7 @@ async fn given_up(place: &Place, founder: PersonId, practice: PracticeId) {
     let nowhere = Post::Folder(place.folder.path().join("nowhere"));
     for attempt in 1..=8 {
         place.says(&["throughline_mails_given_up_total 0", "throughline_mails_waiting 1"]).await;
-        place.app.deliver(&nowhere, &place.mail()).await.unwrap();
+        place.app.deliver(&nowhere, &mail()).await.unwrap();
         place.clock.set(Time(NOW + attempt * DAY / 2));
     }
     let lines =

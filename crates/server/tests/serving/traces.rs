@@ -14,9 +14,12 @@ use tokio::sync::Notify;
 
 use super::*;
 
-/// What a collector was sent: what the sender called it, and its bytes.
+/// A delivery: what the sender called it, and its bytes.
+type Delivery = (String, Vec<u8>);
+
+/// What a collector was sent.
 #[derive(Clone, Default)]
-struct Received(Arc<Mutex<Vec<(String, Vec<u8>)>>>, Arc<Notify>);
+struct Received(Arc<Mutex<Vec<Delivery>>>, Arc<Notify>);
 
 impl Received {
     /// A collector on a free port: its address.
