@@ -37,10 +37,13 @@ const PLAIN: &[&str] = &[
     "Right",
     "TokenScope",
     "Level",
+    // which kind of text was read
+    "Kind",
 ];
 
 /// Plain types that hold a string: from a closed set that is not ours.
-const CLOSED: &[(&str, &str)] = &[("Zone", "a name of the IANA database")];
+const CLOSED: &[(&str, &str)] =
+    &[("Zone", "a name of the IANA database"), ("Kind", "the kinds of texts and of events, which the program names")];
 
 /// What holds sealed texts and nothing else that a person wrote.
 const SEALED: &[&str] = &["Saved", "Chain", "Sibling"];

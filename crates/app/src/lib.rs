@@ -311,7 +311,6 @@ impl App {
 }
 
 /// Which rows an event changes: tables and ids, in the order in which its fold names them.
-pub fn touched(happened: &Happened) -> Vec<(domain::Table, uuid::Uuid)> {
-    let event: &Event = &happened.event;
-    fold::notes(event, &happened.when).into_iter().map(|noted| (noted.table, noted.id)).collect()
+pub fn touched(event: &Event, when: &domain::fold::When) -> Vec<(domain::Table, uuid::Uuid)> {
+    fold::notes(event, when).into_iter().map(|noted| (noted.table, noted.id)).collect()
 }

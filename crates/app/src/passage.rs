@@ -158,7 +158,9 @@ impl App {
                 };
                 record::open(&mut opened, &happened.when, known, Texts::All)?;
             }
-            let (touched, lead) = (crate::touched(&happened), led.get(&happened.when.subject).copied().flatten());
+            // Which rows an event changes may hang on its texts (an email's key), so it is asked with them open.
+            let touched = crate::touched(&opened, &happened.when);
+            let lead = led.get(&happened.when.subject).copied().flatten();
             heard.push(Some(Arc::new(Heard { happened, touched, opened, lead })));
         }
         Ok(heard)
