@@ -59,7 +59,7 @@ fn asking(query: impl Into<String>) -> Value {
 }
 
 fn aliased(field: &str, count: usize) -> String {
-    (0..count).map(|n| format!("a{n}: {field} ")).collect()
+    (0..count).map(|n| format!("a{n}: {field}")).collect::<Vec<_>>().join(" ")
 }
 
 fn with_variable(value: &str) -> Value {
