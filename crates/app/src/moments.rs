@@ -11,7 +11,7 @@
 //! copy of the nearest one before it.
 //!
 //! What bounds it: the bytes of all that is kept, of which the longest unused goes first; as many for one moment while it
-//! is built, [`BUILDS_MAX`] at a time and one a person; and so many events a request ([`Bounds`]), after which what
+//! is built, `BUILDS_MAX` at a time and one a person; and so many events a request ([`Bounds`]), after which what
 //! there is so far is kept and the next request goes on from it. A build is part of its request and ends with it.
 
 use std::collections::{BTreeMap, HashMap};

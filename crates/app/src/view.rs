@@ -3,8 +3,8 @@
 //! Every read goes through the viewer's scope, so that no query can forget it: single rows, lists, counts, the activity
 //! log. All readings of a view see the same moment, whose position it carries: the present, or an earlier one
 //! ([`crate::moments`]), whose rows lie elsewhere while the log and the keys stay the present's. What the resolvers of a
-//! request ask one by one is asked [`together`]. Rows and events come with their confidential texts sealed; whoever shows
-//! one opens it here ([`open`]), and so it is noted who reads it ([`crate::readings`]).
+//! request ask one by one is asked `together`. Rows and events come with their confidential texts sealed; whoever shows
+//! one opens it here (`open`), and so it is noted who reads it ([`crate::readings`]).
 
 mod open;
 mod read;

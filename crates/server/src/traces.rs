@@ -5,8 +5,8 @@
 //! nor its name or variables, since nothing of these is ever given to a span. What a client sends as its own trace is
 //! passed over.
 //!
-//! It harms nothing: a finished span goes into a queue of [`QUEUE_MAX`], and where that is full it is dropped; a thread
-//! sends what has come together over OTLP (HTTP, protobuf), each batch for [`PATIENCE`] at most. A collector that does
+//! It harms nothing: a finished span goes into a queue of `QUEUE_MAX`, and where that is full it is dropped; a thread
+//! sends what has come together over OTLP (HTTP, protobuf), each batch for `PATIENCE` at most. A collector that does
 //! not answer is said once in the log, and once that it answers again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -86,7 +86,7 @@ impl Traces {
         spans.with_filter(filter_fn(is_told))
     }
 
-    /// Sends what has come together, for [`PATIENCE`] at most, and ends.
+    /// Sends what has come together, for `PATIENCE` at most, and ends.
     pub async fn end(self) {
         // Spans that could not be sent are lost, which harms nobody.
         let _sent_or_not = tokio::task::spawn_blocking(move || self.0.shutdown_with_timeout(PATIENCE)).await;
