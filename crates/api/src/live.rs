@@ -8,12 +8,13 @@
 use std::time::Duration;
 
 use app::View;
-use app::watch::{Focus, News, Watch};
+use app::watch::{Focus, News, Row, Watch};
 use async_graphql::{Context, ID, SimpleObject, Subscription, Union};
 use domain::Table;
 use domain::account::{Portal, Right};
 use domain::id::{
-    AccessId, AuthorizationId, CoacheeId, Id as _, InvitationId, NextStepId, PersonId, PracticeId, SessionId,
+    AccessId, ActionId, AuthorizationId, CoacheeId, GoalId, Id as _, InvitationId, MilestoneId, NextStepId, PersonId,
+    PracticeId, SessionId,
 };
 use futures_util::Stream;
 use tokio::time::Instant;
@@ -194,114 +195,92 @@ impl<T> Loaded<T> {
     }
 }
 
-/// Writes how the changes that show plans load them.
-macro_rules! plan_rows {
-    ($view:ident, $table:ident, $id:ident, $($other:tt)*) => {
-        match $table {
-            Table::goal => Loaded::of($view.one(domain::id::GoalId::of($id)).await, |row| Self::Goal(Goal::new($view, row))),
-            Table::milestone => Loaded::of($view.one(domain::id::MilestoneId::of($id)).await, |row| Self::Milestone(Milestone::new($view, row))),
-            Table::action => Loaded::of($view.one(domain::id::ActionId::of($id)).await, |row| Self::Action(Action::new($view, row))),
-            $($other)*
+/// As what a change of a row is shown to who follows a portal, where it shows such things at all.
+enum Shown {
+    /// As that row.
+    Itself,
+    /// As the session that it belongs to, which has its key.
+    Session,
+    /// Not.
+    Nowhere,
+}
+
+/// Every table: a new one has to be named here, and where it is shown, with the changes that show it.
+const fn shown(table: Table) -> Shown {
+    match table {
+        Table::practice | Table::member | Table::coach_invitation | Table::access => Shown::Itself,
+        Table::coachee => Shown::Itself,
+        Table::goal | Table::milestone | Table::action => Shown::Itself,
+        Table::authorization => Shown::Itself,
+        Table::session | Table::next_step => Shown::Itself,
+        Table::notes | Table::self_rating => Shown::Session,
+        Table::address | Table::account | Table::login | Table::portal => Shown::Nowhere,
+        Table::access_token | Table::google_account => Shown::Nowhere,
+        Table::coachee_email | Table::coachee_invitation | Table::activation => Shown::Nowhere,
+        Table::unit | Table::reading => Shown::Nowhere,
+    }
+}
+
+/// Declares of which tables a kind of change shows rows, each by its id, and as what.
+macro_rules! shows {
+    ($change:ident { $($table:ident by $id:ident => $variant:ident($make:expr),)+ }) => {
+        impl Change for $change {
+            async fn load(view: &View, table: Table, id: Uuid) -> Result<Loaded<Self>> {
+                $(if table == Table::$table {
+                    return Loaded::of(view.one($id::of(id)).await, |row| Self::$variant($make(view, row)));
+                })+
+                Ok(Loaded::Ignored)
+            }
+            fn gone(gone: Gone) -> Self {
+                Self::Gone(gone)
+            }
+            fn resync(resync: ResyncRequired) -> Self {
+                Self::ResyncRequired(resync)
+            }
         }
     };
 }
 
-impl Change for CoachPortalChange {
-    async fn load(view: &View, table: Table, id: Uuid) -> Result<Loaded<Self>> {
-        plan_rows!(view, table, id,
-            Table::practice => Loaded::of(view.one(PracticeId::of(id)).await, |row| Self::Practice(Practice::new(view, row))),
-            Table::member => Loaded::of(view.one(PersonId::of(id)).await, |row| Self::Coach(Coach::new(view, row))),
-            Table::coach_invitation => Loaded::of(view.one(InvitationId::of(id)).await, |row| Self::CoachInvitation(CoachInvitation::new(view, row))),
-            Table::access => Loaded::of(view.one(AccessId::of(id)).await, |row| Self::Access(Access::new(view, row))),
-            Table::coachee => Loaded::of(view.one(CoacheeId::of(id)).await, |row| Self::Coachee(Coachee::new(view, row))),
-            Table::session => Loaded::of(view.one(SessionId::of(id)).await, |row| Self::Session(Session::new(view, row))),
-            Table::next_step => Loaded::of(view.one(NextStepId::of(id)).await, |row| Self::NextStep(NextStep::new(view, row))),
-            Table::authorization => Loaded::of(view.one(AuthorizationId::of(id)).await, |row| Self::Authorization(Authorization::new(view, row))),
-            Table::notes | Table::self_rating | Table::unit | Table::address | Table::account | Table::login | Table::access_token | Table::google_account | Table::portal
-            | Table::coachee_email | Table::coachee_invitation | Table::activation | Table::reading => Ok(Loaded::Ignored),
-        )
-    }
-    fn gone(gone: Gone) -> Self {
-        Self::Gone(gone)
-    }
-    fn resync(resync: ResyncRequired) -> Self {
-        Self::ResyncRequired(resync)
+shows! {
+    CoachPortalChange {
+        practice by PracticeId => Practice(Practice::new),
+        member by PersonId => Coach(Coach::new),
+        coach_invitation by InvitationId => CoachInvitation(CoachInvitation::new),
+        access by AccessId => Access(Access::new),
+        coachee by CoacheeId => Coachee(Coachee::new),
+        goal by GoalId => Goal(Goal::new),
+        milestone by MilestoneId => Milestone(Milestone::new),
+        action by ActionId => Action(Action::new),
+        session by SessionId => Session(Session::new),
+        next_step by NextStepId => NextStep(NextStep::new),
+        authorization by AuthorizationId => Authorization(Authorization::new),
     }
 }
 
-impl Change for CoacheePortalChange {
-    async fn load(view: &View, table: Table, id: Uuid) -> Result<Loaded<Self>> {
-        plan_rows!(view, table, id,
-            Table::practice => Loaded::of(view.one(PracticeId::of(id)).await, |row| Self::Practice(PracticeCard::new(view, row))),
-            Table::member => Loaded::of(view.one(PersonId::of(id)).await, |row| Self::Coach(CoachCard::new(&row))),
-            Table::coachee => Loaded::of(view.one(CoacheeId::of(id)).await, |row| Self::Profile(CoacheeProfile::new(view, row))),
-            Table::session => Loaded::of(view.one(SessionId::of(id)).await, |row| Self::Session(CoacheeSession::new(view, row))),
-            Table::next_step => Loaded::of(view.one(NextStepId::of(id)).await, |row| Self::NextStep(NextStep::new(view, row))),
-            Table::notes | Table::self_rating | Table::authorization | Table::unit | Table::address | Table::account
-            | Table::login | Table::access_token | Table::google_account | Table::portal | Table::coach_invitation | Table::access | Table::coachee_email
-            | Table::coachee_invitation | Table::activation | Table::reading => Ok(Loaded::Ignored),
-        )
-    }
-    fn gone(gone: Gone) -> Self {
-        Self::Gone(gone)
-    }
-    fn resync(resync: ResyncRequired) -> Self {
-        Self::ResyncRequired(resync)
+shows! {
+    CoacheePortalChange {
+        practice by PracticeId => Practice(PracticeCard::new),
+        member by PersonId => Coach(|_, row| CoachCard::new(&row)),
+        coachee by CoacheeId => Profile(CoacheeProfile::new),
+        goal by GoalId => Goal(Goal::new),
+        milestone by MilestoneId => Milestone(Milestone::new),
+        action by ActionId => Action(Action::new),
+        session by SessionId => Session(CoacheeSession::new),
+        next_step by NextStepId => NextStep(NextStep::new),
     }
 }
 
-impl Change for PlanChange {
-    async fn load(view: &View, table: Table, id: Uuid) -> Result<Loaded<Self>> {
-        plan_rows!(view, table, id,
-            Table::session | Table::notes | Table::self_rating | Table::next_step | Table::authorization | Table::unit
-            | Table::coachee | Table::practice | Table::member | Table::address | Table::account | Table::login | Table::access_token | Table::google_account | Table::portal
-            | Table::coach_invitation | Table::access | Table::coachee_email | Table::coachee_invitation | Table::activation | Table::reading => Ok(Loaded::Ignored),
-        )
-    }
-    fn gone(gone: Gone) -> Self {
-        Self::Gone(gone)
-    }
-    fn resync(resync: ResyncRequired) -> Self {
-        Self::ResyncRequired(resync)
+shows! {
+    PlanChange {
+        goal by GoalId => Goal(Goal::new),
+        milestone by MilestoneId => Milestone(Milestone::new),
+        action by ActionId => Action(Action::new),
     }
 }
 
-impl Change for LiveSessionChange {
-    async fn load(view: &View, table: Table, id: Uuid) -> Result<Loaded<Self>> {
-        match table {
-            Table::session => {
-                Loaded::of(view.one(SessionId::of(id)).await, |row| Self::Session(Session::new(view, row)))
-            }
-            Table::notes
-            | Table::self_rating
-            | Table::next_step
-            | Table::authorization
-            | Table::unit
-            | Table::goal
-            | Table::milestone
-            | Table::action
-            | Table::coachee
-            | Table::practice
-            | Table::member
-            | Table::address
-            | Table::account
-            | Table::login
-            | Table::access_token
-            | Table::google_account
-            | Table::portal
-            | Table::coach_invitation
-            | Table::access
-            | Table::coachee_email
-            | Table::coachee_invitation
-            | Table::activation
-            | Table::reading => Ok(Loaded::Ignored),
-        }
-    }
-    fn gone(gone: Gone) -> Self {
-        Self::Gone(gone)
-    }
-    fn resync(resync: ResyncRequired) -> Self {
-        Self::ResyncRequired(resync)
+shows! {
+    LiveSessionChange {
+        session by SessionId => Session(Session::new),
     }
 }
 
@@ -327,17 +306,23 @@ async fn watch(
     Err(error(app::Error::NotFound))
 }
 
-/// The row to show where this one changed, if any. Notes and self-ratings are shown as their session, and so is a next
-/// step to who follows one session.
-async fn face(focus: Focus, view: &View, (table, row): (Table, Uuid)) -> Result<Option<(Table, Uuid)>> {
-    let face = if [Table::notes, Table::self_rating].contains(&table) { Table::session } else { table };
+/// The row to show where this one changed, if any. To who follows one session a next step is shown as the session.
+async fn face(focus: Focus, view: &View, row: Row) -> Result<Option<Row>> {
+    let face = match shown(row.table) {
+        Shown::Itself => row,
+        Shown::Session => Row { table: Table::session, ..row },
+        Shown::Nowhere => return Ok(None),
+    };
     match focus {
-        Focus::All | Focus::Coachee(_) => Ok(Some((face, row))),
-        Focus::Session(session, _) if table == Table::next_step => {
-            let step: Option<domain::session::NextStep> = view.one(NextStepId::of(row)).await.map_err(error)?;
-            Ok(step.filter(|step| step.session == session).map(|_| (Table::session, session.uuid())))
+        Focus::All | Focus::Coachee(_) => Ok(Some(face)),
+        Focus::Session(session, _) if row.table == Table::next_step => {
+            let step: Option<domain::session::NextStep> = view.one(NextStepId::of(row.id)).await.map_err(error)?;
+            let step = step.filter(|step| step.session == session);
+            Ok(step.map(|_| Row { table: Table::session, id: session.uuid(), ..row }))
         }
-        Focus::Session(session, _) => Ok((face == Table::session && row == session.uuid()).then_some((face, row))),
+        Focus::Session(session, _) => {
+            Ok(Some(face).filter(|face| (face.table, face.id) == (Table::session, session.uuid())))
+        }
     }
 }
 
@@ -353,15 +338,17 @@ async fn changes<C: Change>(focus: Focus, news: News) -> Result<Vec<C>> {
     });
     let (mut changes, mut done): (Vec<C>, Vec<(Table, Uuid)>) = (gone.map(C::gone).collect(), Vec::new());
     for row in rows {
-        let Some((table, row)) = face(focus, &view, row).await? else { continue };
-        if done.contains(&(table, row)) {
+        let Some(row) = face(focus, &view, row).await? else { continue };
+        if done.contains(&(row.table, row.id)) {
             continue;
         }
-        done.push((table, row));
-        match C::load(&view, table, row).await? {
+        done.push((row.table, row.id));
+        match C::load(&view, row.table, row.id).await? {
             Loaded::There(change) => changes.push(change),
-            Loaded::Missing => changes.push(C::gone(Gone { id: id(domain::id::text(table.prefix(), row)) })),
-            Loaded::Ignored => {}
+            Loaded::Missing if row.is_known => {
+                changes.push(C::gone(Gone { id: id(domain::id::text(row.table.prefix(), row.id)) }));
+            }
+            Loaded::Missing | Loaded::Ignored => {}
         }
     }
     Ok(changes)

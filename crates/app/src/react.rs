@@ -72,6 +72,7 @@ impl App {
                 subject: None,
                 actor: None,
                 kinds: LEAVING_READS.iter().map(|kind| (*kind).to_owned()).collect(),
+                to_both: Vec::new(),
                 from_at: None,
                 to_at: None,
                 after_seq: Some(after),

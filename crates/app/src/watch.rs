@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use domain::account::Portal;
 use domain::coachee;
+use domain::entry::To;
 use domain::id::{CoacheeId, Id as _, LogId, PersonId, PracticeId, SessionId, Subject};
 use domain::sight::{Move, Scope, Sees, Side, Thing};
 use domain::{Event, Table};
@@ -83,10 +84,22 @@ pub enum News {
         /// Their present state.
         view: View,
         /// Which.
-        rows: Vec<(Table, Uuid)>,
+        rows: Vec<Row>,
         /// What is there no more for this viewer, though its row may be.
         gone: Vec<Gone>,
     },
+}
+
+/// A row that changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// Where it lies.
+    pub table: Table,
+    /// Its key.
+    pub id: Uuid,
+    /// Whether the viewer may know that it was there, so that they are told when it is not any more. Else it is another's,
+    /// who may have shared it: it is shown if they have, and not spoken of if they have not.
+    pub is_known: bool,
 }
 
 /// Something that has left the viewer's sight whole.
@@ -115,6 +128,7 @@ struct Changed {
     row: (Table, Uuid),
     of: (Subject, Option<PersonId>),
     sees: Thing,
+    to: To,
 }
 
 impl App {
@@ -270,7 +284,9 @@ impl Watch {
             }
             let is_new = gathered.added.contains(&when.subject);
             for row in &it.touched {
-                let changed = Changed { row: *row, of: (when.subject, when.owner), sees: it.happened.event.sees() };
+                let event = &it.happened.event;
+                let of = (when.subject, when.owner);
+                let changed = Changed { row: *row, of, sees: event.sees(), to: event.to() };
                 if (is_new || rules.show(&changed)) && !gathered.rows.contains(&changed) {
                     gathered.rows.push(changed);
                 }
@@ -308,8 +324,13 @@ impl Watch {
         }
         let mut rules = Rules::of(&view.scope);
         for changed in gathered.rows {
-            if !rows.contains(&changed.row) && rules.show(&changed) {
-                rows.push(changed.row);
+            if !rules.show(&changed) {
+                continue;
+            }
+            let ((table, id), is_known) = (changed.row, rules.know(&changed));
+            match rows.iter_mut().find(|row: &&mut Row| (row.table, row.id) == (table, id)) {
+                Some(row) => row.is_known |= is_known,
+                None => rows.push(Row { table, id, is_known }),
             }
         }
         Ok((!rows.is_empty() || !gone.is_empty()).then_some(News::Rows { view, rows, gone }))
@@ -341,7 +362,9 @@ impl Watch {
             Move::Client(client) if view.scope.sees(Thing::Profile).row(client, None, false) => Told::Anew,
             Move::Client(client) => Told::Gone(Gone::Coachee(CoacheeId::of(client.uuid()))),
             Move::Coach(_) | Move::Removed(_) if self.focus != Focus::All => Told::Nothing,
-            Move::Coach(coach) | Move::Removed(coach) if sees_coach(coach) => Told::Row((Table::member, coach.uuid())),
+            Move::Coach(coach) | Move::Removed(coach) if sees_coach(coach) => {
+                Told::Row(Row { table: Table::member, id: coach.uuid(), is_known: true })
+            }
             Move::Coach(coach) => Told::Gone(Gone::Coach(coach)),
             Move::Removed(coach) if view.knows_coach(coach).await? => Told::Gone(Gone::Coach(coach)),
             Move::Removed(_) => Told::Nothing,
@@ -387,7 +410,7 @@ impl Watch {
             // A forgotten event has nothing to tell.
             let Some(entry) = entry else { continue };
             let when = entry.happened.when;
-            if self.scope.sees_entry(entry.happened.event.sees(), when.subject, when.owner) {
+            if self.scope.sees_entry(&entry.happened.event, when.subject, when.owner) {
                 let (scope, reader) = (self.scope.clone(), self.reader.clone());
                 return Ok(Some(Line { heard: entry, scope, reader }));
             }
@@ -399,7 +422,7 @@ impl Watch {
 /// What a move comes to for the viewer.
 enum Told {
     Anew,
-    Row((Table, Uuid)),
+    Row(Row),
     Gone(Gone),
     Nothing,
 }
@@ -415,11 +438,21 @@ impl<'a> Rules<'a> {
         Self { scope, made: BTreeMap::new() }
     }
 
-    /// The row may be the viewer's to see and what happened to it not: then they learn nothing of it.
+    /// Whether the row may be the viewer's to see, and what happened to it: where it is not, they learn nothing of it.
     fn show(&mut self, changed: &Changed) -> bool {
+        // Whether another shared the row, only the row says.
+        self.allow(changed, true)
+    }
+
+    /// Whether the viewer may know of the row without seeing it.
+    fn know(&mut self, changed: &Changed) -> bool {
+        self.allow(changed, changed.to == To::Both)
+    }
+
+    fn allow(&mut self, changed: &Changed, shared: bool) -> bool {
         let (subject, owner) = changed.of;
         [changed.row.0.thing(), changed.sees]
             .into_iter()
-            .all(|thing| self.made.entry(thing).or_insert_with(|| self.scope.sees(thing)).row(subject, owner, false))
+            .all(|thing| self.made.entry(thing).or_insert_with(|| self.scope.sees(thing)).row(subject, owner, shared))
     }
 }

@@ -105,128 +105,101 @@ pub enum Answer {
     Yes,
 }
 
-/// The table.
-pub fn may(who: Standing, deed: Deed) -> Answer {
+/// By which rule a deed is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// Whoever holds a link, which the command checks; and what members of the practice are told.
+    Link { members: Answer },
+    /// The person whose account it is.
+    Account,
+    /// Whoever founds the practice.
+    Founder,
+    /// Whoever has read something.
+    Reader,
+    /// The practice's own matter: its owner's.
+    Owner,
+    /// The practice's own matter: its managers', the owner among them.
+    Managers,
+    /// A client's matter that is the managers' alone; coaches who see the client may know.
+    ManagersOfClient,
+    /// A coach's own matter, and the managers'.
+    CoachOneself,
+    /// The managers', and the coaches' where the practice lets them.
+    CoachesWhoMayAdd,
+    /// A client's matter: coaches with at least this level, the managers among them; and the coachee whom it is about.
+    Client { coach: Level, coachee: Answer },
+}
+
+/// The table: a line a deed.
+const fn rule(deed: Deed) -> Rule {
     use Answer::{No, Unseen, Yes};
-    use Deed::{
-        AcceptInvitation, AddCoachee, ChangeCoachSettings, ChangeCoachee, ChangePlan, ChangePractice, EnterReading,
-        EraseCoachee, FoundPractice, GrantAccess, HoldSessions, InviteCoachee, KeepAccount, KeepAuthorizations,
-        ManageCoaches, ManageManagers, SignIn, WriteFile,
-    };
-    match who {
-        Standing::System | Standing::Owner => match deed {
-            SignIn | KeepAccount | FoundPractice | EnterReading => {
-                if who == Standing::System {
-                    Yes
-                } else {
-                    Unseen
-                }
-            }
-            AcceptInvitation | ChangePractice | ManageCoaches | GrantAccess | ManageManagers | ChangeCoachSettings
-            | AddCoachee | ChangeCoachee | EraseCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan
-            | KeepAuthorizations => Yes,
-        },
-        Standing::Manager => match deed {
-            ManageManagers => No,
-            SignIn | KeepAccount | FoundPractice | EnterReading => Unseen,
-            AcceptInvitation | ChangePractice | ManageCoaches | GrantAccess | ChangeCoachSettings | AddCoachee
-            | ChangeCoachee | EraseCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan
-            | KeepAuthorizations => Yes,
-        },
-        Standing::Coach { level, may_add, oneself } => match deed {
-            SignIn | KeepAccount | FoundPractice | EnterReading => Unseen,
-            AcceptInvitation => Yes,
-            ChangePractice | ManageCoaches | ManageManagers => No,
-            GrantAccess => {
-                if level.is_some() {
-                    No
-                } else {
-                    Unseen
-                }
-            }
-            ChangeCoachSettings => {
-                if oneself {
-                    Yes
-                } else {
-                    No
-                }
-            }
-            AddCoachee => {
-                if may_add {
-                    Yes
-                } else {
-                    No
-                }
-            }
-            WriteFile | HoldSessions | ChangePlan => {
-                if level.is_some() {
-                    Yes
-                } else {
-                    Unseen
-                }
-            }
-            ChangeCoachee => {
-                if level.is_some() {
-                    Yes
-                } else {
-                    Unseen
-                }
-            }
-            InviteCoachee => at_least(level, Level::UserAdmin),
-            EraseCoachee | KeepAuthorizations => at_least(level, Level::Admin),
-        },
-        Standing::Coachee { oneself } => match deed {
-            AcceptInvitation => Yes,
-            ChangePlan | ChangeCoachee => {
-                if oneself {
-                    Yes
-                } else {
-                    Unseen
-                }
-            }
-            EraseCoachee | InviteCoachee | WriteFile | HoldSessions => {
-                if oneself {
-                    No
-                } else {
-                    Unseen
-                }
-            }
-            SignIn | KeepAccount | FoundPractice | ChangePractice | ManageCoaches | GrantAccess | ManageManagers
-            | ChangeCoachSettings | AddCoachee | KeepAuthorizations | EnterReading => Unseen,
-        },
-        Standing::Oneself => match deed {
-            SignIn | KeepAccount => Yes,
-            AcceptInvitation => Yes,
-            FoundPractice | ChangePractice | ManageCoaches | GrantAccess | ManageManagers | ChangeCoachSettings
-            | AddCoachee | ChangeCoachee | EraseCoachee | InviteCoachee | WriteFile | HoldSessions | ChangePlan
-            | KeepAuthorizations | EnterReading => Unseen,
-        },
-        Standing::Reader => match deed {
-            EnterReading => Yes,
-            SignIn | KeepAccount | AcceptInvitation | FoundPractice | ChangePractice | ManageCoaches | GrantAccess
-            | ManageManagers | ChangeCoachSettings | AddCoachee | ChangeCoachee | InviteCoachee | WriteFile
-            | HoldSessions | ChangePlan | KeepAuthorizations | EraseCoachee => Unseen,
-        },
-        Standing::Founder => match deed {
-            FoundPractice => Yes,
-            SignIn | KeepAccount | AcceptInvitation | ChangePractice | ManageCoaches | GrantAccess | ManageManagers
-            | ChangeCoachSettings | AddCoachee | ChangeCoachee | EraseCoachee | InviteCoachee | WriteFile
-            | HoldSessions | ChangePlan | KeepAuthorizations | EnterReading => Unseen,
-        },
-        Standing::Visitor | Standing::Stranger | Standing::Contact => match deed {
-            // A link is the right: the command checks it.
-            SignIn | AcceptInvitation => Yes,
-            KeepAccount | FoundPractice | ChangePractice | ManageCoaches | GrantAccess | ManageManagers
-            | ChangeCoachSettings | AddCoachee | ChangeCoachee | EraseCoachee | InviteCoachee | WriteFile
-            | HoldSessions | ChangePlan | KeepAuthorizations | EnterReading => Unseen,
-        },
+    match deed {
+        Deed::SignIn => Rule::Link { members: Unseen },
+        Deed::AcceptInvitation => Rule::Link { members: Yes },
+        Deed::KeepAccount => Rule::Account,
+        Deed::FoundPractice => Rule::Founder,
+        Deed::EnterReading => Rule::Reader,
+        Deed::ManageManagers => Rule::Owner,
+        Deed::ChangePractice => Rule::Managers,
+        Deed::ManageCoaches => Rule::Managers,
+        Deed::GrantAccess => Rule::ManagersOfClient,
+        Deed::ChangeCoachSettings => Rule::CoachOneself,
+        Deed::AddCoachee => Rule::CoachesWhoMayAdd,
+        Deed::ChangeCoachee => Rule::Client { coach: Level::User, coachee: Yes },
+        Deed::ChangePlan => Rule::Client { coach: Level::User, coachee: Yes },
+        Deed::WriteFile => Rule::Client { coach: Level::User, coachee: No },
+        Deed::HoldSessions => Rule::Client { coach: Level::User, coachee: No },
+        Deed::InviteCoachee => Rule::Client { coach: Level::UserAdmin, coachee: No },
+        Deed::EraseCoachee => Rule::Client { coach: Level::Admin, coachee: No },
+        Deed::KeepAuthorizations => Rule::Client { coach: Level::Admin, coachee: Unseen },
     }
 }
 
-fn at_least(level: Option<Level>, wanted: Level) -> Answer {
-    match level {
-        Some(level) if level >= wanted => Answer::Yes,
-        Some(_) => Answer::No,
-        None => Answer::Unseen,
+/// Whether somebody may do this.
+pub fn may(who: Standing, deed: Deed) -> Answer {
+    use Answer::{No, Unseen, Yes};
+    let rule = rule(deed);
+    match who {
+        Standing::System => Yes,
+        Standing::Owner => match rule {
+            Rule::Link { members } => members,
+            Rule::Account | Rule::Founder | Rule::Reader => Unseen,
+            Rule::Owner | Rule::Managers | Rule::ManagersOfClient => Yes,
+            Rule::CoachOneself | Rule::CoachesWhoMayAdd | Rule::Client { .. } => Yes,
+        },
+        Standing::Manager => match rule {
+            Rule::Link { members } => members,
+            Rule::Account | Rule::Founder | Rule::Reader => Unseen,
+            Rule::Owner => No,
+            Rule::Managers | Rule::ManagersOfClient => Yes,
+            Rule::CoachOneself | Rule::CoachesWhoMayAdd | Rule::Client { .. } => Yes,
+        },
+        Standing::Coach { level, may_add, oneself } => match rule {
+            Rule::Link { members } => members,
+            Rule::Account | Rule::Founder | Rule::Reader => Unseen,
+            Rule::Owner | Rule::Managers => No,
+            Rule::ManagersOfClient => level.map_or(Unseen, |_| No),
+            Rule::CoachOneself => yes_if(oneself),
+            Rule::CoachesWhoMayAdd => yes_if(may_add),
+            Rule::Client { coach, .. } => level.map_or(Unseen, |level| yes_if(level >= coach)),
+        },
+        Standing::Coachee { oneself } => match rule {
+            Rule::Link { members } => members,
+            Rule::Client { coachee, .. } if oneself => coachee,
+            Rule::Client { .. } | Rule::Account | Rule::Founder | Rule::Reader | Rule::Owner => Unseen,
+            Rule::Managers | Rule::ManagersOfClient | Rule::CoachOneself | Rule::CoachesWhoMayAdd => Unseen,
+        },
+        Standing::Oneself => seen_if(matches!(rule, Rule::Account | Rule::Link { .. })),
+        Standing::Reader => seen_if(matches!(rule, Rule::Reader)),
+        Standing::Founder => seen_if(matches!(rule, Rule::Founder)),
+        Standing::Visitor | Standing::Stranger | Standing::Contact => seen_if(matches!(rule, Rule::Link { .. })),
     }
+}
+
+const fn yes_if(condition: bool) -> Answer {
+    if condition { Answer::Yes } else { Answer::No }
+}
+
+const fn seen_if(condition: bool) -> Answer {
+    if condition { Answer::Yes } else { Answer::Unseen }
 }

@@ -19,10 +19,11 @@ macro_rules! refusals {
 }
 
 /// Declares a feature's events. The first field is the thing that the event is about: its history, and the place its
-/// texts are sealed to. The stored kind is written down, never derived, never reused.
+/// texts are sealed to. The stored kind is written down, never derived, never reused. `sees Note to Both` says that those
+/// who would see a shared thing of its kind learn of the event, though it has an owner.
 macro_rules! events {
     ($(#[$enum_doc:meta])* pub enum Event { $(
-        $(#[doc = $doc:literal])* $kind:literal as $short:literal $name:ident sees $sees:ident {
+        $(#[doc = $doc:literal])* $kind:literal as $short:literal $name:ident sees $sees:ident $(to $to:ident)? {
             $(#[$thing_doc:meta])* $thing:ident: $thing_type:ty
             $(, $(#[$field_doc:meta])* $field:ident: $field_type:ty)* $(,)?
         },
@@ -45,6 +46,7 @@ macro_rules! events {
                 stored: $kind,
                 short: $short,
                 sees: $crate::sight::Thing::$sees,
+                to: $crate::declare::either!([$($crate::entry::To::$to)?] $crate::entry::To::Owner),
                 says: concat!($($doc),*),
                 fields: &[(stringify!($thing), stringify!($thing_type)), $((stringify!($field), stringify!($field_type))),*],
             },)+];
@@ -54,6 +56,10 @@ macro_rules! events {
             pub const fn kind(&self) -> &'static str { match self { $(Self::$name { .. } => $kind,)+ } }
             /// The rule by which the event's entry is seen.
             pub const fn sees(&self) -> $crate::sight::Thing { match self { $(Self::$name { .. } => $crate::sight::Thing::$sees,)+ } }
+            /// Who beside its owner may learn of it.
+            pub const fn to(&self) -> $crate::entry::To {
+                match self { $(Self::$name { .. } => $crate::declare::either!([$($crate::entry::To::$to)?] $crate::entry::To::Owner),)+ }
+            }
             /// The prefix and UUID of the thing that the event is about.
             pub fn thing(&self) -> (&'static str, uuid::Uuid) {
                 match self { $(Self::$name { $thing, .. } => (<$thing_type as $crate::id::Id>::PREFIX, $crate::id::Id::uuid(*$thing)),)+ }
@@ -135,6 +141,8 @@ macro_rules! features {
             pub fn kind(&self) -> &'static str { match self { $(Self::$name(event) => event.kind(),)+ } }
             /// The rule by which the event's entry is seen.
             pub fn sees(&self) -> sight::Thing { match self { $(Self::$name(event) => event.sees(),)+ } }
+            /// Who beside its owner may learn of it.
+            pub fn to(&self) -> entry::To { match self { $(Self::$name(event) => event.to(),)+ } }
             /// The prefix and UUID of the thing that the event is about.
             pub fn thing(&self) -> (&'static str, uuid::Uuid) { match self { $(Self::$name(event) => event.thing(),)+ } }
             /// Visits each text with its number.

@@ -1,5 +1,14 @@
 //! The words of the activity log: what an event says to people who review it.
 
+/// Who may learn of an event that has an owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    /// Its owner.
+    Owner,
+    /// The other side too: whoever sees what an owner shared of such things.
+    Both,
+}
+
 /// A kind of event, as the activity log names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
@@ -9,6 +18,8 @@ pub struct Kind {
     pub short: &'static str,
     /// The rule by which its entries are seen.
     pub sees: crate::sight::Thing,
+    /// Who beside an owner may learn of it.
+    pub to: To,
     /// What it says, in words.
     pub says: &'static str,
     /// Its fields and their types; the first is the thing that it is about.

@@ -9,7 +9,9 @@ mod moves;
 pub use moves::Move;
 use uuid::Uuid;
 
+use crate::Event;
 use crate::account::Portal;
+use crate::entry::To;
 use crate::id::{CoacheeId, PersonId, PracticeId, Subject};
 
 /// A kind of row or entry, by the rule under which it is seen.
@@ -93,44 +95,92 @@ pub struct Sees {
     pub owners: Owners,
 }
 
-impl Scope {
-    /// The table.
-    pub fn sees(&self, thing: Thing) -> Sees {
-        let all = (true, Vec::new());
-        let none = (false, Vec::new());
-        let these = |subjects: Vec<Uuid>| (false, subjects);
-        let ids = |coachees: &[CoacheeId]| coachees.iter().map(|&id| Subject::from(id).uuid()).collect::<Vec<_>>();
-        let practice = || these(vec![Subject::from(self.practice).uuid()]);
-        let (everyone, subjects) = match (&self.side, thing) {
-            (_, Thing::Internal) => none,
-            (Side::Manager | Side::Coach(_) | Side::Coachee(..), Thing::Practice) => practice(),
-            (
-                Side::Manager,
-                Thing::Coach
-                | Thing::Access
-                | Thing::Profile
-                | Thing::File
-                | Thing::Plan
-                | Thing::Session
-                | Thing::Notes,
-            )
-            | (Side::Coach(_), Thing::Coach)
+/// Whose things somebody sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// Nobody's.
+    Nobodys,
+    /// The practice's own.
+    Practices,
+    /// Everybody's; of what has an owner, the viewer's own.
+    Everybodys,
+    /// Those of the coachees to whom a coach has access.
+    Clients,
+    /// A coachee's own.
+    Ones,
+    /// Those of the coaches who have access to a coachee.
+    Coaches,
+}
+
+impl Thing {
+    /// The table: what of this a manager sees, a coach, and a coachee.
+    const fn whose(self) -> [Whose; 3] {
+        use Whose::{Clients, Coaches, Everybodys, Nobodys, Ones, Practices};
+        match self {
+            Self::Internal => [Nobodys, Nobodys, Nobodys],
+            Self::Practice => [Practices, Practices, Practices],
+            Self::Coach => [Everybodys, Everybodys, Coaches],
+            Self::Access => [Everybodys, Clients, Nobodys],
+            Self::Profile => [Everybodys, Clients, Ones],
+            Self::File => [Everybodys, Clients, Nobodys],
+            Self::Plan => [Everybodys, Clients, Ones],
+            Self::Session => [Everybodys, Clients, Ones],
+            Self::Notes => [Everybodys, Clients, Nobodys],
             // Each has an owner, who alone sees it: also once they have no access to the coachee any more.
-            | (Side::Manager | Side::Coach(_), Thing::Rating) => all,
-            (
-                Side::Coach(coachees),
-                Thing::Access | Thing::Profile | Thing::File | Thing::Plan | Thing::Session | Thing::Notes,
-            ) => these(ids(coachees)),
-            (Side::Coachee(_, coaches), Thing::Coach) => {
-                these(coaches.iter().map(|&coach| Subject::from(coach).uuid()).collect())
-            }
-            (Side::Coachee(me, _), Thing::Profile | Thing::Plan | Thing::Session) => these(ids(&[*me])),
-            (Side::Coachee(..), Thing::Access | Thing::File | Thing::Notes | Thing::Rating) => none,
+            Self::Rating => [Everybodys, Everybodys, Nobodys],
+        }
+    }
+
+    /// Of what has an owner, which is seen: by the coaches' side, and by a coachee.
+    const fn owners(self) -> [Owners; 2] {
+        match self {
+            Self::Internal
+            | Self::Practice
+            | Self::Coach
+            | Self::Access
+            | Self::Profile
+            | Self::File
+            | Self::Plan
+            | Self::Session
+            | Self::Notes => [Owners::MineOrShared, Owners::MineOrShared],
+            Self::Rating => [Owners::Mine, Owners::Mine],
+        }
+    }
+
+    /// Whose entries of the activity log are the managers' to review, those of coaches, and of coachees.
+    const fn reviewed(self) -> [bool; 3] {
+        match self {
+            Self::Internal => [false, false, false],
+            // What is about the practice and its coaches is the managers' to review, though its name is everybody's.
+            Self::Practice | Self::Coach | Self::Access => [true, false, false],
+            Self::File | Self::Notes => [true, true, false],
+            Self::Profile | Self::Plan | Self::Session => [true, true, true],
+            // And then only those that are the viewer's own.
+            Self::Rating => [true, true, false],
+        }
+    }
+}
+
+impl Scope {
+    /// What of a kind is seen.
+    pub fn sees(&self, thing: Thing) -> Sees {
+        let [manager, coach, coachee] = thing.whose();
+        let [coaches_side, coachees_side] = thing.owners();
+        let (whose, owners) = match &self.side {
+            Side::Manager => (manager, coaches_side),
+            Side::Coach(_) => (coach, coaches_side),
+            Side::Coachee(..) => (coachee, coachees_side),
         };
-        let owners = match &self.side {
-            Side::Manager | Side::Coach(_) | Side::Coachee(..) => Owners::MineOrShared,
+        let subjects = match (whose, &self.side) {
+            (Whose::Nobodys | Whose::Everybodys, _) => Vec::new(),
+            (Whose::Practices, _) => vec![Subject::from(self.practice)],
+            (Whose::Clients, Side::Coach(clients)) => clients.iter().copied().map(Subject::from).collect(),
+            (Whose::Ones, Side::Coachee(me, _)) => vec![Subject::from(*me)],
+            (Whose::Coaches, Side::Coachee(_, coaches)) => coaches.iter().copied().map(Subject::from).collect(),
+            (Whose::Clients | Whose::Ones | Whose::Coaches, _) => Vec::new(),
         };
-        Sees { everyone, subjects, me: self.person, owners }
+        let subjects = subjects.into_iter().map(Subject::uuid).collect();
+        Sees { everyone: whose == Whose::Everybodys, subjects, me: self.person, owners }
     }
 
     /// Whether this is the log's reviewer with the whole practice before them.
@@ -139,33 +189,33 @@ impl Scope {
     }
 
     /// Which entries of the activity log are seen, and of which kinds: owner and managers the whole practice, coaches
-    /// their clients, a coachee their own.
-    pub fn entries(&self) -> (Sees, Vec<&'static str>) {
-        let sees = self.sees(Thing::Profile);
-        let kinds = crate::Event::kinds().filter(|kind| self.reviews(kind.sees)).map(|kind| kind.stored).collect();
-        (sees, kinds)
+    /// their clients, a coachee their own. Last, the kinds of which also others' are seen, since they are to both sides.
+    pub fn entries(&self) -> (Sees, Vec<&'static str>, Vec<&'static str>) {
+        let reviewed: Vec<_> = crate::Event::kinds().filter(|kind| self.reviews(kind.sees)).collect();
+        let to_both = reviewed.iter().filter(|kind| kind.to == To::Both && self.entries_of(kind.sees).sees_shared());
+        let to_both = to_both.map(|kind| kind.stored).collect();
+        (self.sees(Thing::Profile), reviewed.iter().map(|kind| kind.stored).collect(), to_both)
+    }
+
+    /// Of whom entries about things of this kind are seen.
+    fn entries_of(&self, thing: Thing) -> Sees {
+        Sees { owners: self.sees(thing).owners, ..self.sees(Thing::Profile) }
     }
 
     /// Whether entries under this rule are the viewer's to review at all.
-    fn reviews(&self, thing: Thing) -> bool {
-        match thing {
-            Thing::Internal => false,
-            // What is about the practice and its coaches is the managers' to review, though its name is everybody's.
-            Thing::Practice | Thing::Coach | Thing::Access => self.is_manager(),
-            Thing::Profile | Thing::File | Thing::Plan | Thing::Session | Thing::Notes => {
-                self.sees(thing) == self.sees(Thing::Profile)
-            }
-            // And then only those that are the viewer's own.
-            Thing::Rating => match self.side {
-                Side::Manager | Side::Coach(_) => true,
-                Side::Coachee(..) => false,
-            },
+    const fn reviews(&self, thing: Thing) -> bool {
+        let [manager, coach, coachee] = thing.reviewed();
+        match self.side {
+            Side::Manager => manager,
+            Side::Coach(_) => coach,
+            Side::Coachee(..) => coachee,
         }
     }
 
-    /// Whether an entry of the activity log is seen.
-    pub fn sees_entry(&self, thing: Thing, subject: Subject, owner: Option<PersonId>) -> bool {
-        self.reviews(thing) && self.sees(Thing::Profile).row(subject, owner, false)
+    /// Whether an event's entry in the activity log is seen.
+    pub fn sees_entry(&self, event: &Event, subject: Subject, owner: Option<PersonId>) -> bool {
+        let thing = event.sees();
+        self.reviews(thing) && self.entries_of(thing).row(subject, owner, event.to() == To::Both)
     }
 }
 
@@ -179,6 +229,11 @@ impl Sees {
             Owners::Mine | Owners::MineOrShared => Owners::Mine,
         };
         Self { owners, ..self }
+    }
+
+    /// Whether what others shared is seen.
+    const fn sees_shared(&self) -> bool {
+        matches!(self.owners, Owners::MineOrShared)
     }
 
     /// Whether a row with these three is seen.

@@ -27,7 +27,7 @@ pub enum Owners {
     Unowned,
     /// Those whose owner is the viewer.
     Mine,
-    /// Those, and the ones that their owners have shared. (An event has no `shared`: there it says the same as `Mine`.)
+    /// Those, and the ones that their owners have shared; of events, those of the kinds that are [`Activity::to_both`].
     MineOrShared,
 }
 
@@ -134,6 +134,8 @@ pub struct Activity<'a> {
     pub actor: Option<Id>,
     /// Of one of these kinds.
     pub kinds: Vec<String>,
+    /// Of these kinds also others', where the sight sees what is shared.
+    pub to_both: Vec<String>,
     /// Not before.
     pub from_at: Option<i64>,
     /// Before.
@@ -149,8 +151,12 @@ pub struct Activity<'a> {
 }
 
 impl Sight {
-    /// Writes its condition. `shared` says whether the table has such a column.
-    fn write(&self, statement: &mut Statement, shared: bool) -> Result<(), Error> {
+    /// Writes its condition; `shared` writes what of others' is shared, if anything can be.
+    fn write(
+        &self,
+        statement: &mut Statement,
+        shared: impl FnOnce(&mut Statement) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         if !self.everyone {
             if self.subjects.is_empty() {
                 statement.push(" and false");
@@ -164,8 +170,8 @@ impl Sight {
         {
             statement.push(" or owner = ").bind(Bind::Bytes(me))?;
         }
-        if self.owners == Owners::MineOrShared && shared {
-            statement.push(" or shared");
+        if self.owners == Owners::MineOrShared {
+            shared(statement)?;
         }
         statement.push(")");
         Ok(())
@@ -271,7 +277,10 @@ impl Select<'_> {
     pub(crate) fn write_where(&self, statement: &mut Statement) -> Result<(), Error> {
         statement.push(" from ").push(&self.table.name).push(" where log_id = ").bind(Bind::Bytes(&self.log))?;
         if let Some(sight) = self.sight {
-            sight.write(statement, true)?;
+            sight.write(statement, |statement| {
+                statement.push(" or shared");
+                Ok(())
+            })?;
         }
         for filter in &self.filters {
             statement.push(" and ");
@@ -378,7 +387,7 @@ impl Activity<'_> {
     pub(crate) fn write_where(&self, statement: &mut Statement) -> Result<(), Error> {
         statement.push(" from events where log_id = ").bind(Bind::Bytes(&self.log))?;
         if let Some(sight) = self.sight {
-            sight.write(statement, false)?;
+            sight.write(statement, |statement| self.write_shared(statement))?;
         }
         for (condition, id) in [("thing", self.thing), ("subject", self.subject), ("actor", self.actor)] {
             if let Some(id) = id {
@@ -399,6 +408,15 @@ impl Activity<'_> {
         if !self.kinds.is_empty() {
             let kinds: Vec<Bind<'_>> = self.kinds.iter().map(|kind| Bind::Text(kind)).collect();
             statement.push(" and kind").one_of_binds(Type::Text, &kinds)?;
+        }
+        Ok(())
+    }
+
+    /// Writes which events are shared though they have an owner.
+    fn write_shared(&self, statement: &mut Statement) -> Result<(), Error> {
+        let kinds: Vec<Bind<'_>> = self.to_both.iter().map(|kind| Bind::Text(kind)).collect();
+        if !kinds.is_empty() {
+            statement.push(" or kind").one_of_binds(Type::Text, &kinds)?;
         }
         Ok(())
     }

@@ -88,7 +88,7 @@ impl View {
     /// stay closed.
     pub async fn entry(&self, happened: &Happened) -> Result<Entry, Error> {
         let (mut event, when) = (happened.event.clone(), happened.when);
-        if when.log != self.log() || !self.scope.sees_entry(event.sees(), when.subject, when.owner) {
+        if when.log != self.log() || !self.scope.sees_entry(&event, when.subject, when.owner) {
             return Err(Error::NotFound);
         }
         let mut reading = self.reading.lock().await;

@@ -115,7 +115,7 @@ impl View {
         asked: &[&Entries],
     ) -> Result<Vec<(usize, store::Event)>, Error> {
         let Some(wanted) = asked.first() else { return Ok(Vec::new()) };
-        let (sees, allowed) = self.scope.entries();
+        let (sees, allowed, to_both) = self.scope.entries();
         let allowed = allowed.into_iter().map(str::to_owned);
         let kinds: Vec<String> = match &wanted.kinds {
             Some(kinds) => allowed.filter(|kind| kinds.contains(kind)).collect(),
@@ -124,7 +124,7 @@ impl View {
         if kinds.is_empty() {
             return Ok(Vec::new());
         }
-        let sight = store::Sight { owners: store::Owners::Mine, ..sight(&sees) };
+        let sight = sight(&sees);
         // An earlier moment ends at a position of the practice's log; the access log goes by the time of that.
         let (log, before_seq, to_at) = match wanted.of {
             Kept::Changes => {
@@ -144,6 +144,7 @@ impl View {
             subject: wanted.coachee.map(|coachee| coachee.uuid().into_bytes()),
             actor: wanted.actor.map(|actor| actor.uuid().into_bytes()),
             kinds,
+            to_both: to_both.into_iter().map(str::to_owned).collect(),
             from_at: wanted.from_at,
             to_at,
             after_seq: wanted.after,
