@@ -59,7 +59,14 @@ pub struct Place {
     pub database: Database,
     /// Its address.
     pub url: String,
+    /// The role of readers, where there is row-level security.
+    pub reader: Option<String>,
 }
+
+/// The role of readers.
+const READER: &str = "throughline_test_reader";
+/// With this variable set every story on PostgreSQL runs behind row-level security.
+const WALLED: &str = "THROUGHLINE_TEST_WALLED";
 
 /// When stories begin.
 pub const BEGINNING: &str = "2026-03-02T09:00:00Z";
@@ -78,10 +85,20 @@ pub fn postgres(hint: &str) -> String {
 
 /// Runs a story on one database.
 pub fn run<F: Future<Output = ()>>(database: Database, story: impl FnOnce(Product) -> F) {
+    let walled = database == Database::Postgres && std::env::var_os(WALLED).is_some();
+    run_on(database, walled.then(|| READER.to_owned()), story);
+}
+
+/// Runs a story on PostgreSQL behind row-level security.
+pub fn run_walled<F: Future<Output = ()>>(story: impl FnOnce(Product) -> F) {
+    run_on(Database::Postgres, Some(READER.to_owned()), story);
+}
+
+fn run_on<F: Future<Output = ()>>(database: Database, reader: Option<String>, story: impl FnOnce(Product) -> F) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let product = Product::start(database).await;
+        let product = Product::start(database, reader).await;
         story(product).await;
     });
     // What still listens ends with the story.
@@ -93,10 +110,10 @@ pub fn run<F: Future<Output = ()>>(database: Database, story: impl FnOnce(Produc
 macro_rules! both {
     ($($(#[doc = $doc:literal])* #[test] async fn $name:ident($product:ident: Product) $body:block)+) => {$(
         $(#[doc = $doc])*
-        mod $name {
+        pub mod $name {
             #[allow(unused_imports, clippy::allow_attributes, reason = "not every story uses everything")]
             use super::*;
-            async fn story($product: $crate::Product) $body
+            pub async fn story($product: $crate::Product) $body
             #[test]
             fn on_sqlite() {
                 $crate::run($crate::Database::Sqlite, story);
@@ -133,14 +150,14 @@ async fn serve(app: &App, bounds: api::http::Bounds) -> SocketAddr {
 
 impl Product {
     /// Starts a product on an empty database.
-    pub async fn start(database: Database) -> Self {
+    pub async fn start(database: Database, reader: Option<String>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let url = match database {
             Database::Sqlite => format!("sqlite:{}", folder.path().join("throughline.db").display()),
             Database::Postgres => tokio::task::spawn_blocking(|| postgres("story")).await.expect("a database"),
         };
         let clock = Arc::new(Standing::at(at(BEGINNING)));
-        Self::open(folder, Place { database, url }, clock).await
+        Self::open(folder, Place { database, url, reader }, clock).await
     }
 
     async fn open(folder: tempfile::TempDir, place: Place, clock: Arc<Standing>) -> Self {
@@ -151,7 +168,8 @@ impl Product {
     }
 
     async fn app(root: &std::path::Path, place: &Place, clock: Arc<Standing>, entropy: Arc<dyn vault::Entropy>) -> App {
-        let store = store::Store::open(&store::Options::new(&place.url)).await.expect("the store opens");
+        let options = store::Options { reader: place.reader.clone(), ..store::Options::new(&place.url) };
+        let store = store::Store::open(&options).await.expect("the store opens");
         let (first, _) = vault::RootKey::load_or_create(root, &*entropy).expect("a root key");
         let roots =
             vault::Roots::open(first, vec![root.to_owned(), root.with_extension("key.new")]).expect("the root keys");

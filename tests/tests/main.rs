@@ -28,3 +28,4 @@ mod session;
 mod statements;
 mod story;
 mod tidy;
+mod walls;

@@ -23,7 +23,8 @@ pub use self::fields::portal_queries;
 use self::operations::{MUTATIONS, SUBSCRIPTIONS};
 pub use self::schema::Schema;
 pub use self::world::Client;
-use self::world::{ACTORS, CLOSED, COACHEE, NO_ACCESS, NOBODY, OTHER_OWNER, OWNER, USER, World};
+pub use self::world::World;
+use self::world::{ACTORS, CLOSED, COACHEE, NO_ACCESS, NOBODY, OTHER_OWNER, OWNER, USER};
 
 /// What became of trying an operation, as one letter: see [`operations`].
 fn outcome(body: &Value, operation: &str) -> char {

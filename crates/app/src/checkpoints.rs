@@ -325,7 +325,7 @@ impl App {
 
     /// A log's newest checkpoint, if it has one. Whoever asks was found to be allowed to.
     pub async fn audit_head(&self, log: LogId) -> Result<Option<SignedRoot>, Error> {
-        let mut snapshot = self.inner.store.snapshot().await?;
+        let mut snapshot = self.inner.snapshot_of(log).await?;
         let newest = snapshot.checkpoint(log.uuid().into_bytes()).await?;
         snapshot.close().await?;
         Ok(newest)
@@ -335,7 +335,7 @@ impl App {
     /// covers it yet, or there is no such event.
     pub async fn inclusion(&self, log: LogId, seq: u64) -> Result<Option<Proof>, Error> {
         let id = log.uuid().into_bytes();
-        let mut snapshot = self.inner.store.snapshot().await?;
+        let mut snapshot = self.inner.snapshot_of(log).await?;
         let newest = snapshot.checkpoint(id).await?.filter(|newest| (1..=newest.seq).contains(&seq));
         let Some(newest) = newest else { return Ok(None) };
         let plan = Plan::inclusion(seq - 1, newest.seq).map_err(Error::internal)?;
@@ -355,7 +355,7 @@ impl App {
     /// [`Error::BadRequest`] unless `from` ≤ `to` ≤ the log's length; [`Error::NotFound`] where there is no log.
     pub async fn consistency(&self, log: LogId, from: u64, to: u64) -> Result<Vec<Hash>, Error> {
         let id = log.uuid().into_bytes();
-        let mut snapshot = self.inner.store.snapshot().await?;
+        let mut snapshot = self.inner.snapshot_of(log).await?;
         let head = snapshot.head(id).await?.ok_or(Error::NotFound)?;
         if from > to || to > head.seq {
             return Err(Error::BadRequest(format!(

@@ -69,6 +69,7 @@ impl From<store::Error> for Error {
             store::Error::Open(_)
             | store::Error::TooOld { .. }
             | store::Error::Unsafe(_)
+            | store::Error::Wall(_)
             | store::Error::NewerSchema { .. }
             | store::Error::Senseless(_)
             | store::Error::Malformed(_) => Self::internal(error),

@@ -65,7 +65,7 @@ async fn answer(inner: &Inner, rung: crate::hub::Rung) -> Result<(), Error> {
 /// Reads a log's tail up to at least this position and tells it.
 async fn read(inner: &Inner, log: store::Id, seq: u64) -> Result<(), Error> {
     while let Some(from) = inner.hub.read_from(log, seq) {
-        let mut snapshot = inner.store.snapshot().await?;
+        let mut snapshot = inner.store.snapshot_of(&[log]).await?;
         let events = snapshot.events(log, from, CHUNK).await?;
         snapshot.close().await?;
         if events.is_empty() {

@@ -166,7 +166,7 @@ impl Follower {
     }
 
     async fn read_chunk(&mut self) -> Result<(), Error> {
-        let mut snapshot = self.app.inner.store.snapshot().await?;
+        let mut snapshot = self.app.inner.snapshot_of(self.log).await?;
         let events = snapshot.events(self.log.uuid().into_bytes(), self.last, CHUNK).await?;
         snapshot.close().await?;
         if let Some(wrong) = events.iter().zip(self.last + 1..).find(|(event, next)| event.seq != *next) {

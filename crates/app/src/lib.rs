@@ -297,7 +297,7 @@ impl App {
         happened.event.secrets(&mut |secret, _| texts |= secret.sealed().is_some());
         if texts {
             let mut keys = keys::LogKeys::new(&self.inner.roots, happened.when.log);
-            let mut snapshot = self.inner.store.snapshot().await?;
+            let mut snapshot = self.inner.snapshot_of(happened.when.log).await?;
             keys.load_for_reading(&mut snapshot, [(happened.when.subject, happened.when.owner)]).await?;
             snapshot.close().await?;
             let known = keys.get((happened.when.subject, happened.when.owner)).cloned().unwrap_or_default();

@@ -275,7 +275,7 @@ impl App {
         now: Time,
         settings: &MailSettings,
     ) -> Result<Option<(Time, Letter)>, Error> {
-        let mut snapshot = self.inner.store.snapshot().await?;
+        let mut snapshot = self.inner.store.snapshot_of(&[parcel.log]).await?;
         let stored = snapshot.event(parcel.log, parcel.seq).await?;
         snapshot.close().await?;
         let Some(stored) = stored else { return Err(Error::internal("its event is not there")) };

@@ -237,7 +237,7 @@ impl App {
     /// Drops a log's moments where it has forgotten somebody since they were built, on whichever node; how far it has
     /// forgotten.
     async fn drop_outdated(&self, log: LogId) -> Result<u64, Error> {
-        let mut snapshot = self.inner.store.snapshot().await?;
+        let mut snapshot = self.inner.snapshot_of(log).await?;
         let forgotten = snapshot.newest_forgotten(log.uuid().into_bytes()).await?;
         snapshot.close().await?;
         let outdated = self
@@ -255,7 +255,7 @@ impl App {
     }
 
     async fn place(&self, log: LogId, as_of: AsOf) -> Result<Place, Error> {
-        let mut snapshot = self.inner.store.snapshot().await?;
+        let mut snapshot = self.inner.snapshot_of(log).await?;
         let place = find(&mut snapshot, log, as_of, self.clock().now()).await;
         snapshot.close().await?;
         place
@@ -297,14 +297,14 @@ impl App {
             Some(before) => (&before.store, before.position),
             None => (self.empty().await?, 0),
         };
-        let mut snapshot = self.inner.store.snapshot().await?;
+        let mut snapshot = self.inner.snapshot_of(log).await?;
         let forgotten = snapshot.newest_forgotten(log.uuid().into_bytes()).await?;
         snapshot.close().await?;
         let store = begun.copy_in_memory(&options()).await?;
         let mut bytes = self.room(&store).await?;
         while position < until {
             let limit = u32::try_from((until - position).min(EVENTS_MAX as u64)).unwrap_or(u32::MAX);
-            let mut snapshot = self.inner.store.snapshot().await?;
+            let mut snapshot = self.inner.snapshot_of(log).await?;
             let (last, _, events) = read_ready(&mut snapshot, &mut keys, log, position, limit).await?;
             snapshot.close().await?;
             if last == position {

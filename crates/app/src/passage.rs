@@ -141,7 +141,7 @@ impl App {
         }
         let (mut keys, mut led) = (LogKeys::new(&self.inner.roots, log), HashMap::new());
         if !sealed.is_empty() {
-            let mut snapshot = self.inner.store.snapshot().await?;
+            let mut snapshot = self.inner.snapshot_of(log).await?;
             let subjects: Vec<Subject> = sealed.iter().map(|(subject, _)| *subject).collect();
             led = leads(&self.inner, &mut snapshot, log, &subjects).await?;
             keys.load_for_reading(&mut snapshot, sealed).await?;

@@ -2,13 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use domain::id::{Id as _, LogId};
+use domain::id::{AccessLogId, Id as _, LogId};
 use domain::row::Row;
 
 use crate::tables::Folded;
 use crate::{App, Error, Inner};
 
 impl Inner {
+    /// A snapshot for what is read of one log: everything that somebody is shown comes from one of these. Whoever looks
+    /// at a practice may look into its access log, too.
+    pub async fn snapshot_of(&self, log: LogId) -> Result<store::Snapshot, Error> {
+        let access_log = match log {
+            LogId::Practice(practice) => Some(LogId::AccessLog(AccessLogId::of_practice(practice))),
+            LogId::Account(_) | LogId::Address(_) | LogId::AccessLog(_) | LogId::Google(_) => None,
+        };
+        let logs: Vec<store::Id> =
+            [Some(log), access_log].into_iter().flatten().map(|log| log.uuid().into_bytes()).collect();
+        Ok(self.store.snapshot_of(&logs).await?)
+    }
+
     /// The row of this key, as it is.
     pub async fn row<R: Row>(&self, snapshot: &mut store::Snapshot, log: LogId, id: R::Id) -> Result<Option<R>, Error> {
         let key = [(log.uuid().into_bytes(), id.uuid().into_bytes())];
@@ -50,7 +62,7 @@ impl App {
     /// A snapshot in which this log is folded by this version, and the log's head; `None` where there is no such log.
     pub(crate) async fn snapshot_of(&self, log: LogId) -> Result<Option<(store::Snapshot, store::Head)>, Error> {
         for _ in 0..TRIES_MAX {
-            let mut snapshot = self.inner.store.snapshot().await?;
+            let mut snapshot = self.inner.snapshot_of(log).await?;
             let head = snapshot.head(log.uuid().into_bytes()).await?;
             match self.folded(log, snapshot, head).await? {
                 Folding::Done(snapshot, head) => return Ok(Some((snapshot, head))),
@@ -69,7 +81,7 @@ impl App {
     ) -> Result<Option<(store::Snapshot, store::Head, Option<R>)>, Error> {
         let table = self.inner.tables.physical(R::TABLE)?;
         for _ in 0..TRIES_MAX {
-            let mut snapshot = self.inner.store.snapshot().await?;
+            let mut snapshot = self.inner.snapshot_of(log).await?;
             let found = snapshot.head_and(log.uuid().into_bytes(), table, id.uuid().into_bytes()).await?;
             let (head, document) = found.map_or((None, None), |(head, document)| (Some(head), document));
             match self.folded(log, snapshot, head).await? {

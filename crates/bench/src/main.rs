@@ -72,12 +72,22 @@ struct Asked {
     /// `replay` and `idle`: with so many events.
     #[arg(long, value_name = "NUMBER")]
     events: Option<usize>,
+    /// `request`: with row-level security, against the same without it. PostgreSQL only.
+    #[arg(long)]
+    row_level_security: bool,
     /// A running PostgreSQL (`postgres://user@host:port/database`, with the right to create databases); else one is started.
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
     /// Where SQLite's files lie while they are measured: on the disk that is meant; else where temporary files do.
     #[arg(long, value_name = "DIRECTORY")]
     directory: Option<PathBuf>,
+}
+
+impl Asked {
+    /// SQLite has no row-level security.
+    const fn databases(&self) -> &'static [store::Database] {
+        if self.row_level_security { Databases::Postgres.list() } else { self.database.list() }
+    }
 }
 
 /// Which databases to measure.
@@ -124,7 +134,7 @@ async fn run(bench: Bench) -> Result<Report, Error> {
         Bench::Idle(_) => "idle",
     });
     let (Bench::Commit(asked) | Bench::Request(asked) | Bench::Replay(asked) | Bench::Idle(asked)) = &bench;
-    for database in asked.database.list() {
+    for database in asked.databases() {
         let place = Place::new(*database, asked.postgres.clone(), asked.directory.as_deref())?;
         match &bench {
             Bench::Commit(_) => commit::measure(&place, &commit::Size::new(asked), &mut report).await?,

@@ -5,6 +5,9 @@
 //! The limit is the same request to the same program over a practice of the same shape whose rows lie in memory: SQLite's
 //! own memory file system, which reads no file, takes no lock of the operating system and syncs nothing. What is left
 //! between the two is the database's disk, or its server.
+//!
+//! With `--row-level-security` the limit is the same request to the same program on the same server of PostgreSQL without
+//! it, in turn: the ratio is what the second wall costs.
 
 use domain::id::CoacheeId;
 use serde_json::{Value, json};
@@ -27,14 +30,18 @@ pub(crate) struct Size {
     coachees: Vec<usize>,
     requests: usize,
     rounds: usize,
+    is_walled: bool,
 }
+
+/// The role of readers on a server that is measured.
+const READER: &str = "throughline_bench_reader";
 
 impl Size {
     /// Everything, or what fits into minutes.
     pub(crate) fn new(asked: &Asked) -> Self {
         let (coachees, requests, rounds) =
             if asked.quick { (vec![100], 1_000, 1) } else { (vec![100, 10_000], 4_000, 3) };
-        Self { coachees, requests, rounds }
+        Self { coachees, requests, rounds, is_walled: asked.row_level_security }
     }
 }
 
@@ -146,19 +153,21 @@ impl Kind {
 pub(crate) async fn measure(place: &Place, size: &Size, report: &mut Report) -> Result<(), Error> {
     for coachees in size.coachees.iter().copied() {
         let options = place.fresh("request")?;
-        let portal = Portal::open(open(&options).await?, coachees).await?;
-        let memory = Portal::open(open(&Options::new("sqlite::memory:")).await?, coachees).await?;
+        let walled = Options { reader: size.is_walled.then(|| READER.to_owned()), ..options.clone() };
+        let portal = Portal::open(open(&walled).await?, coachees).await?;
+        let limit = if size.is_walled { place.fresh("limit")? } else { Options::new("sqlite::memory:") };
+        let limits = Portal::open(open(&limit).await?, coachees).await?;
         for kind in Kind::ALL {
-            let (mut sent, mut sent_to_memory) = (0, 0);
+            let (mut sent, mut sent_to_limit) = (0, 0);
             let statements = statements(kind, &portal, &mut sent).await?;
             // Every connection is opened, and has prepared what is asked.
             let warm = kind.bodies(&portal, &mut sent, 100);
             portal.ask_all(kind.token(&portal), &warm, kind.at_a_time()).await?;
-            let warm = kind.bodies(&memory, &mut sent_to_memory, 100);
-            memory.ask_all(kind.token(&memory), &warm, kind.at_a_time()).await?;
+            let warm = kind.bodies(&limits, &mut sent_to_limit, 100);
+            limits.ask_all(kind.token(&limits), &warm, kind.at_a_time()).await?;
             let mut rounds = Vec::with_capacity(size.rounds);
             for _ in 0..size.rounds {
-                let limit = round(kind, &memory, &mut sent_to_memory, size.requests).await?;
+                let limit = round(kind, &limits, &mut sent_to_limit, size.requests).await?;
                 let done = round(kind, &portal, &mut sent, size.requests).await?;
                 let half = kind.bodies(&portal, &mut sent, size.requests / 2);
                 let half = portal.ask_at(kind.token(&portal), &half, done.per_second / 2.0).await?;
@@ -171,8 +180,11 @@ pub(crate) async fn measure(place: &Place, size: &Size, report: &mut Report) -> 
             report.add(place.name(), What::Asked { request: kind.name(), coachees, statements }, &rounds);
         }
         portal.app().stop().await;
-        memory.app().stop().await;
+        limits.app().stop().await;
         place.remove(&options)?;
+        if size.is_walled {
+            place.remove(&limit)?;
+        }
     }
     Ok(())
 }
@@ -200,7 +212,7 @@ mod tests {
     async fn a_small_run_measures_each_request() {
         let place = Place::new(store::Database::Sqlite, None, None).unwrap();
         let mut report = Report::new("request");
-        let size = Size { coachees: vec![FULL], requests: 40, rounds: 1 };
+        let size = Size { coachees: vec![FULL], requests: 40, rounds: 1, is_walled: false };
         measure(&place, &size, &mut report).await.unwrap();
         assert_eq!(report.rows().len(), Kind::ALL.len());
         for row in report.rows() {

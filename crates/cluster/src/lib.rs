@@ -22,7 +22,7 @@ pub use fragile::Fragile;
 use server::Server;
 
 /// The environment variable in which a developer names a server to be used: `postgres://user@host:port/database`, with
-/// the right to create databases.
+/// the right to create databases and roles.
 pub const VARIABLE: &str = "THROUGHLINE_TEST_POSTGRES";
 
 /// What went wrong, and what to do.

@@ -214,7 +214,7 @@ async fn database(
     report.ok("database", format_args!("{name} {version}, schema {schema}"))?;
 
     if store.database() == Database::Postgres {
-        report.all(postgres::look(&mut snapshot, settings).await?)?;
+        report.all(postgres::look(&mut snapshot, settings, store.wall()).await?)?;
     }
     let newest = number(&mut snapshot, "select coalesce(max(at), 0) from heads").await?;
     let drift = match store.database() {

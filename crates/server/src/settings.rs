@@ -151,6 +151,8 @@ settings! {
     database_readers: u32 = "8", Plainly, whole(1..=256);
     /// Connections in all (PostgreSQL).
     database_connections: u32 = "20", Plainly, whole(2..=1_000);
+    /// The role of PostgreSQL as which single logs are read, behind row-level security; made when it is missing and may be. Empty: there is none, and they are read as all else is (PostgreSQL).
+    database_reader_role: Option<String> = "", Plainly, optional(text(|text| Some(text.to_owned()), "the name of a role, such as throughline_reader"));
     /// Page cache of each connection, in KiB (SQLite).
     database_cache_kib: u32 = "32768", Plainly, whole(64..=16_777_216);
     /// Where to listen: an address and a port. It speaks plain HTTP: put what ends TLS in front, on the same machine.
@@ -309,6 +311,7 @@ impl Settings {
         store::Options {
             readers: self.database_readers,
             connections: self.database_connections,
+            reader: self.database_reader_role.clone(),
             cache_kib: self.database_cache_kib,
             ..store::Options::new(self.database_url.clone())
         }

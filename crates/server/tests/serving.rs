@@ -317,6 +317,30 @@ async fn the_doctor_knows_a_database_that_is_in_order() {
     }
 }
 
+/// Row-level security that stands is told of, and a hole in it is a problem that says what to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_looks_at_the_wall_between_logs() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = on_postgres(folder.path());
+    filled(&plain).await;
+    let (_, said) = look(&plain).await;
+    assert!(said.contains("ok       row-level security: off"), "{said}");
+    let reader = Some(format!("t_doctor_{}", std::process::id()));
+    let walled = Settings { database_reader_role: reader.clone(), ..plain.clone() };
+    let (_, said) = look(&walled).await;
+    assert!(said.contains("ok       row-level security: single logs are read as t_doctor_"), "{said}");
+    let store = open::store(&plain, Purpose::Inspect).await.unwrap();
+    store.ensure("create policy hole on events for select using (true)", 1).await.unwrap();
+    store.close().await;
+    let (is_well, said) = look(&walled).await;
+    assert!(!is_well && said.contains("PROBLEM  database: row-level security: events shows rows"), "{said}");
+    let sqlite = Settings { database_reader_role: reader, ..settings(&folder.path().join("sqlite")) };
+    let (_, said) = look(&sqlite).await;
+    assert!(said.contains("there is none yet"), "nothing is made: {said}");
+    let refused = open::store(&sqlite, Purpose::Serve).await.unwrap_err();
+    assert!(refused.to_string().contains("only PostgreSQL has roles"), "{refused}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_names_what_is_to_mend() {
     let folder = tempfile::tempdir().unwrap();

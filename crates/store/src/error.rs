@@ -30,6 +30,9 @@ pub enum Error {
         "PostgreSQL runs with `{0}` off, so that it loses what was acknowledged when the power fails; switch it on"
     )]
     Unsafe(&'static str),
+    /// Row-level security was asked for and cannot be had, or does not keep what it is for.
+    #[error("row-level security: {0}")]
+    Wall(String),
     /// A newer program has migrated the database.
     #[error("the database has schema {found}, this program knows {known} only; run the newer program")]
     NewerSchema {

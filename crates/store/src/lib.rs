@@ -7,6 +7,7 @@
 //! - `store`, `pools`, `schema`: opening, connections, migrations.
 //! - `door`: the one way by which statements reach a database; `statement`: how they are written for two of them.
 //! - `snapshot`, `select`, `lists`, `batch`, `log`, `value`: what can be read and written.
+//! - `wall`: row-level security, for those who read single logs.
 //! - `doorbell`: how nodes wake each other. [`limit`]: what the database alone could do.
 //! - [`tree`], [`checkpoint`]: proofs over the log.
 //!
@@ -34,6 +35,7 @@ mod store;
 pub mod tree;
 pub mod truth;
 mod value;
+mod wall;
 
 pub use backlog::Overdue;
 pub use batch::{Batch, Locked, Wait};
@@ -46,3 +48,4 @@ pub use select::{Activity, Direction, Filter, Owners, Select, Sight, Take};
 pub use snapshot::Snapshot;
 pub use store::{Database, Options, Store};
 pub use value::{Id, Row, Table, Type, Value};
+pub use wall::Wall;

@@ -4,7 +4,7 @@
 //! with `synchronous=FULL` syncs the log on every commit, `secure_delete` overwrites what is deleted. The size of the
 //! page cache and the distance between checkpoints were worth half of the throughput in a trial.
 //!
-//! PostgreSQL has one pool. Its planner must not choose by the size that a table had when a plan was made: a table of
+//! PostgreSQL has one pool, and with a [`wall`](crate::wall) another one for those who read single logs. Its planner must not choose by the size that a table had when a plan was made: a table of
 //! rows begins empty, and a plan that scans it would be kept while it grows. Every statement here has an index that
 //! begins with its log, so scans, hash and merge joins are switched off, and one plan a statement is enough.
 
@@ -16,11 +16,13 @@ use std::task::{Context, Poll};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, PgPool, SqlSafeStr as _, SqlitePool, Transaction};
+use sqlx::{ConnectOptions as _, PgPool, SqlSafeStr as _, SqlStr, SqlitePool, Transaction};
 
 use crate::door::Connection;
 use crate::error::{During, Error};
 use crate::store::{Database, Options};
+use crate::value::Id;
+use crate::wall::{self, Wall};
 
 /// Prepared statements kept a connection. Every table of rows has a few shapes of loads, upserts and deletes.
 const STATEMENTS: usize = 2048;
@@ -38,7 +40,11 @@ pub(crate) enum Pools {
         /// Its name in the memory file system, if it lies there.
         memory: Option<String>,
     },
-    Postgres(PgPool),
+    Postgres {
+        pool: PgPool,
+        /// Who reads single logs, where there is a wall between them.
+        walled: Option<PgPool>,
+    },
 }
 
 impl Pools {
@@ -47,34 +53,60 @@ impl Pools {
             return open_sqlite(options).await;
         }
         if options.url.starts_with("postgres://") || options.url.starts_with("postgresql://") {
-            return Ok(Pools::Postgres(open_postgres(options)?));
+            let connections = options.connections.max(2);
+            return Ok(Pools::Postgres { pool: open_postgres(options, connections, &[])?, walled: None });
         }
         Err(Error::Open("its address begins with neither sqlite: nor postgres://".to_owned()))
+    }
+
+    /// The same, with connections of their own for those who read single logs: theirs are two thirds of all.
+    pub(crate) fn walled(self, options: &Options, wall: &Wall) -> Result<Pools, Error> {
+        if self.database() == Database::Sqlite {
+            return Ok(self);
+        }
+        let readers = (options.connections.saturating_mul(2) / 3).max(1);
+        let others = options.connections.saturating_sub(readers).max(2);
+        // What was opened until now is closed as it comes back.
+        let settings = [("role", wall.role.as_str()), ("search_path", wall.schema.as_str())];
+        Ok(Pools::Postgres {
+            pool: open_postgres(options, others, &[])?,
+            walled: Some(open_postgres(options, readers, &settings)?),
+        })
     }
 
     pub(crate) fn database(&self) -> Database {
         match self {
             Pools::Sqlite { .. } => Database::Sqlite,
-            Pools::Postgres(_) => Database::Postgres,
+            Pools::Postgres { .. } => Database::Postgres,
         }
     }
 
     /// Begins a transaction that writes.
     pub(crate) async fn begin_writing(&self) -> Result<Connection, Error> {
         match self {
-            Pools::Sqlite { writer, .. } => Ok(Connection::Sqlite(begin(writer, "begin immediate").await?)),
-            Pools::Postgres(pool) => Ok(Connection::Postgres(begin(pool, "begin").await?)),
+            Pools::Sqlite { writer, .. } => {
+                Ok(Connection::Sqlite(begin(writer, || "begin immediate".into_sql_str()).await?))
+            }
+            Pools::Postgres { pool, .. } => Ok(Connection::Postgres(begin(pool, || "begin".into_sql_str()).await?)),
         }
     }
 
     /// Begins a transaction that reads one state of the database.
     pub(crate) async fn begin_reading(&self) -> Result<Connection, Error> {
         match self {
-            Pools::Sqlite { readers, .. } => Ok(Connection::Sqlite(begin(readers, "begin").await?)),
-            Pools::Postgres(pool) => {
-                Ok(Connection::Postgres(begin(pool, "begin isolation level repeatable read read only").await?))
+            Pools::Sqlite { readers, .. } => Ok(Connection::Sqlite(begin(readers, || "begin".into_sql_str()).await?)),
+            Pools::Postgres { pool, .. } => {
+                Ok(Connection::Postgres(begin(pool, || wall::READING.into_sql_str()).await?))
             }
         }
+    }
+
+    /// The same, of these logs only, where there is a wall between logs.
+    pub(crate) async fn begin_reading_of(&self, logs: &[Id]) -> Result<Connection, Error> {
+        if let Pools::Postgres { walled: Some(walled), .. } = self {
+            return Ok(Connection::Postgres(begin(walled, || wall::begins(logs)).await?));
+        }
+        self.begin_reading().await
     }
 
     pub(crate) async fn close(&self) {
@@ -84,19 +116,27 @@ impl Pools {
                 // the last connection to close checkpoints, and must be one that may write
                 writer.close().await;
             }
-            Pools::Postgres(pool) => pool.close().await,
+            Pools::Postgres { pool, walled } => {
+                if let Some(walled) = walled {
+                    walled.close().await;
+                }
+                pool.close().await;
+            }
         }
     }
 }
 
 /// Begins on a connection of a pool. A connection that turns out to be lost (the server was restarted) is dropped and
 /// the next one tried; so is one whose last transaction could not be ended.
-async fn begin<D: sqlx::Database>(pool: &sqlx::Pool<D>, how: &'static str) -> Result<Transaction<'static, D>, Error> {
+async fn begin<D: sqlx::Database>(
+    pool: &sqlx::Pool<D>,
+    how: impl Fn() -> SqlStr,
+) -> Result<Transaction<'static, D>, Error> {
     let mut tries_left = pool.options().get_max_connections() + 1;
     loop {
         tries_left -= 1;
         let begun = match pool.acquire().await {
-            Ok(connection) => Beginning(Some(Transaction::begin(connection, Some(how.into_sql_str())))).await,
+            Ok(connection) => Beginning(Some(Transaction::begin(connection, Some(how())))).await,
             Err(error) => Err(error),
         };
         let error = match begun {
@@ -216,7 +256,7 @@ fn sqlite(options: &Options) -> Result<(SqliteConnectOptions, Option<String>), E
     Ok((connect, memory))
 }
 
-fn open_postgres(options: &Options) -> Result<PgPool, Error> {
+fn open_postgres(options: &Options, connections: u32, settings: &[(&str, &str)]) -> Result<PgPool, Error> {
     let connect = PgConnectOptions::from_str(&options.url)
         .map_err(|error| Error::Open(error.to_string()))?
         .application_name("throughline")
@@ -231,9 +271,10 @@ fn open_postgres(options: &Options) -> Result<PgPool, Error> {
             ("enable_mergejoin", "off"),
             ("plan_cache_mode", "force_generic_plan"),
         ])
+        .options(settings.iter().copied())
         .disable_statement_logging();
     Ok(PgPoolOptions::new()
-        .max_connections(options.connections.max(2))
+        .max_connections(connections)
         .acquire_timeout(options.patience)
         .test_before_acquire(false)
         .connect_lazy_with(connect))

@@ -17,6 +17,7 @@ use crate::schema;
 use crate::snapshot::{self, Snapshot};
 use crate::statement::{Bind, Statement, numbered, script};
 use crate::value::Id;
+use crate::wall::{self, Wall};
 
 /// Where the database is and how much of it is used.
 #[derive(Clone, Debug)]
@@ -28,6 +29,9 @@ pub struct Options {
     pub readers: u32,
     /// Connections, reading and writing. PostgreSQL only.
     pub connections: u32,
+    /// The role as which single logs are read ([`Store::snapshot_of`]), behind row-level security; it is made when it is
+    /// missing. None: they are read as everything else is. PostgreSQL only.
+    pub reader: Option<String>,
     /// Page cache of each connection, in KiB. SQLite only.
     pub cache_kib: u32,
     /// How long to wait for a connection, and on SQLite for another process's lock.
@@ -43,6 +47,7 @@ impl Options {
             url: url.into(),
             readers: 8,
             connections: 20,
+            reader: None,
             cache_kib: 32 * 1024,
             patience: Duration::from_secs(5),
             snapshot_limit: Duration::from_secs(10),
@@ -63,6 +68,7 @@ pub enum Database {
 #[derive(Clone, Debug)]
 pub struct Store {
     pools: Pools,
+    wall: Option<Arc<Wall>>,
     snapshot_limit: Duration,
     recorder: Arc<Recorder>,
     /// Whether a write or a sync has failed: nothing is written any more.
@@ -82,11 +88,18 @@ impl Store {
         let recorder = Arc::new(Recorder::default());
         let stopped = Arc::default();
         let (snapshot_limit, statements) = (options.snapshot_limit, Arc::default());
-        let store = Store { pools, snapshot_limit, recorder, stopped, statements };
+        let mut store = Store { pools, wall: None, snapshot_limit, recorder, stopped, statements };
         let mut door = store.write().await.map_err(|error| Error::Open(error.to_string()))?;
         schema::check_program(&mut door).await?;
         schema::migrate(&mut door).await?;
         door.commit().await?;
+        if let Some(role) = &options.reader {
+            let raised = wall::raise(&store, role).await?;
+            store.pools.close().await;
+            store.pools = store.pools.walled(options, &raised)?;
+            wall::check(&store, &raised).await?;
+            store.wall = Some(Arc::new(raised));
+        }
         Ok(store)
     }
 
@@ -120,7 +133,7 @@ impl Store {
         let failed = |error: sqlx::Error| Error::classify(&error, During::Statement);
         sqlx::query("vacuum into ?").bind(target).execute(writer).await.map_err(failed)?;
         let (recorder, stopped, statements) = (Arc::default(), Arc::default(), Arc::default());
-        Ok(Store { pools, snapshot_limit: options.snapshot_limit, recorder, stopped, statements })
+        Ok(Store { pools, wall: None, snapshot_limit: options.snapshot_limit, recorder, stopped, statements })
     }
 
     /// How many connections are open, and how many of them are in use.
@@ -130,7 +143,10 @@ impl Store {
             Pools::Sqlite { writer, readers, .. } => {
                 of(writer.size() + readers.size(), writer.num_idle() + readers.num_idle())
             }
-            Pools::Postgres(pool) => of(pool.size(), pool.num_idle()),
+            Pools::Postgres { pool, walled } => {
+                let (size, idle) = walled.as_ref().map_or((0, 0), |walled| (walled.size(), walled.num_idle()));
+                of(pool.size() + size, pool.num_idle() + idle)
+            }
         }
     }
 
@@ -155,7 +171,7 @@ impl Store {
     }
 
     /// A writing transaction that is not recorded.
-    async fn write(&self) -> Result<Door, Error> {
+    pub(crate) async fn write(&self) -> Result<Door, Error> {
         self.may_write()?;
         Ok(Door::writing(self.pools.begin_writing().await?, None, self.stopped.clone(), self.statements.clone()))
     }
@@ -168,7 +184,21 @@ impl Store {
         Ok(Batch::new(Door::writing(connection, tape, self.stopped.clone(), self.statements.clone())))
     }
 
-    /// Begins a reading transaction: all its readings see one state of the database.
+    /// What lies around the logs, as it was raised when the store was opened; nothing where no role was named.
+    pub fn wall(&self) -> Option<&Wall> {
+        self.wall.as_deref()
+    }
+
+    /// Begins a reading transaction of these logs: all its readings see one state of the database. This is how
+    /// everything is read that somebody is shown. Where the store has a reader's role, rows of other logs are not there
+    /// for it, whatever is asked, and what belongs to no log cannot be asked for; else it is a [`Store::snapshot`].
+    pub async fn snapshot_of(&self, logs: &[Id]) -> Result<Snapshot, Error> {
+        let connection = self.pools.begin_reading_of(logs).await?;
+        Ok(Snapshot::new(Door::reading(connection, Some(self.snapshot_limit), self.statements.clone())))
+    }
+
+    /// Begins a reading transaction of the whole database: all its readings see one state of it. For what the product
+    /// does across logs, and for its operator.
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
         let connection = self.pools.begin_reading().await?;
         Ok(Snapshot::new(Door::reading(connection, Some(self.snapshot_limit), self.statements.clone())))
@@ -190,7 +220,11 @@ impl Store {
                 "insert into projections (table_name, created_at) values (?, ?) on conflict (table_name) do nothing";
             door.execute(Statement::fixed(database, note, &[Bind::Text(&name), Bind::Int(at)])?).await?;
         }
-        door.commit().await
+        door.commit().await?;
+        match &self.wall {
+            Some(wall) => wall::raise_tables(self, &wall.role).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// The tables that [`Store::ensure`] has made and that were not dropped, by name, and when they were made.
@@ -295,7 +329,7 @@ impl Store {
     /// Tells other nodes that these logs have reached these positions; after the commit, never inside of it, where it
     /// would make commits wait for each other. SQLite: does nothing.
     pub async fn ring(&self, news: &[(Id, u64)]) -> Result<(), Error> {
-        let Pools::Postgres(pool) = &self.pools else { return Ok(()) };
+        let Pools::Postgres { pool, .. } = &self.pools else { return Ok(()) };
         doorbell::ring(pool, news).await
     }
 
@@ -303,7 +337,7 @@ impl Store {
     pub async fn doorbell(&self) -> Result<Doorbell, Error> {
         match &self.pools {
             Pools::Sqlite { .. } => Ok(Doorbell::silent()),
-            Pools::Postgres(pool) => Doorbell::listen(pool).await,
+            Pools::Postgres { pool, .. } => Doorbell::listen(pool).await,
         }
     }
 
@@ -321,7 +355,7 @@ impl Store {
     pub async fn prepare(&self, sql: &str) -> Result<(), Error> {
         let done = match &self.pools {
             Pools::Sqlite { readers, .. } => readers.prepare(AssertSqlSafe(sql).into_sql_str()).await.map(drop),
-            Pools::Postgres(pool) => pool.prepare(AssertSqlSafe(numbered(sql)).into_sql_str()).await.map(drop),
+            Pools::Postgres { pool, .. } => pool.prepare(AssertSqlSafe(numbered(sql)).into_sql_str()).await.map(drop),
         };
         done.map_err(|error| Error::Senseless(format!("{error}, in: {sql}")))
     }

@@ -1,7 +1,7 @@
 //! What a PostgreSQL server has switched off that is needed in the long run. One that would lose what it acknowledged
 //! (`fsync`, `full_page_writes`, `synchronous_commit`) is refused when it is opened.
 
-use store::{Snapshot, Type, Value};
+use store::{Snapshot, Type, Value, Wall};
 
 use super::Finding;
 use crate::error::Error;
@@ -12,7 +12,11 @@ const ASKED: &str = "select name, setting from pg_settings where name in ('autov
      'max_connections', 'superuser_reserved_connections', 'data_checksums') order by name";
 
 /// What the server says of itself, as this connection sees it.
-pub(super) async fn look(snapshot: &mut Snapshot, settings: &Settings) -> Result<Vec<Finding>, Error> {
+pub(super) async fn look(
+    snapshot: &mut Snapshot,
+    settings: &Settings,
+    wall: Option<&Wall>,
+) -> Result<Vec<Finding>, Error> {
     let rows = snapshot.query(ASKED, &[], &[Type::Text, Type::Text]).await?;
     let pairs: Vec<(String, String)> = rows
         .into_iter()
@@ -30,6 +34,14 @@ pub(super) async fn look(snapshot: &mut Snapshot, settings: &Settings) -> Result
             "it is a superuser: give the server a user of its own that owns its database and nothing else",
         ));
     }
+    // A wall that does not stand has the database not open at all.
+    found.push(match wall {
+        Some(Wall { role, tables, .. }) => Finding::fine(
+            "row-level security",
+            format!("single logs are read as {role}, to whom {tables} tables show the named logs' rows only"),
+        ),
+        None => Finding::fine("row-level security", "off; `database_reader_role` switches it on"),
+    });
     if !super::places::is_local(&settings.database_url) && !settings.database_url.contains("host=/") {
         found.push(Finding::hint(
             "database's network",

@@ -11,3 +11,4 @@ mod select;
 mod stage;
 mod trouble;
 mod truth;
+mod wall;
