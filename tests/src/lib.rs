@@ -353,9 +353,14 @@ impl Product {
             )
             .await;
         assert_eq!(answer["sendInvitation"]["errors"], json!([]));
-        let token = self.token(&email, "/invitations/").await;
+        self.accepted_by(&email).await
+    }
+
+    /// Whoever was invited as a coachee at this address accepts and is signed in.
+    pub async fn accepted_by(&self, email: &str) -> Person {
+        let token = self.token(email, "/invitations/").await;
         let mut person = self.stranger();
-        person.email = email;
+        email.clone_into(&mut person.email);
         let answer = person
             .ask(
                 "mutation($t: String!) { acceptInvitation(input: { token: $t, kind: PROGRAM }) { practiceId signedIn { personId token } errors { code } } }",

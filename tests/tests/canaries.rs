@@ -305,8 +305,39 @@ impl Writer<'_> {
     }
 }
 
+/// Every mutation of assessments and coaching questions that takes one, by the coach and by the coachee.
+async fn assessments(writer: &Writer<'_>, person: &Person, coachee: &str) {
+    let form = json!([
+        { "words": confidential(61), "kind": "LONG_TEXT" },
+        { "words": "Well?", "kind": "CHOICE", "required": false, "options": [{ "words": confidential(62) }, { "words": "No" }] },
+    ]);
+    let template = json!({ "title": confidential(60), "questions": form });
+    let template = writer.made("createAssessmentTemplate", "template", template).await;
+    let input = json!({ "coacheeId": coachee, "templateId": template });
+    let assessment = writer.made("assignAssessment", "assessment", input).await;
+    let questions = "coachee { questions { nodes { id } } }";
+    let asked = writer
+        .run("assignQuestions", questions, json!({ "coacheeId": coachee, "questions": [confidential(63)] }))
+        .await;
+    let question = asked["coachee"]["questions"]["nodes"][0]["id"].clone();
+    writer.run("commentOnQuestion", "position", json!({ "questionId": question, "text": confidential(64) })).await;
+    let coachee = Writer { who: person, practice: writer.practice };
+    let answers =
+        |number| json!({ "assessmentId": assessment, "answers": [{ "question": 0, "text": confidential(number) }] });
+    coachee.run("saveAssessmentDraft", "position", answers(65)).await;
+    let draft = "{ viewer { coacheePortal(practiceId: $p) { assessments { nodes { draft { text } } } } } }";
+    let draft = person.ask(&format!("query($p: ID!) {draft}"), json!({ "p": writer.practice })).await;
+    assert!(draft.to_string().contains(&confidential(65)), "{draft}");
+    coachee.run("submitAssessment", "position", answers(66)).await;
+    for number in [67, 68] {
+        coachee
+            .run("answerQuestion", "position", json!({ "questionId": question, "answer": confidential(number) }))
+            .await;
+    }
+}
+
 both! {
-    /// Eighteen personal and forty-three confidential texts.
+    /// Eighteen personal and fifty-two confidential texts.
     #[test]
     async fn no_marked_text_lies_where_it_must_not(product: Product) {
         let (ada, practice) = product.coach("Ada").await;
@@ -314,6 +345,8 @@ both! {
         let coachee = writer.personal().await;
         writer.plan(&coachee).await;
         let id = writer.session(&coachee).await;
+        let person = product.accepted_by(&format!("{}@coachee.example", personal(14))).await;
+        assessments(&writer, &person, &coachee).await;
         // What is refused, or is no session of anybody's, must not stay anywhere either.
         let refused = json!({ "i": { "practiceId": practice, "sessionId": id, "base": 999, "text": confidential(42) } });
         ada.whole("mutation($i: SaveSessionNotesInput!) { saveSessionNotes(input: $i) { errors { code } } }", refused).await;
@@ -324,8 +357,10 @@ both! {
         let mut read = json!(entries(&ada, "coachPortal", &practice, Value::Null).await).to_string();
         let notes = session(&ada, &practice, &id, "revision(number: 20) { text } notes { siblings { text } }").await;
         read.push_str(&notes.to_string());
+        let answered = "query($p: ID!) { viewer { coachPortal(practiceId: $p) { assessments { nodes { questions { words options { words } } answers { text } } } } } }";
+        read.push_str(&ada.ask(answered, json!({ "p": practice })).await.to_string());
         let shown = (marked(read.as_bytes(), CONFIDENTIAL), marked(read.as_bytes(), PERSONAL));
-        assert_eq!(shown.0, (1..=41).chain(44..=45).map(confidential).collect());
+        assert_eq!(shown.0, (1..=41).chain(44..=45).chain(60..=64).chain(66..=68).map(confidential).collect());
         assert_eq!(shown.1, (1..=18).map(personal).collect());
 
         let all = everything(&product).await;

@@ -3,6 +3,7 @@
 
 mod account;
 mod as_of;
+mod assessment;
 mod audit;
 mod authorization;
 mod bare;

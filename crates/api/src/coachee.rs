@@ -138,6 +138,14 @@ impl Coachee {
         crate::plan::CoacheePlan { view: self.view.clone(), coachee: self.row.id }
     }
     #[graphql(flatten)]
+    async fn assessments(&self) -> crate::assessment::CoacheeAssessments {
+        crate::assessment::CoacheeAssessments { view: self.view.clone(), coachee: self.row.id }
+    }
+    #[graphql(flatten)]
+    async fn questions(&self) -> crate::question::CoacheeQuestions {
+        crate::question::CoacheeQuestions { view: self.view.clone(), coachee: self.row.id }
+    }
+    #[graphql(flatten)]
     async fn sessions(&self) -> crate::session::FileSessions {
         crate::session::FileSessions { view: self.view.clone(), coachee: self.row.id }
     }
@@ -313,6 +321,14 @@ impl CoacheePortal {
     #[graphql(flatten)]
     async fn plan(&self) -> Result<crate::plan::CoacheePlan> {
         Ok(crate::plan::CoacheePlan { view: self.0.clone(), coachee: self.oneself()? })
+    }
+    #[graphql(flatten)]
+    async fn assessments(&self) -> Result<crate::assessment::CoacheeAssessments> {
+        Ok(crate::assessment::CoacheeAssessments { view: self.0.clone(), coachee: self.oneself()? })
+    }
+    #[graphql(flatten)]
+    async fn questions(&self) -> Result<crate::question::CoacheeQuestions> {
+        Ok(crate::question::CoacheeQuestions { view: self.0.clone(), coachee: self.oneself()? })
     }
     #[graphql(flatten)]
     async fn sessions(&self) -> Result<crate::session::OwnSessions> {

@@ -8,6 +8,7 @@ mod access_log;
 mod account;
 mod activity;
 mod as_of;
+mod assessment;
 mod audit;
 mod authorization;
 mod coachee;
@@ -25,6 +26,7 @@ mod page;
 mod pages;
 mod plan;
 mod practice;
+mod question;
 mod scalars;
 mod session;
 mod tokens;
@@ -103,6 +105,8 @@ pub struct Mutation(
     session::rating::RatingMutation,
     session::steps::StepsMutation,
     authorization::AuthorizationMutation,
+    assessment::AssessmentMutation,
+    question::QuestionMutation,
 );
 
 /// The schema.

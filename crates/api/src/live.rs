@@ -13,18 +13,20 @@ use async_graphql::{Context, ID, SimpleObject, Subscription, Union};
 use domain::Table;
 use domain::account::{Portal, Right};
 use domain::id::{
-    AccessId, ActionId, AuthorizationId, CoacheeId, GoalId, Id as _, InvitationId, MilestoneId, NextStepId, PersonId,
-    PracticeId, SessionId,
+    AccessId, ActionId, AssessmentId, AuthorizationId, CoacheeId, GoalId, Id as _, InvitationId, MilestoneId,
+    NextStepId, PersonId, PracticeId, QuestionCommentId, QuestionId, SessionId, TemplateId,
 };
 use futures_util::Stream;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::activity::{ActivityEntry, ActivityFilter};
+use crate::assessment::{Assessment, AssessmentTemplate};
 use crate::authorization::Authorization;
 use crate::coachee::{Coachee, CoacheeProfile};
 use crate::plan::{Action, Goal, Milestone};
 use crate::practice::{Access, Coach, CoachCard, CoachInvitation, Practice, PracticeCard};
+use crate::question::{CoachingQuestion, QuestionComment};
 use crate::scalars::{Id, Position, id};
 use crate::session::steps::NextStep;
 use crate::session::{CoacheeSession, Session};
@@ -83,6 +85,14 @@ pub enum CoachPortalChange {
     NextStep(NextStep),
     /// An authorization.
     Authorization(Authorization),
+    /// A form that can be assigned.
+    AssessmentTemplate(AssessmentTemplate),
+    /// An assessment.
+    Assessment(Assessment),
+    /// A coaching question.
+    CoachingQuestion(CoachingQuestion),
+    /// A comment on one.
+    QuestionComment(QuestionComment),
     /// Something that is there no more.
     Gone(Gone),
     /// Load again.
@@ -108,6 +118,12 @@ pub enum CoacheePortalChange {
     Session(CoacheeSession),
     /// A next step.
     NextStep(NextStep),
+    /// An assessment, also where only its draft changed.
+    Assessment(Assessment),
+    /// A coaching question.
+    CoachingQuestion(CoachingQuestion),
+    /// A comment on one.
+    QuestionComment(QuestionComment),
     /// Something that is there no more.
     Gone(Gone),
     /// Load again.
@@ -199,8 +215,8 @@ impl<T> Loaded<T> {
 enum Shown {
     /// As that row.
     Itself,
-    /// As the session that it belongs to, which has its key.
-    Session,
+    /// As the row of another table that has its key: notes and ratings as their session, a draft as its assessment.
+    As(Table),
     /// Not.
     Nowhere,
 }
@@ -213,7 +229,10 @@ const fn shown(table: Table) -> Shown {
         Table::goal | Table::milestone | Table::action => Shown::Itself,
         Table::authorization => Shown::Itself,
         Table::session | Table::next_step => Shown::Itself,
-        Table::notes | Table::self_rating => Shown::Session,
+        Table::notes | Table::self_rating => Shown::As(Table::session),
+        Table::assessment_template | Table::assessment => Shown::Itself,
+        Table::assessment_draft => Shown::As(Table::assessment),
+        Table::question | Table::question_comment => Shown::Itself,
         Table::address | Table::account | Table::login | Table::portal => Shown::Nowhere,
         Table::access_token | Table::google_account => Shown::Nowhere,
         Table::coachee_email | Table::coachee_invitation | Table::activation => Shown::Nowhere,
@@ -254,6 +273,10 @@ shows! {
         session by SessionId => Session(Session::new),
         next_step by NextStepId => NextStep(NextStep::new),
         authorization by AuthorizationId => Authorization(Authorization::new),
+        assessment_template by TemplateId => AssessmentTemplate(AssessmentTemplate::new),
+        assessment by AssessmentId => Assessment(Assessment::new),
+        question by QuestionId => CoachingQuestion(CoachingQuestion::new),
+        question_comment by QuestionCommentId => QuestionComment(QuestionComment::new),
     }
 }
 
@@ -267,6 +290,9 @@ shows! {
         action by ActionId => Action(Action::new),
         session by SessionId => Session(CoacheeSession::new),
         next_step by NextStepId => NextStep(NextStep::new),
+        assessment by AssessmentId => Assessment(Assessment::new),
+        question by QuestionId => CoachingQuestion(CoachingQuestion::new),
+        question_comment by QuestionCommentId => QuestionComment(QuestionComment::new),
     }
 }
 
@@ -310,7 +336,7 @@ async fn watch(
 async fn face(focus: Focus, view: &View, row: Row) -> Result<Option<Row>> {
     let face = match shown(row.table) {
         Shown::Itself => row,
-        Shown::Session => Row { table: Table::session, ..row },
+        Shown::As(table) => Row { table, ..row },
         Shown::Nowhere => return Ok(None),
     };
     match focus {

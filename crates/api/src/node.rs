@@ -3,14 +3,17 @@
 use app::View;
 use async_graphql::{Context, ID, Interface};
 use domain::id::{
-    ActionId, AuthorizationId, CoacheeId, GoalId, Id as _, MilestoneId, NextStepId, PersonId, PracticeId, SessionId,
+    ActionId, AssessmentId, AuthorizationId, CoacheeId, GoalId, Id as _, MilestoneId, NextStepId, PersonId, PracticeId,
+    QuestionId, SessionId,
 };
 use futures_util::future::try_join_all;
 
+use crate::assessment::Assessment;
 use crate::authorization::Authorization;
 use crate::coachee::{Coachee, CoacheeProfile};
 use crate::plan::{Action, Goal, Milestone};
 use crate::practice::{Coach, Practice};
+use crate::question::CoachingQuestion;
 use crate::session::steps::NextStep;
 use crate::session::{CoacheeSession, Session};
 use crate::words::{Result, app, bad, error, reader, viewer};
@@ -41,6 +44,10 @@ pub enum Node {
     NextStep(NextStep),
     /// An authorization.
     Authorization(Authorization),
+    /// An assessment.
+    Assessment(Assessment),
+    /// A coaching question.
+    CoachingQuestion(CoachingQuestion),
 }
 
 /// The thing of this id in the practices of the viewer.
@@ -129,6 +136,16 @@ async fn load(view: &View, prefix: &str, uuid: uuid::Uuid) -> Result<Option<Node
         NextStepId::PREFIX => {
             view.one(NextStepId::of(uuid)).await.map_err(error)?.map(|row| Node::NextStep(NextStep::new(view, row)))
         }
+        AssessmentId::PREFIX => view
+            .one(AssessmentId::of(uuid))
+            .await
+            .map_err(error)?
+            .map(|row| Node::Assessment(Assessment::new(view, row))),
+        QuestionId::PREFIX => view
+            .one(QuestionId::of(uuid))
+            .await
+            .map_err(error)?
+            .map(|row| Node::CoachingQuestion(CoachingQuestion::new(view, row))),
         AuthorizationId::PREFIX if view.oneself().is_none() => view
             .one(AuthorizationId::of(uuid))
             .await

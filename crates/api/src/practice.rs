@@ -308,6 +308,14 @@ impl CoachPortal {
         crate::session::CoachSessions(self.0.clone())
     }
     #[graphql(flatten)]
+    async fn assessments(&self) -> crate::assessment::CoachAssessments {
+        crate::assessment::CoachAssessments(self.0.clone())
+    }
+    #[graphql(flatten)]
+    async fn questions(&self) -> crate::question::CoachQuestions {
+        crate::question::CoachQuestions(self.0.clone())
+    }
+    #[graphql(flatten)]
     async fn development(&self) -> crate::session::rating::OwnDevelopment {
         crate::session::rating::OwnDevelopment(self.0.clone())
     }

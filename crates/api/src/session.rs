@@ -66,6 +66,11 @@ impl Session {
     async fn coachee_id(&self) -> ID {
         id(self.row.coachee)
     }
+    /// The file of whom it is with: all that a coach wants at hand during a session.
+    async fn coachee(&self) -> Result<Option<crate::coachee::Coachee>> {
+        let row = self.view.one(self.row.coachee).await.map_err(error)?;
+        Ok(row.map(|row| crate::coachee::Coachee::new(&self.view, row)))
+    }
     /// Who started or logged it.
     async fn coach_id(&self) -> Option<ID> {
         self.row.coach.map(id)

@@ -97,7 +97,7 @@ pub(crate) fn told(entry: Entry, when: &When, (scope, reader): (&Scope, &Reader)
     for (change, text) in shown.filter_map(|change| Some((change, change.confidential?))) {
         // What the actor replaced may be another's.
         let author = when.actor.filter(|_| change.was.is_none());
-        if leaves_entry(scope, author, when.owner, lead) {
+        if leaves_entry(scope, when.subject, author, when.owner, lead) {
             reader.noted.add(scope.practice, reader, when.subject, text);
         }
     }

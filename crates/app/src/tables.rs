@@ -20,6 +20,8 @@ const SQL: &[(&str, &str)] = &[
     ("plan", include_str!("../../../projections/plan.sql")),
     ("authorization", include_str!("../../../projections/authorization.sql")),
     ("session", include_str!("../../../projections/session.sql")),
+    ("assessment", include_str!("../../../projections/assessment.sql")),
+    ("question", include_str!("../../../projections/question.sql")),
     ("reading", include_str!("../../../projections/reading.sql")),
 ];
 

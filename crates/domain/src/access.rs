@@ -90,6 +90,16 @@ pub enum Deed {
     ChangePlan,
     /// Add, change and close authorizations: money (S4.3, S4.8).
     KeepAuthorizations,
+    /// Make and remove forms of the practice: its coaches.
+    KeepTemplates,
+    /// Assign forms and coaching questions to a coachee (S2.16, S4.7).
+    Assign,
+    /// Answer them: the coachee alone.
+    AnswerAssessments,
+    /// Remind of, reset and delete assessments (S4.8, S4.9).
+    KeepResults,
+    /// Say something about a coaching question: both sides.
+    DiscussQuestions,
     /// Enter in a practice's access log what one has read oneself.
     EnterReading,
 }
@@ -120,6 +130,8 @@ enum Rule {
     Owner,
     /// The practice's own matter: its managers', the owner among them.
     Managers,
+    /// The practice's own matter: its coaches', whoever they see.
+    Coaches,
     /// A client's matter that is the managers' alone; coaches who see the client may know.
     ManagersOfClient,
     /// A coach's own matter, and the managers'.
@@ -128,6 +140,8 @@ enum Rule {
     CoachesWhoMayAdd,
     /// A client's matter: coaches with at least this level, the managers among them; and the coachee whom it is about.
     Client { coach: Level, coachee: Answer },
+    /// A matter of the coachee alone whom it is about; coaches who see the client may know.
+    CoacheeOneself,
 }
 
 /// The table: a line a deed.
@@ -150,6 +164,11 @@ const fn rule(deed: Deed) -> Rule {
         Deed::WriteFile => Rule::Client { coach: Level::User, coachee: No },
         Deed::HoldSessions => Rule::Client { coach: Level::User, coachee: No },
         Deed::InviteCoachee => Rule::Client { coach: Level::UserAdmin, coachee: No },
+        Deed::KeepTemplates => Rule::Coaches,
+        Deed::Assign => Rule::Client { coach: Level::User, coachee: No },
+        Deed::AnswerAssessments => Rule::CoacheeOneself,
+        Deed::KeepResults => Rule::Client { coach: Level::UserAdmin, coachee: No },
+        Deed::DiscussQuestions => Rule::Client { coach: Level::User, coachee: Yes },
         Deed::EraseCoachee => Rule::Client { coach: Level::Admin, coachee: No },
         Deed::KeepAuthorizations => Rule::Client { coach: Level::Admin, coachee: Unseen },
     }
@@ -164,21 +183,24 @@ pub fn may(who: Standing, deed: Deed) -> Answer {
         Standing::Owner => match rule {
             Rule::Link { members } => members,
             Rule::Account | Rule::Founder | Rule::Reader => Unseen,
-            Rule::Owner | Rule::Managers | Rule::ManagersOfClient => Yes,
+            Rule::Owner | Rule::Managers | Rule::ManagersOfClient | Rule::Coaches => Yes,
             Rule::CoachOneself | Rule::CoachesWhoMayAdd | Rule::Client { .. } => Yes,
+            Rule::CoacheeOneself => No,
         },
         Standing::Manager => match rule {
             Rule::Link { members } => members,
             Rule::Account | Rule::Founder | Rule::Reader => Unseen,
             Rule::Owner => No,
-            Rule::Managers | Rule::ManagersOfClient => Yes,
+            Rule::Managers | Rule::ManagersOfClient | Rule::Coaches => Yes,
             Rule::CoachOneself | Rule::CoachesWhoMayAdd | Rule::Client { .. } => Yes,
+            Rule::CoacheeOneself => No,
         },
         Standing::Coach { level, may_add, oneself } => match rule {
             Rule::Link { members } => members,
             Rule::Account | Rule::Founder | Rule::Reader => Unseen,
             Rule::Owner | Rule::Managers => No,
-            Rule::ManagersOfClient => level.map_or(Unseen, |_| No),
+            Rule::Coaches => Yes,
+            Rule::ManagersOfClient | Rule::CoacheeOneself => level.map_or(Unseen, |_| No),
             Rule::CoachOneself => yes_if(oneself),
             Rule::CoachesWhoMayAdd => yes_if(may_add),
             Rule::Client { coach, .. } => level.map_or(Unseen, |level| yes_if(level >= coach)),
@@ -186,6 +208,8 @@ pub fn may(who: Standing, deed: Deed) -> Answer {
         Standing::Coachee { oneself } => match rule {
             Rule::Link { members } => members,
             Rule::Client { coachee, .. } if oneself => coachee,
+            Rule::CoacheeOneself if oneself => Yes,
+            Rule::CoacheeOneself | Rule::Coaches => Unseen,
             Rule::Client { .. } | Rule::Account | Rule::Founder | Rule::Reader | Rule::Owner => Unseen,
             Rule::Managers | Rule::ManagersOfClient | Rule::CoachOneself | Rule::CoachesWhoMayAdd => Unseen,
         },

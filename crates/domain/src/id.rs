@@ -187,6 +187,14 @@ ids! {
     AccessLogId "accesslog";
     /// What somebody reads of one kind of somebody's texts; derived from the three.
     ReadingId "reading";
+    /// A form that can be assigned.
+    TemplateId "template";
+    /// A form that a coachee is asked to fill in.
+    AssessmentId "assessment";
+    /// A coaching question.
+    QuestionId "question";
+    /// A comment on a coaching question.
+    QuestionCommentId "questioncomment";
     /// A command, whose effect happens once.
     CommandId "command";
 }

@@ -10,6 +10,7 @@ mod declare;
 pub mod id;
 pub mod access;
 pub mod account;
+pub mod assessment;
 pub mod authorization;
 pub mod coachee;
 pub mod decide;
@@ -19,6 +20,7 @@ pub mod fold;
 pub mod notes;
 pub mod plan;
 pub mod practice;
+pub mod question;
 pub mod reading;
 pub mod row;
 pub mod session;
@@ -30,7 +32,7 @@ pub mod value;
 use declare::features;
 
 features! {
-    refusals [text as Text, account as Account, practice as Practice, coachee as Coachee, plan as Plan, authorization as Authorization, session as Session]
+    refusals [text as Text, account as Account, practice as Practice, coachee as Coachee, plan as Plan, authorization as Authorization, session as Session, assessment as Assessment, question as Question]
     account as Account version 2 {
         address: account::Address, account: account::Account, login: account::Login, portal: account::PortalOf,
         access_token: account::AccessToken, google_account: account::GoogleAccount
@@ -47,6 +49,10 @@ features! {
     session as Session version 2 {
         session: session::Session, notes: session::Notes, next_step: session::NextStep, self_rating: session::SelfRating
     }
+    assessment as Assessment version 1 {
+        assessment_template: assessment::Template, assessment: assessment::Assessment, assessment_draft: assessment::Draft
+    }
+    question as Question version 1 { question: question::Question, question_comment: question::QuestionComment }
     reading as Reading version 1 { reading: reading::Reading }
 }
 

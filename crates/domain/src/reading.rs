@@ -88,6 +88,11 @@ pub const fn named(text: Kind) -> Kind {
         | Kind::Number
         | Kind::Rating
         | Kind::Reflection
+        | Kind::Form
+        | Kind::Answers
+        | Kind::QuestionWords
+        | Kind::QuestionAnswer
+        | Kind::QuestionComment
         | Kind::Source => text,
     }
 }
@@ -96,6 +101,8 @@ pub const fn named(text: Kind) -> Kind {
 const fn is_shared(text: Kind) -> bool {
     match text {
         Kind::Title | Kind::Description | Kind::ActiveGoal | Kind::Step => true,
+        Kind::Form | Kind::Answers => true,
+        Kind::QuestionWords | Kind::QuestionAnswer | Kind::QuestionComment => true,
         Kind::Synopsis
         | Kind::Notes
         | Kind::NotesPatch
@@ -117,6 +124,7 @@ const fn is_shared(text: Kind) -> bool {
 /// is about, or are that coachee.
 pub fn leaves_entry(
     viewer: &Scope,
+    subject: Subject,
     written_by: Option<PersonId>,
     owner: Option<PersonId>,
     lead: Option<PersonId>,
@@ -124,6 +132,8 @@ pub fn leaves_entry(
     match &viewer.side {
         // In a coachee's portal all is about the viewer.
         Side::Coachee(..) => false,
+        // What is the practice's own is about nobody.
+        Side::Manager | Side::Coach(_) if subject == viewer.practice.into() => false,
         Side::Manager | Side::Coach(_) => ![written_by, owner, lead].contains(&Some(viewer.person)),
     }
 }

@@ -35,6 +35,14 @@ pub enum Thing {
     Notes,
     /// A coach's rating of their own coaching: its owner's, and nobody else's (S1.47).
     Rating,
+    /// A form that can be assigned.
+    Template,
+    /// An assessment: what is asked, and what was answered.
+    Assessment,
+    /// What a coachee has answered and not submitted: theirs alone.
+    Draft,
+    /// A coaching question, its answer and what is said about it.
+    Question,
     /// Accounts, addresses, keys of uniqueness: read by decisions only.
     Internal,
 }
@@ -126,6 +134,10 @@ impl Thing {
             Self::Plan => [Everybodys, Clients, Ones],
             Self::Session => [Everybodys, Clients, Ones],
             Self::Notes => [Everybodys, Clients, Nobodys],
+            Self::Template => [Practices, Practices, Nobodys],
+            Self::Assessment => [Everybodys, Clients, Ones],
+            Self::Draft => [Nobodys, Nobodys, Ones],
+            Self::Question => [Everybodys, Clients, Ones],
             // Each has an owner, who alone sees it: also once they have no access to the coachee any more.
             Self::Rating => [Everybodys, Everybodys, Nobodys],
         }
@@ -142,8 +154,11 @@ impl Thing {
             | Self::File
             | Self::Plan
             | Self::Session
-            | Self::Notes => [Owners::MineOrShared, Owners::MineOrShared],
-            Self::Rating => [Owners::Mine, Owners::Mine],
+            | Self::Notes
+            | Self::Template
+            | Self::Assessment
+            | Self::Question => [Owners::MineOrShared, Owners::MineOrShared],
+            Self::Rating | Self::Draft => [Owners::Mine, Owners::Mine],
         }
     }
 
@@ -153,8 +168,10 @@ impl Thing {
             Self::Internal => [false, false, false],
             // What is about the practice and its coaches is the managers' to review, though its name is everybody's.
             Self::Practice | Self::Coach | Self::Access => [true, false, false],
+            Self::Template => [true, false, false],
             Self::File | Self::Notes => [true, true, false],
-            Self::Profile | Self::Plan | Self::Session => [true, true, true],
+            Self::Profile | Self::Plan | Self::Session | Self::Assessment | Self::Question => [true, true, true],
+            Self::Draft => [false, false, true],
             // And then only those that are the viewer's own.
             Self::Rating => [true, true, false],
         }

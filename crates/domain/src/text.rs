@@ -177,6 +177,16 @@ texts! {
     Rating "rating" line 2..=2, |text: String| if Rating::number(&text).is_some() { Ok(text) } else { Err(Refusal::OutOfRange) };
     /// What a coach notes for themself about their coaching.
     Reflection "reflection" lines 0..=20_000;
+    /// What an assessment asks: a form as JSON.
+    Form "form" lines 2..=65_536;
+    /// What a form was answered with, as JSON.
+    Answers "answers" lines 2..=65_536;
+    /// What a coachee is asked to think about.
+    QuestionWords "question" lines 1..=2_000;
+    /// What they answer.
+    QuestionAnswer "question_answer" lines 1..=20_000;
+    /// What somebody says about a coaching question.
+    QuestionComment "question_comment" lines 1..=4_000;
     /// The difference between two notes.
     NotesPatch "notes_patch" lines 0..=409_600;
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tests::{Listening, Person, Product, both};
 
 use super::{Dice, REVOKE, place};
+use crate::assessment::{asked, assigned, template};
 use crate::audit::grant;
 use crate::plan::{action, goal, milestone, progress};
 use crate::session::{ended, started, steps};
@@ -33,13 +34,18 @@ const COACH: Portal = Portal {
         fragment A on Action { id coacheeId goalId milestoneId title progress }
         fragment S on Session { id coacheeId title status notes { text revision } authorization { id } nextSteps { id } }
         fragment N on NextStep { id sessionId text place done }
+        fragment T on AssessmentTemplate { id title }
+        fragment E on Assessment { id coacheeId title assessmentStatus: status answers { text } draft { text } }
+        fragment Q on CoachingQuestion { id coacheeId words answer commentCount }
         fragment U on Authorization { id coacheeId number used held remaining state }",
-    spread: "...P ...C ...I ...X ...R ...G ...M ...A ...S ...N ...U",
+    spread: "...P ...C ...I ...X ...R ...G ...M ...A ...S ...N ...T ...E ...Q ...U",
     loads: "practice { __typename ...P } coaches(first: 100) { nodes { __typename ...C } } coachInvitations { __typename ...I }
         access(first: 100) { nodes { __typename ...X } } coachees(first: 100) { nodes { __typename ...R } }
         goals(first: 100) { nodes { __typename ...G milestones(first: 20) { nodes { __typename ...M } } } }
         actions(first: 100) { nodes { __typename ...A } } authorizations(first: 100) { nodes { __typename ...U } }
-        sessions(first: 50, filter: LOG) { nodes { __typename ...S steps: nextSteps { __typename ...N } } }",
+        sessions(first: 50, filter: LOG) { nodes { __typename ...S steps: nextSteps { __typename ...N } } }
+        assessmentTemplates(first: 100) { nodes { __typename ...T } } assessments(first: 100) { nodes { __typename ...E } }
+        questions(first: 100) { nodes { __typename ...Q } }",
 };
 
 const COACHEE: Portal = Portal {
@@ -50,12 +56,15 @@ const COACHEE: Portal = Portal {
         fragment G on Goal { id coacheeId title complete milestoneCount completedMilestoneCount }
         fragment M on Milestone { id goalId title complete actionCount completedActionCount }
         fragment A on Action { id coacheeId goalId milestoneId title progress }
-        fragment S on CoacheeSession { id title status nextSteps { id } } fragment N on NextStep { id sessionId text place done }",
-    spread: "...P ...C ...R ...G ...M ...A ...S ...N",
+        fragment S on CoacheeSession { id title status nextSteps { id } } fragment N on NextStep { id sessionId text place done }
+        fragment E on Assessment { id coacheeId title assessmentStatus: status answers { text } draft { text } }
+        fragment Q on CoachingQuestion { id coacheeId words answer commentCount }",
+    spread: "...P ...C ...R ...G ...M ...A ...S ...N ...E ...Q",
     loads: "practice { __typename ...P } coaches { __typename ...C } me { __typename ...R }
         goals(first: 100) { nodes { __typename ...G milestones(first: 20) { nodes { __typename ...M } } } }
         actions(first: 100) { nodes { __typename ...A } } nextSteps(first: 100) { nodes { __typename ...N } }
-        sessions(first: 50, filter: LOG) { nodes { __typename ...S } }",
+        sessions(first: 50, filter: LOG) { nodes { __typename ...S } }
+        assessments(first: 100) { nodes { __typename ...E } } questions(first: 100) { nodes { __typename ...Q } }",
 };
 
 const EVERY_SESSION: &str = "{ status: [ATTENDED, CANCELLED, NO_SHOW, LATE], running: true }";
@@ -258,6 +267,7 @@ impl Scene {
                 let (mutation, field) = [("writeSynopsis", "synopsis"), ("setActiveGoal", "activeGoal")][number % 2];
                 self.do_(&ada, mutation, json!({ "coacheeId": whom, field: format!("Text {number}") })).await;
             }
+            15 if number.is_multiple_of(2) => self.ask(number, &whom, dice).await,
             15 => self.approve(number, &whom, dice).await,
             16 if self.invited < 3 => {
                 self.invited += 1;
@@ -314,6 +324,30 @@ impl Scene {
                 ended(&self.ada, &self.practice, &session, "ATTENDED").await;
                 self.sessions.retain(|it| *it != session);
             }
+        }
+    }
+
+    /// A form or a question, which the coachee whom the history has answers.
+    async fn ask(&mut self, number: usize, whom: &str, dice: &mut Dice) {
+        let (ada, robin, practice) = (self.ada.clone(), self.robin.clone(), self.practice.clone());
+        let is_robins = whom == self.coachees[0];
+        if dice.throw(2) == 0 {
+            let question = asked(&ada, &practice, whom, &format!("Question {number}?")).await;
+            if is_robins {
+                let input = json!({ "questionId": question, "answer": format!("Answer {number}") });
+                self.do_(&robin, "answerQuestion", input).await;
+            }
+            let text = format!("Remark {number}");
+            self.do_(&ada, "commentOnQuestion", json!({ "questionId": question, "text": text })).await;
+            return;
+        }
+        let form = json!([{ "words": "Well?", "kind": "LONG_TEXT" }]);
+        let form = template(&ada, &practice, &format!("Form {number}"), form).await;
+        let assessment = assigned(&ada, &practice, whom, &form).await;
+        if is_robins {
+            let answers = json!([{ "question": 0, "text": format!("Text {number}") }]);
+            let done = ["saveAssessmentDraft", "submitAssessment"][usize::from(dice.throw(2) == 0)];
+            self.do_(&robin, done, json!({ "assessmentId": assessment, "answers": answers })).await;
         }
     }
 

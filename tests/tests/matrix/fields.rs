@@ -36,6 +36,10 @@ const COACH_PORTAL: &[(&str, &str, &str, &str)] = &[
     ("liveSession", "(id: $SESSION)", "ROBIN-NOTES", "AAAAA NNNNU"),
     // Each coach's own only (S1.47); the owner held Robin's session.
     ("myDevelopment", "(range: { to: \"2027-01-01T00:00:00Z\" })", "ROBIN-REFLECTION", "AEEEE ENNNU"),
+    // Forms are every coach's of the practice; what is assigned of them is the client's.
+    ("assessmentTemplates", "(first: 10)", "", "EEEEE ENNNU"),
+    ("assessments", "(first: 10)", "ROBIN-ANSWER", "AAAAA ENNNU"),
+    ("questions", "(first: 10)", "ROBIN-REPLY", "AAAAA ENNNU"),
     // Whoever has access sees the authorizations, though only Admin keeps them.
     ("authorizations", "(first: 10)", "ROBIN-NUMBER", "AAAAA ENNNU"),
     ("dashboard", "", "ROBIN-NUMBER", "AAAAA ENNNU"),
@@ -60,6 +64,8 @@ const COACHEE_PORTAL: &[(&str, &str, &str, &str)] = &[
     ("actions", "(first: 10)", "ROBIN-ACTION", "NNNNN NAENU"),
     ("sessions", "(first: 10, filter: { running: true })", "ROBIN-SESSION", "NNNNN NAENU"),
     ("nextSteps", "(first: 10)", "ROBIN-STEP", "NNNNN NAENU"),
+    ("assessments", "(first: 10)", "ROBIN-ANSWER", "NNNNN NAENU"),
+    ("questions", "(first: 10)", "ROBIN-REPLY", "NNNNN NAENU"),
     ("activityLog", "(first: 100)", "ROBIN-GOAL", "NNNNN NAENU"),
     ("auditHead", "", "", "NNNNN NEENU"),
     ("auditProof", "(position: $SEEN)", "$COACHEE", "NNNNN NANNU"),
@@ -77,6 +83,8 @@ const NODES: &[(&str, &str, &str)] = &[
     ("Action", "action", "AAAAA NANNU"),
     ("Session CoacheeSession", "session", "AAAAA NANNU"),
     ("NextStep", "step", "AAAAA NANNU"),
+    ("Assessment", "assessment", "AAAAA NANNU"),
+    ("CoachingQuestion", "question", "AAAAA NANNU"),
     ("Authorization", "authorization", "AAAAA NNNNU"),
 ];
 
@@ -116,8 +124,8 @@ const TYPES: &[(&str, Side, &str)] = &[
     (
         "Coachee",
         Side::Coach,
-        "acceptedAt actions activeGoal activityLog addedAt authorizations email fileOwner firstName fullName goals id invitedAt \
-         lastName lastSessionAt leadCoachId options sessions status synopsis",
+        "acceptedAt actions activeGoal activityLog addedAt assessments authorizations email fileOwner firstName fullName goals id \
+         invitedAt lastName lastSessionAt leadCoachId options questions sessions status synopsis",
     ),
     ("CoacheeProfile", Side::Coachee, "acceptedAt activeGoal email firstName id lastName"),
     (
@@ -134,7 +142,7 @@ const TYPES: &[(&str, Side, &str)] = &[
     (
         "Session",
         Side::Coach,
-        "activeGoal activeGoalThen authorization coachId coacheeId durationMinutes fromLastSession id lookBack nextSteps notes \
+        "activeGoal activeGoalThen authorization coachId coachee coacheeId durationMinutes fromLastSession id lookBack nextSteps notes \
          myRating notesHtml revision revisions running startedAt status title",
     ),
     ("SelfRating", Side::Coach, "ratedAt rating reflection sessionId startedAt"),
@@ -147,6 +155,26 @@ const TYPES: &[(&str, Side, &str)] = &[
     ("NotesText", Side::Coach, "html revision text"),
     ("NotesConflict", Side::Coach, "base revision theirs yours"),
     ("NextStep", Side::Both, "done doneAt id place sessionId text"),
+    ("AssessmentTemplate", Side::Coach, "authorId createdAt id questions title"),
+    (
+        "Assessment",
+        Side::Both,
+        "answers assignedAt assignedById coacheeId draft dueOn id questions remindedAt scores status submittedAt templateId title",
+    ),
+    ("AssessmentQuestion", Side::Both, "areas atMost dimension kind least most options required reversed weight words"),
+    ("AssessmentOption", Side::Both, "points words"),
+    ("AssessmentAnswer", Side::Both, "areas chosen number question text"),
+    ("AssessmentScore", Side::Both, "dimension least most percent points"),
+    (
+        "CoachingQuestion",
+        Side::Both,
+        "answer answeredAt askedAt askedById coacheeId commentCount comments dueOn id words",
+    ),
+    ("QuestionComment", Side::Both, "at authorId id questionId text"),
+    ("AssessmentTemplatePayload", Side::Coach, "errors position template"),
+    ("AssessmentPayload", Side::Both, "assessment errors position"),
+    ("CoachingQuestionPayload", Side::Both, "errors position question"),
+    ("QuestionCommentPayload", Side::Both, "comment errors position"),
     ("FromLastSession", Side::Coach, "heading nextSteps sessionId startedAt"),
     ("PastSession", Side::Coach, "activeGoal id nextSteps startedAt status title"),
     (
@@ -287,11 +315,16 @@ pub async fn portals(world: &World, wrong: &mut Vec<String>) {
 /// Robin's confidential texts, by the kind under which reading them is entered.
 const CONFIDENTIAL: &[(&str, &[&str])] = &[
     ("active_goal", &["ROBIN-AIM"]),
+    ("answers", &["ROBIN-ANSWER"]),
     ("description", &["ROBIN-DESCRIPTION"]),
+    ("form", &["ROBIN-FORM"]),
     ("notes", &["ROBIN-NOTES"]),
+    ("question", &["ROBIN-ASKED"]),
+    ("question_answer", &["ROBIN-REPLY"]),
+    ("question_comment", &["ROBIN-REMARK"]),
     ("step", &["ROBIN-STEP"]),
     ("synopsis", &["ROBIN-SYNOPSIS"]),
-    ("title", &["ROBIN-GOAL", "ROBIN-MILESTONE", "ROBIN-ACTION", "ROBIN-SESSION"]),
+    ("title", &["ROBIN-GOAL", "ROBIN-MILESTONE", "ROBIN-ACTION", "ROBIN-SESSION", "ROBIN-ASSESSMENT"]),
 ];
 
 /// The newest entries of the access log by this reader about Robin: how many of each kind.
@@ -433,7 +466,7 @@ pub async fn nodes(world: &World, wrong: &mut Vec<String>) {
 
 /// Lists that are filtered by somebody whom one may not see are empty, and by-id fields do not find.
 pub async fn lists_by_foreign_ids(world: &World, wrong: &mut Vec<String>) {
-    let lists = ["goals", "actions", "sessions", "authorizations", "activityLog"];
+    let lists = ["goals", "actions", "sessions", "authorizations", "activityLog", "assessments", "questions"];
     for (actor, unseen) in [(OWNER, &world.far), (4, &world.lee), (NO_ACCESS, &world.robin)] {
         for list in lists {
             let running = if list == "sessions" { ", running: true" } else { "" };

@@ -91,6 +91,20 @@ pub const MUTATIONS: &[(&str, &str)] = &[
     ("setSessionStatus", "YYYYY NFNNU"),
     // The owner held the session: rating it is the owner's alone (S1.45).
     ("rateSession", "YFFFF NFNNU"),
+    // Forms are the practice's; assigning them is work with a client (S4.7), answering them is the coachee's alone, and
+    // results are administration (S4.6, S4.8, S4.9).
+    ("createAssessmentTemplate", "YYYYY YNNNU"),
+    ("removeAssessmentTemplate", "YYYYY YNNNU"),
+    ("assignAssessment", "YYYYY NFNNU"),
+    ("saveAssessmentDraft", "FFFFF NYNNU"),
+    ("submitAssessment", "FFFFF NYNNU"),
+    ("remindAssessment", "YYYYF NFNNU"),
+    ("resetAssessment", "YYYYF NFNNU"),
+    ("deleteAssessmentResult", "YYYYF NFNNU"),
+    // Coaching questions are asked by the coaches' side, answered by the coachee, and talked about by both (S2.16, S3.2).
+    ("assignQuestions", "YYYYY NFNNU"),
+    ("answerQuestion", "FFFFF NYNNU"),
+    ("commentOnQuestion", "YYYYY NYNNU"),
     // Money: Admin, and the managers (S4.3, S4.8). The coachee never sees an authorization.
     ("addAuthorization", "YYYFF NNNNU"),
     ("updateAuthorization", "YYYFF NNNNU"),
@@ -121,6 +135,8 @@ pub async fn attempt(world: &mut World, key: &str, actor: usize) -> (Person, Val
             coachee(world, key, actor).await
         }
         _ if key.contains("Goal") || key.contains("Milestone") || key.contains("Action") => plan(world, key).await,
+        _ if key.contains("Assessment") => assessment(world, key).await,
+        _ if key.contains("Question") => question(world, key).await,
         _ if key.contains("Session") || key.contains("Step") => session(world, key).await,
         _ if key.contains("Authorization") => money(world, key).await,
         _ => practice(world, key).await,
@@ -366,6 +382,51 @@ async fn money(world: &mut World, key: &str) -> Value {
             world.done(&owner, "linkAuthorization", link).await;
             json!({ "practiceId": practice, "sessionId": session })
         }
+        _ => panic!("how is {key} tried?"),
+    }
+}
+
+async fn assessment(world: &mut World, key: &str) -> Value {
+    let (practice, robin) = (world.practice.clone(), world.robin.coachee.clone());
+    let form = json!([{ "words": "Well?", "kind": "SHORT_TEXT" }]);
+    let new = json!({ "practiceId": practice, "title": "A form", "questions": form });
+    if key == "createAssessmentTemplate" {
+        return new;
+    }
+    let template = world.made("createAssessmentTemplate", new).await;
+    if key == "removeAssessmentTemplate" {
+        return json!({ "practiceId": practice, "templateId": template });
+    }
+    let new = json!({ "practiceId": practice, "coacheeId": robin, "templateId": template });
+    if key == "assignAssessment" {
+        return new;
+    }
+    let assessment = world.made("assignAssessment", new).await;
+    let about = json!({ "practiceId": practice, "assessmentId": assessment });
+    let mut answered = about.clone();
+    answered["answers"] = json!([{ "question": 0, "text": "Well." }]);
+    match key {
+        "saveAssessmentDraft" | "submitAssessment" => answered,
+        "remindAssessment" | "deleteAssessmentResult" => about,
+        "resetAssessment" => {
+            world.done(&world.people[COACHEE], "submitAssessment", answered).await;
+            about
+        }
+        _ => panic!("how is {key} tried?"),
+    }
+}
+
+async fn question(world: &mut World, key: &str) -> Value {
+    let (practice, robin) = (world.practice.clone(), world.robin.coachee.clone());
+    let about = |mut rest: Value| {
+        rest["practiceId"] = json!(practice);
+        rest["questionId"] = json!(world.robin.thing("question"));
+        rest
+    };
+    match key {
+        "assignQuestions" => json!({ "practiceId": practice, "coacheeId": robin, "questions": ["Well?"] }),
+        "answerQuestion" => about(json!({ "answer": "Well." })),
+        "commentOnQuestion" => about(json!({ "text": "Well." })),
         _ => panic!("how is {key} tried?"),
     }
 }

@@ -144,6 +144,9 @@ impl World {
             let person = world.product.accepted(&owner, &world.practice, coachee, name).await;
             world.people.push(person);
         }
+        for (person, client) in [(COACHEE, &world.robin), (COACHEE + 1, &world.lee)] {
+            world.answers(&world.people[person], client).await;
+        }
         world.people.push(other);
         world.people.push(world.product.stranger());
         world.grant_all(&world.robin.coachee.clone()).await;
@@ -235,14 +238,55 @@ impl World {
         let input =
             json!({ "practiceId": practice, "sessionId": session, "rating": 7, "reflection": text("REFLECTION") });
         self.done(by, "rateSession", input).await;
+        let form = json!([{ "words": text("FORM"), "kind": "SHORT_TEXT" }]);
+        let input = json!({ "practiceId": practice, "title": text("ASSESSMENT"), "questions": form });
+        let template = self.made_by(by, "createAssessmentTemplate", input).await;
+        let assessment = self.made_by(by, "assignAssessment", about(json!({ "templateId": template }))).await;
+        // Forms are the practice's: what is marked is the copy.
+        self.done(by, "removeAssessmentTemplate", json!({ "practiceId": practice, "templateId": template })).await;
+        self.done(by, "assignQuestions", about(json!({ "questions": [text("ASKED")] }))).await;
+        let question = self.question(by, practice, &coachee).await;
+        let input = json!({ "practiceId": practice, "questionId": question, "text": text("REMARK") });
+        self.done(by, "commentOnQuestion", input).await;
         let step = self.step(by, practice, &session).await;
         let login = by.ask("{ viewer { account { sessions { id } } } }", json!({})).await;
         let login = login["viewer"]["account"]["sessions"][0]["id"].as_str().expect("a sign-in").to_owned();
         let token = self.made_by(by, "createAccessToken", access_token(practice, "COACH", "READ")).await;
-        let ids =
-            [practice, &coachee, &goal, &milestone, &action, &authorization, &session, &step, &by.id, &login, &token];
+        let ids = [
+            practice,
+            &coachee,
+            &goal,
+            &milestone,
+            &action,
+            &authorization,
+            &session,
+            &step,
+            &by.id,
+            &login,
+            &token,
+            &assessment,
+            &question,
+        ];
         let things = ids.into_iter().map(|id| (kind(id).to_owned(), id.to_owned())).collect();
         Client { mark, practice: practice.to_owned(), coachee, things }
+    }
+
+    /// The first coaching question of a coachee.
+    async fn question(&self, by: &Person, practice: &str, coachee: &str) -> String {
+        let query = "query($p: ID!, $c: ID!) { viewer { coachPortal(practiceId: $p) { coachee(id: $c) { questions { nodes { id } } } } } }";
+        let data = by.ask(query, json!({ "p": practice, "c": coachee })).await;
+        data["viewer"]["coachPortal"]["coachee"]["questions"]["nodes"][0]["id"].as_str().expect("a question").to_owned()
+    }
+
+    /// What a coachee alone writes.
+    async fn answers(&self, person: &Person, client: &Client) {
+        let answers = json!([{ "question": 0, "text": format!("{}ANSWER", client.mark) }]);
+        let about =
+            json!({ "practiceId": client.practice, "assessmentId": client.thing("assessment"), "answers": answers });
+        self.done(person, "submitAssessment", about).await;
+        let reply = format!("{}REPLY", client.mark);
+        let about = json!({ "practiceId": client.practice, "questionId": client.thing("question"), "answer": reply });
+        self.done(person, "answerQuestion", about).await;
     }
 
     /// The first next step of a session.

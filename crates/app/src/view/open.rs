@@ -125,7 +125,7 @@ impl View {
             self.load_leads(reading, [subject]).await?;
         }
         let lead = reading.leads.get(&subject).copied().flatten();
-        if domain::reading::leaves_entry(&self.scope, written_by, owner, lead) {
+        if domain::reading::leaves_entry(&self.scope, subject, written_by, owner, lead) {
             self.reader.noted.add(self.scope.practice, &self.reader, subject, text);
         }
         Ok(())

@@ -55,6 +55,8 @@ impl Scope {
             | Event::Plan(_)
             | Event::Authorization(_)
             | Event::Session(_)
+            | Event::Assessment(_)
+            | Event::Question(_)
             | Event::Reading(_) => None,
         }
     }
