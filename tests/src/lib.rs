@@ -295,6 +295,19 @@ impl Product {
         person
     }
 
+    /// Somebody who signed in in a browser by the link that came by mail.
+    pub async fn in_browser(&self, email: &str) -> Person {
+        let mut person = self.stranger();
+        let asked = "mutation($e: EmailAddress!) { requestSignInLink(input: { email: $e }) { code } }";
+        let answer = person.whole(asked, json!({ "e": email })).await;
+        person.cookie = answer.cookies.first().cloned();
+        let token = self.token(email, "/login?token=").await;
+        let redeem = "mutation($t: String!) { signIn(input: { token: $t }) { personId errors { code } } }";
+        let answer = person.whole(redeem, json!({ "t": token })).await;
+        person.cookie = answer.cookies.first().cloned();
+        person
+    }
+
     /// A coach who founded a practice: its owner, and the practice's id.
     pub async fn coach(&self, name: &str) -> (Person, String) {
         let owner = self.person(&format!("{}@practice.example", name.to_lowercase())).await;

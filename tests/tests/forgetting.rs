@@ -148,7 +148,7 @@ both! {
         let again = product.coachee(&ada, &practice, "Ben2").await;
         assert_ne!(again, zora);
         // Their account is theirs and stays; without it no file of the database has their name.
-        let zoras = in_browser(&product, "zqzora@coachee.example").await;
+        let zoras = product.in_browser("zqzora@coachee.example").await;
         assert_eq!(zoras.ask(DELETE, json!({ "e": "zqzora@coachee.example" })).await["deleteAccount"]["errors"], json!([]));
         leaves_every_file(&product, "zqzora").await;
         product.prove().await;
@@ -194,17 +194,17 @@ both! {
         let email = json!({ "e": "ben@coachee.example" });
         // A program's token deletes nothing, nor does a browser that signed in a while ago, nor another address.
         assert_eq!(program.refused(DELETE, email.clone()).await, "SIGN_IN_IS_STALE");
-        let browser = in_browser(&product, "ben@coachee.example").await;
+        let browser = product.in_browser("ben@coachee.example").await;
         assert_eq!(browser.refused(DELETE, json!({ "e": "ada@practice.example" })).await, "ACCOUNT_EMAIL_DIFFERS");
         assert_eq!(browser.refused(DELETE, json!({ "e": "nobody" })).await, "ACCOUNT_EMAIL_DIFFERS");
         product.later(15);
         assert_eq!(browser.refused(DELETE, email.clone()).await, "SIGN_IN_IS_STALE");
         assert_eq!(product.stranger().fails(DELETE, email.clone()).await, "UNAUTHENTICATED");
         // Who owns a practice does not leave it without its owner.
-        let owner = in_browser(&product, "ada@practice.example").await;
+        let owner = product.in_browser("ada@practice.example").await;
         assert_eq!(owner.refused(DELETE, json!({ "e": "ada@practice.example" })).await, "ACCOUNT_OWNS_A_PRACTICE");
 
-        let browser = in_browser(&product, "ben@coachee.example").await;
+        let browser = product.in_browser("ben@coachee.example").await;
         let deleted = browser.ask(DELETE, email.clone()).await;
         assert_eq!(deleted["deleteAccount"]["deletedId"], json!(program.id));
         assert_eq!(browser.ask("{ viewer { account { email } } }", json!({})).await["viewer"], Value::Null);
@@ -216,7 +216,7 @@ both! {
         let file = ada.ask(query, json!({ "p": practice, "c": ben })).await["viewer"]["coachPortal"]["coachee"].clone();
         assert_eq!(file["status"], "NOT_INVITED", "{file}");
         // A coach leaves as one who was removed, and what they are called in the log stays the practice's.
-        let browser = in_browser(&product, "carl@practice.example").await;
+        let browser = product.in_browser("carl@practice.example").await;
         browser.ask(DELETE, json!({ "e": "carl@practice.example" })).await;
         assert_eq!(product.app.react().await.expect("reacted"), 1);
         let coaches = ada.ask("query($p: ID!) { viewer { coachPortal(practiceId: $p) { coaches { nodes { id } } } } }", json!({ "p": practice })).await;
@@ -231,19 +231,6 @@ both! {
         product.prove().await;
         assert_eq!(again.ask("{ viewer { account { email } } }", json!({})).await["viewer"]["account"]["email"], "ben@coachee.example");
     }
-}
-
-/// Somebody who signed in in a browser.
-async fn in_browser(product: &Product, email: &str) -> Person {
-    let mut person = product.stranger();
-    let asked = "mutation($e: EmailAddress!) { requestSignInLink(input: { email: $e }) { code } }";
-    let answer = person.whole(asked, json!({ "e": email })).await;
-    person.cookie = answer.cookies.first().cloned();
-    let token = product.token(email, "/login?token=").await;
-    let redeem = "mutation($t: String!) { signIn(input: { token: $t }) { personId errors { code } } }";
-    let answer = person.whole(redeem, json!({ "t": token })).await;
-    person.cookie = answer.cookies.first().cloned();
-    person
 }
 
 both! {

@@ -85,6 +85,29 @@ both! {
         product.prove().await;
     }
 
+    /// D5: a sign-in with Google, asked again under its key in the same browser, is one sign-in; in another it is none.
+    #[test]
+    async fn a_repeated_sign_in_with_google_is_one(product: Product) {
+        let issuer = Issuer::start(&product).await;
+        let (mut person, nonce) = begins(&product).await;
+        let token = json!({ "t": issuer.token(&product, &nonce, json!({})) });
+        let sign_in = SIGN_IN.replace(", kind: PROGRAM", "");
+        let first = person.once("k", &sign_in, token.clone()).await;
+        let is_first = |again: &tests::Answer| (&again.body, &again.cookies) == (&first.body, &first.cookies);
+        assert!(first.body["data"]["signInWithGoogle"]["personId"].is_string(), "{}", first.body);
+        assert!(is_first(&person.once("k", &sign_in, token.clone()).await));
+        let browser = person.cookie.clone().expect("a cookie");
+        person.cookie = Some(format!("{browser}; {}", first.cookies[0]));
+        let again = person.once("k", &sign_in, token.clone()).await;
+        assert!(is_first(&again), "the sign-in arrived, and the answer not: {}", again.body);
+        let sessions = person.ask("{ viewer { account { sessions { id } } } }", json!({})).await;
+        assert_eq!(sessions["viewer"]["account"]["sessions"].as_array().map(Vec::len), Some(1), "{sessions}");
+        person.cookie = None;
+        let refused = person.once("k", &sign_in, token).await.body;
+        assert_eq!(refused["data"]["signInWithGoogle"]["errors"][0]["code"], NOT_VALID, "{refused}");
+        product.prove().await;
+    }
+
     /// S1.8 and S1.10: Google and the mailed link lead to the same account, whichever comes first; a Google account stays
     /// that account's whatever address it has later.
     #[test]

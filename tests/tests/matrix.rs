@@ -20,11 +20,11 @@ use serde_json::{Value, json};
 use tests::{Person, both};
 
 pub use self::fields::portal_queries;
-use self::operations::{MUTATIONS, SUBSCRIPTIONS};
+use self::operations::SUBSCRIPTIONS;
+pub use self::operations::{MUTATIONS, attempt};
 pub use self::schema::Schema;
-pub use self::world::Client;
-pub use self::world::World;
-use self::world::{ACTORS, CLOSED, COACHEE, NO_ACCESS, NOBODY, OTHER_OWNER, OWNER, USER};
+use self::world::{ACTORS, CLOSED, COACHEE, NO_ACCESS, NOBODY, OWNER, USER};
+pub use self::world::{Client, OTHER_OWNER, World};
 
 /// What became of trying an operation, as one letter: see [`operations`].
 fn outcome(body: &Value, operation: &str) -> char {
@@ -41,7 +41,7 @@ fn outcome(body: &Value, operation: &str) -> char {
 }
 
 /// The letters of a line.
-fn letters(line: &str) -> Vec<char> {
+pub fn letters(line: &str) -> Vec<char> {
     let letters: Vec<char> = line.chars().filter(|letter| *letter != ' ').collect();
     assert_eq!(letters.len(), ACTORS.len(), "{line}");
     letters
@@ -51,7 +51,7 @@ fn letters(line: &str) -> Vec<char> {
 async fn try_line(world: &mut World, key: &str, line: &str, wrong: &mut Vec<String>) {
     let operation = key.split('/').next().unwrap_or(key);
     for (actor, expected) in letters(line).into_iter().enumerate() {
-        let (by, input) = operations::attempt(world, key, actor).await;
+        let (by, input) = attempt(world, key, actor).await;
         let body = world.send(&by, operation, &input).await;
         let got = outcome(&body, operation);
         if got != expected {
@@ -165,7 +165,7 @@ both! {
                 ("is for another practice", &elsewhere, 'F'),
                 ("writes", &coach, if is_the_accounts { 'F' } else { letters(line)[OWNER] }),
             ] {
-                let (_, input) = operations::attempt(&mut world, key, OWNER).await;
+                let (_, input) = attempt(&mut world, key, OWNER).await;
                 let body = world.send(program, operation, &input).await;
                 let got = outcome(&body, operation);
                 if got != expected {
@@ -185,7 +185,7 @@ both! {
         let mut wrong = Vec::new();
         for (key, _) in MUTATIONS.iter().filter(|(key, _)| !CLOSED.contains(key)) {
             world.product.later(16);
-            let (by, input) = operations::attempt(&mut world, key, OWNER).await;
+            let (by, input) = attempt(&mut world, key, OWNER).await;
             let far = world.far.clone();
             let outcomes = probe(&world, &by, key, &input, &far, &mut wrong).await;
             // Ending a sign-in that is not one's own is refused like ending one that has ended.
@@ -194,11 +194,11 @@ both! {
                 wrong.push(format!("{key} with ids of another practice: {outcomes:?}"));
             }
             for (actor, unseen) in [(USER, world.lee.clone()), (COACHEE, world.lee.clone()), (NO_ACCESS, world.robin.clone())] {
-                let (by, input) = operations::attempt(&mut world, key, actor).await;
+                let (by, input) = attempt(&mut world, key, actor).await;
                 probe(&world, &by, key, &input, &unseen, &mut wrong).await;
             }
             for actor in [OTHER_OWNER, NOBODY] {
-                let unseen = operations::attempt(&mut world, key, actor).await.1;
+                let unseen = attempt(&mut world, key, actor).await.1;
                 probe_all(&world, actor, key, &unseen, &mut wrong).await;
             }
         }
@@ -265,7 +265,7 @@ both! {
         let mut wrong = Vec::new();
         try_line(&mut world, "setActiveGoal", "NNNNN NNNNN", &mut wrong).await;
         assert_eq!(wrong.len(), 7, "five do it, one is forbidden, one is nobody: {wrong:?}");
-        let (by, input) = operations::attempt(&mut world, "updateGoal", OWNER).await;
+        let (by, input) = attempt(&mut world, "updateGoal", OWNER).await;
         let mut wrong = Vec::new();
         let seen = world.lee.clone();
         let outcomes = probe(&world, &by, "updateGoal", &input, &seen, &mut wrong).await;

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use app::signin::{Asked, Credentials, Device, NewSession};
-use app::tokens::Kind;
 use app::{App, Idempotency};
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use domain::account::{self, Login, Portal};
-use domain::id::{AddressId, CommandId, Id as _, LogId, LoginId, PersonId, PracticeId, UniqueId};
-use domain::practice::Acceptance;
+use domain::id::{AddressId, CommandId, Id as _, LogId, LoginId, PracticeId, UniqueId};
 use domain::text::{Email, Text as _};
 
 use crate::as_of::{AsOf, portal};
@@ -17,7 +15,7 @@ use crate::limits::Limits;
 use crate::practice::{CoachPortal, PracticeCard};
 use crate::scalars::{DateTime, EmailAddress, Id, Position, id};
 use crate::tokens::AccessToken;
-use crate::words::{DeletedPayload, Once, Result, UserError, Viewer, app, error, reader, send, viewer};
+use crate::words::{DeletedPayload, Once, Result, UserError, app, error, reader, send, viewer};
 
 /// Which portal of a practice somebody has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -287,7 +285,7 @@ impl AccountMutation {
     async fn sign_in(&self, ctx: &Context<'_>, input: SignInInput) -> Result<Option<SignInPayload>> {
         let (app, viewer) = (app(ctx)?, viewer(ctx)?);
         viewer.no_program()?;
-        let once = Once::of(ctx, viewer)?.in_browser(viewer.browser.as_ref());
+        let once = Once::by_link(ctx, viewer)?;
         let brought = Credentials { token: input.token, browser: viewer.browser.clone(), digits: input.code };
         let device = Device::new(input.kind.into(), viewer.agent.as_deref());
         match app.sign_in(&brought, device, once.command(app), |log| once.idempotency(app, log)).await {
@@ -377,28 +375,4 @@ pub(crate) async fn ask(
     };
     // Nothing is sent, and nobody can tell: the answer is made as any other.
     Ok(app.asking(address, command, browser))
-}
-
-/// The account that accepts an invitation to this address: the one that is signed in, or the address's, with a new
-/// sign-in.
-///
-/// # Errors
-/// A program accepts nothing: [`app::Error::Forbidden`].
-pub(crate) fn acceptance(
-    app: &App,
-    viewer: &Viewer,
-    (email, through): (&Email, account::Through),
-    command: CommandId,
-) -> std::result::Result<(Acceptance, Option<NewSession>), app::Error> {
-    if viewer.program.is_some() {
-        return Err(app::Error::Forbidden);
-    }
-    let address = app.address(email);
-    if let Some(signed_in) = viewer.signed_in {
-        return Ok((Acceptance { address, person: signed_in.person, login: None }, None));
-    }
-    let person = PersonId::of(command.uuid());
-    let token = app.token(Kind::Login, LogId::Account(person), command);
-    let login = Device::new(through, viewer.agent.as_deref()).login(&token);
-    Ok((Acceptance { address, person, login: Some(login) }, Some(NewSession { person, token })))
 }

@@ -6,15 +6,16 @@ use app::view::{Direction, Filter, Value};
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use domain::coachee::{self, NewInvitation, Sending, Status};
-use domain::id::{CoacheeId, CommandId, LogId, PracticeId};
+use domain::id::{CoacheeId, LogId, PracticeId};
 use domain::text::Text as _;
 
-use crate::account::{SessionKind, acceptance, signed_in};
+use crate::accepting::{AcceptancePayload, accept, acceptance, no_invitation};
+use crate::account::SessionKind;
 use crate::page::{Asked, Cursor, List, Total};
-use crate::practice::{AcceptancePayload, CoachCard, PracticeCard};
+use crate::practice::{CoachCard, PracticeCard};
 use crate::scalars::{DateTime, EmailAddress, Id, Position, id};
 use crate::words::{
-    DeletedPayload, New, Once, Payload, Result, UserError, app, delete, error, run, send, shown, text, text_or, viewer,
+    DeletedPayload, Once, Payload, Result, UserError, app, delete, error, run, shown, text, text_or, viewer,
 };
 
 /// How far a coachee's invitation has come.
@@ -506,25 +507,21 @@ impl CoacheeMutation {
         input: AcceptInvitationInput,
     ) -> Result<Option<AcceptancePayload>> {
         let app = app(ctx)?;
-        let invalid = || UserError::from(domain::Refusal::from(domain::practice::Refusal::InvitationIsNotValid));
-        let command: CommandId = Once::of(ctx, viewer(ctx)?)?.command(app);
+        let once = Once::by_link(ctx, viewer(ctx)?)?;
+        let command = once.command(app);
         let Some((LogId::Practice(practice), token)) = app::tokens::parse(Kind::CoacheeInvitation, &input.token) else {
-            return Ok(Some(AcceptancePayload::refused(invalid())));
+            return Ok(Some(no_invitation()));
         };
-        let found = app.coachee_invitation(&input.token).await.map_err(error)?;
-        let Some((invitation, row)) = found else { return Ok(Some(AcceptancePayload::refused(invalid()))) };
-        let invited = (&row.email, input.kind.into());
-        let (acceptance, session) = acceptance(app, viewer(ctx)?, invited, command).map_err(error)?;
-        let (invitation, coachee) = (invitation.id, row.id);
-        let make = |_: &New<'_>| Ok(coachee::AcceptInvitation { practice, invitation, token, coachee, acceptance });
-        Ok(Some(match send(ctx, LogId::Practice(practice), Some(command), make).await? {
-            Ok(done) => AcceptancePayload::done(
-                practice,
-                done.position,
-                session.map(|session| signed_in(ctx, session, input.kind)),
-            ),
-            Err(refused) => AcceptancePayload::refused(refused),
-        }))
+        let accepted = match app.coachee_invitation(&input.token).await.map_err(error)? {
+            Some((invitation, row)) => {
+                let invited = (&row.email, input.kind.into());
+                let (acceptance, _) = acceptance(app, viewer(ctx)?, invited, command).map_err(error)?;
+                let (invitation, coachee) = (invitation.id, row.id);
+                Some(coachee::AcceptInvitation { practice, invitation, token, coachee, acceptance })
+            }
+            None => None,
+        };
+        accept(ctx, (&once, command), input.kind, (practice, accepted)).await
     }
 
     /// Erases a coachee for ever: what anybody wrote about them can never be read again, here or in a backup whose keyring

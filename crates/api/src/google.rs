@@ -62,7 +62,7 @@ impl GoogleMutation {
     ) -> Result<Option<SignInPayload>> {
         let (app, viewer) = (app(ctx)?, viewer(ctx)?);
         viewer.no_program()?;
-        let once = Once::of(ctx, viewer)?.in_browser(viewer.browser.as_ref());
+        let once = Once::by_link(ctx, viewer)?;
         let (browser, person) = (viewer.browser.clone(), viewer.signed_in.map(|signed_in| signed_in.person));
         let brought = Brought { token: input.credential, browser, signed_in: person };
         let device = app::signin::Device::new(input.kind.into(), viewer.agent.as_deref());

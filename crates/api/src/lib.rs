@@ -4,6 +4,7 @@
 //! What all features share is in `words` (running a command), `page` (lists) and `scalars`.
 #![expect(clippy::unused_async, reason = "a resolver is async, whether it has to wait or not")]
 
+mod accepting;
 mod access_log;
 mod account;
 mod activity;

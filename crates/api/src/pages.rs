@@ -35,7 +35,8 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::Deserialize;
 
 use self::markup::Html;
-use crate::account::{acceptance, ask};
+use crate::accepting::acceptance;
+use crate::account::ask;
 use crate::cookies;
 use crate::gate::Doorkeeper;
 use crate::http::{Gate as _, Settings, origin};

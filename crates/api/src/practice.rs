@@ -6,14 +6,15 @@ use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use domain::access::Level;
 use domain::account::{Portal, Right};
-use domain::id::{AccessId, CoacheeId, CommandId, Id as _, LogId, PersonId, PracticeId};
+use domain::id::{AccessId, CoacheeId, Id as _, LogId, PersonId, PracticeId};
 use domain::practice::{self, AccessStep, Role};
 use domain::text::Text as _;
 
-use crate::account::{SessionKind, SignInPayload, acceptance, signed_in};
+use crate::accepting::{AcceptancePayload, accept, acceptance, no_invitation};
+use crate::account::SessionKind;
 use crate::page::{Asked, Cursor, List};
 use crate::scalars::{DateTime, EmailAddress, Id, Position, TimeZone, Url, id};
-use crate::words::{New, Once, Result, UserError, app, error, payload, reader, run, send, text, text_or, view, viewer};
+use crate::words::{New, Once, Result, app, error, payload, reader, run, send, text, text_or, view, viewer};
 
 /// A practice in a list.
 #[derive(Debug, SimpleObject)]
@@ -389,30 +390,6 @@ pub struct AcceptCoachInvitationInput {
     kind: SessionKind,
 }
 
-/// What became of accepting an invitation.
-#[derive(SimpleObject)]
-pub struct AcceptancePayload {
-    /// The practice whose portal is open now.
-    practice_id: Option<ID>,
-    /// The sign-in, where an account was opened.
-    signed_in: Option<SignInPayload>,
-    /// The practice's position since.
-    position: Option<Position>,
-    /// Why it was refused; empty where it was done.
-    errors: Vec<UserError>,
-}
-
-impl AcceptancePayload {
-    /// It was refused.
-    pub fn refused(error: UserError) -> Self {
-        Self { practice_id: None, signed_in: None, position: None, errors: vec![error] }
-    }
-    /// It was done.
-    pub fn done(practice: PracticeId, position: u64, signed_in: Option<SignInPayload>) -> Self {
-        Self { practice_id: Some(id(practice)), signed_in, position: Some(Position(position)), errors: Vec::new() }
-    }
-}
-
 /// Changes a coach's own settings; what is left out stays, an empty text clears.
 #[derive(Debug, InputObject)]
 pub struct UpdateCoachSettingsInput {
@@ -543,28 +520,20 @@ impl PracticeMutation {
         input: AcceptCoachInvitationInput,
     ) -> Result<Option<AcceptancePayload>> {
         let app = app(ctx)?;
-        let invalid = || UserError::from(domain::Refusal::from(practice::Refusal::InvitationIsNotValid));
-        let once = Once::of(ctx, viewer(ctx)?)?;
-        let command: CommandId = once.command(app);
+        let once = Once::by_link(ctx, viewer(ctx)?)?;
+        let command = once.command(app);
         let Some((LogId::Practice(practice), hash)) = app::tokens::parse(Kind::CoachInvitation, &input.token) else {
-            return Ok(Some(AcceptancePayload::refused(invalid())));
+            return Ok(Some(no_invitation()));
         };
-        let Some(invitation) = app.coach_invitation(&input.token).await.map_err(error)? else {
-            return Ok(Some(AcceptancePayload::refused(invalid())));
+        let accepted = match app.coach_invitation(&input.token).await.map_err(error)? {
+            Some(row) => {
+                let invited = (&row.email, input.kind.into());
+                let (acceptance, _) = acceptance(app, viewer(ctx)?, invited, command).map_err(error)?;
+                Some(practice::AcceptCoachInvitation { practice, invitation: row.id, token: hash, acceptance })
+            }
+            None => None,
         };
-        let invited = (&invitation.email, input.kind.into());
-        let (acceptance, session) = acceptance(app, viewer(ctx)?, invited, command).map_err(error)?;
-        let make = |_: &New<'_>| {
-            Ok(practice::AcceptCoachInvitation { practice, invitation: invitation.id, token: hash, acceptance })
-        };
-        Ok(Some(match send(ctx, LogId::Practice(practice), Some(command), make).await? {
-            Ok(done) => AcceptancePayload::done(
-                practice,
-                done.position,
-                session.map(|session| signed_in(ctx, session, input.kind)),
-            ),
-            Err(refused) => AcceptancePayload::refused(refused),
-        }))
+        accept(ctx, (&once, command), input.kind, (practice, accepted)).await
     }
 
     /// Changes a coach's own settings; a manager may change anybody's.

@@ -335,9 +335,19 @@ pub async fn send<C: Command>(
     command: Option<CommandId>,
     make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
 ) -> Result<std::result::Result<Done, UserError>> {
+    send_once(ctx, log, &Once::of(ctx, viewer(ctx)?)?, command, make).await
+}
+
+/// Runs a command that this makes have one effect.
+pub async fn send_once<C: Command>(
+    ctx: &Context<'_>,
+    log: LogId,
+    once: &Once,
+    command: Option<CommandId>,
+    make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
+) -> Result<std::result::Result<Done, UserError>> {
     let (app, viewer) = (app(ctx)?, viewer(ctx)?);
     let only = only(viewer, log)?;
-    let once = Once::of(ctx, viewer)?;
     let command = command.unwrap_or_else(|| once.command(app));
     let made = match make(&New { app, log, command }) {
         Ok(made) => made,
@@ -376,26 +386,43 @@ fn only(viewer: &Viewer, log: LogId) -> Result<Option<Portal>> {
 pub struct Once {
     scope: Option<String>,
     input: String,
+    person: Option<PersonId>,
 }
 
 impl Once {
     /// Of the field that is being resolved.
     pub fn of(ctx: &Context<'_>, viewer: &Viewer) -> Result<Self> {
+        Self::by(ctx, viewer.somebody())
+    }
+
+    fn by(ctx: &Context<'_>, person: Option<PersonId>) -> Result<Self> {
         let key = ctx.data::<IdempotencyKey>()?.0.clone();
         let path = ctx.path_node.map(|path| path.to_string()).unwrap_or_default();
         let mut input = ctx.field().name().to_owned();
         let arguments = ctx.field().arguments().unwrap_or_default();
         let arguments: Vec<String> = arguments.into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
         input.push_str(&arguments.join(", "));
-        let who = viewer.somebody().map_or_else(|| format!("visitor\0{input}"), |person| person.to_string());
-        Ok(Self { scope: key.map(|key| format!("{who}\0{path}\0{key}")), input })
+        let who = person.map_or_else(|| format!("visitor\0{input}"), |person| person.to_string());
+        Ok(Self { scope: key.map(|key| format!("{who}\0{path}\0{key}")), input, person })
     }
 
-    /// A repeat only where the same browser repeats it: what is answered is a credential.
-    #[must_use]
-    pub fn in_browser(self, browser: Option<&String>) -> Self {
-        let browser = browser.map_or("", String::as_str);
-        Self { scope: self.scope.map(|scope| format!("{scope}\0{browser}")), ..self }
+    /// Of a field that may be reached by a link, and may answer with a sign-in: a repeat only where the same browser
+    /// repeats it. Whoever holds the sign-in that the request itself made is still the visitor who asked: the answer's
+    /// cookie may have arrived without the answer.
+    pub fn by_link(ctx: &Context<'_>, viewer: &Viewer) -> Result<Self> {
+        let in_browser = |once: Self| {
+            let browser = viewer.browser.as_deref().unwrap_or_default();
+            Self { scope: once.scope.map(|scope| format!("{scope}\0{browser}")), ..once }
+        };
+        let visitor = in_browser(Self::by(ctx, None)?);
+        let Some(held) = viewer.signed_in else { return Ok(visitor) };
+        let made = app(ctx)?.token(Kind::Login, LogId::Account(held.person), visitor.command(app(ctx)?)).id();
+        Ok(if held.login == made { visitor } else { in_browser(Self::of(ctx, viewer)?) })
+    }
+
+    /// Whether a visitor asks, and nobody who is signed in.
+    pub const fn is_visitors(&self) -> bool {
+        self.person.is_none()
     }
 
     /// The command's id: the same for a repeat, so that what is derived from it (tokens, a practice's id) is too.
@@ -404,6 +431,13 @@ impl Once {
             Some(scope) => CommandId::of(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, scope.as_bytes())),
             None => app.command(),
         }
+    }
+
+    /// What came of the same request before, where it was done. The committer asks itself before it decides; this is for
+    /// whoever needs what the change has used up to say what is to be done at all.
+    pub async fn done_before(&self, app: &App, log: LogId) -> Result<Option<Done>> {
+        let Some(idempotency) = self.idempotency(app, log) else { return Ok(None) };
+        app.done_before(log, idempotency).await.map_err(error)
     }
 
     /// For the committer.

@@ -12,7 +12,6 @@ use domain::value::Time;
 use domain::{Event, Rows};
 use store::tree::{Frontier, KEPT_LEVEL};
 use store::{Batch, Wait};
-use uuid::Uuid;
 
 use crate::commit::{self, BYTES_MAX, Cache, Done, EVENTS_MAX, Job, Wanted};
 use crate::keys::{self, LogKeys, Opening};
@@ -283,11 +282,7 @@ impl<'i> Working<'i> {
     fn repeated(&self, job: &Job) -> Option<Result<Done, Error>> {
         let idempotency = job.request.idempotency?;
         let known = self.known.get(&(job.request.log.uuid().into_bytes(), idempotency.key))?;
-        Some(if known.request == idempotency.request {
-            Ok(Done { position: known.seq, thing: Uuid::from_bytes(known.thing), repeated: true })
-        } else {
-            Err(Error::ConflictingKey)
-        })
+        Some(commit::again(known, &idempotency))
     }
 
     /// Appends a decision's events: seals, encodes, grows the tree, folds.

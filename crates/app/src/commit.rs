@@ -440,6 +440,14 @@ pub(crate) fn stopped(stop: Stop) -> Error {
     }
 }
 
+/// The answer to a request whose idempotency key stands for what was done.
+pub(crate) fn again(known: &store::Command, asked: &Idempotency) -> Result<Done, Error> {
+    if known.request != asked.request {
+        return Err(Error::ConflictingKey);
+    }
+    Ok(Done { position: known.seq, thing: Uuid::from_bytes(known.thing), repeated: true })
+}
+
 /// Loads what is wanted, in bulk.
 pub(crate) async fn load(
     inner: &Inner,

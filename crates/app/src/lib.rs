@@ -195,6 +195,17 @@ impl App {
         answer.await.map_err(|_| Error::Unavailable)?
     }
 
+    /// What came of a request before, where it was done: as [`App::run`] would answer it, without a command.
+    ///
+    /// # Errors
+    /// [`Error::ConflictingKey`] where the key was another request's.
+    pub async fn done_before(&self, log: LogId, idempotency: Idempotency) -> Result<Option<Done>, Error> {
+        let mut snapshot = self.inner.snapshot_of(log).await?;
+        let known = snapshot.commands(&[(log.uuid().into_bytes(), idempotency.key)]).await?;
+        snapshot.close().await?;
+        known.first().map(|known| commit::again(known, &idempotency)).transpose()
+    }
+
     /// The store, for the command line and for tests.
     pub fn store(&self) -> &Store {
         &self.inner.store

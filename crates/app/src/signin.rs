@@ -195,9 +195,8 @@ impl App {
                     // A repeat that came at once may have opened the account under another id.
                     let person = self.person_of(address).await?.unwrap_or(person);
                     let token = self.token(Kind::Login, LogId::Account(person), command);
-                    let made = self.login(LogId::Account(person), token.id()).await?.is_some();
-                    let refused = Refusal::from(account::Refusal::CodeIsNeeded).into();
-                    return if made { Ok(NewSession { person, token }) } else { Err(refused) };
+                    let made = self.held(NewSession { person, token }).await?;
+                    return made.ok_or_else(|| Refusal::from(account::Refusal::CodeIsNeeded).into());
                 }
             }
         }
@@ -230,6 +229,15 @@ impl App {
         let row = self.inner.row::<Address>(&mut snapshot, LogId::Address(address), address).await?;
         snapshot.close().await?;
         Ok(row.and_then(|row| row.person))
+    }
+
+    /// This sign-in, where it was made and was not ended since.
+    ///
+    /// # Errors
+    /// Where the storage fails.
+    pub async fn held(&self, session: NewSession) -> Result<Option<NewSession>, Error> {
+        let made = self.login(LogId::Account(session.person), session.token.id()).await?;
+        Ok(made.map(|_| session))
     }
 
     async fn login(&self, log: LogId, id: LoginId) -> Result<Option<Login>, Error> {

@@ -179,12 +179,16 @@ impl World {
 
     /// A mutation, with everything that its answer says.
     pub async fn send(&self, by: &Person, operation: &str, input: &Value) -> Value {
+        by.whole(&self.document(operation), json!({ "i": input })).await.body
+    }
+
+    /// The document of a mutation that asks for everything that its answer says; its input is the variable `i`.
+    pub fn document(&self, operation: &str) -> String {
         let shape = self.schema.operations.get(operation).unwrap_or_else(|| panic!("no mutation {operation}"));
-        let query = match &shape.input {
+        match &shape.input {
             Some(of) => format!("mutation($i: {of}!) {{ {operation}(input: $i) {{ {} }} }}", shape.selection),
             None => format!("mutation {{ {operation} {{ {} }} }}", shape.selection),
-        };
-        by.whole(&query, json!({ "i": input })).await.body
+        }
     }
 
     /// Done by somebody who may: the payload.
