@@ -298,6 +298,48 @@ both! {
         product.prove().await;
     }
 
+    /// The journey: the newest wheel beside the one before, and the plan day by day, as data, as a picture and in words.
+    #[test]
+    async fn a_coachees_journey_is_data_a_picture_and_words(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let robin = product.coachee(&ada, &practice, "Robin").await;
+        let person = product.accepted(&ada, &practice, &robin, "Robin").await;
+        let seen = "journey { points { on percent actions done } svg text } wheelOfLife { submittedAt beforeAt areas { area value before } svg text }";
+        let as_coach = format!("query($p: ID!, $c: ID!) {{ viewer {{ coachPortal(practiceId: $p) {{ coachee(id: $c) {{ {seen} }} }} }} }}");
+        let as_coachee = format!("query($p: ID!) {{ viewer {{ coacheePortal(practiceId: $p) {{ {seen} }} }} }}");
+        let look = async || ada.ask(&as_coach, json!({ "p": practice, "c": robin })).await["viewer"]["coachPortal"]["coachee"].clone();
+        let nothing = look().await;
+        assert_eq!((&nothing["wheelOfLife"], &nothing["journey"]["points"]), (&Value::Null, &json!([])));
+        let walk = crate::plan::action(&ada, &practice, &robin, None, "Walk").await;
+        let read = crate::plan::action(&person, &practice, &robin, None, "Read").await;
+        product.later(60 * 24);
+        crate::plan::progress(&person, &practice, &walk, 30).await;
+        crate::plan::progress(&person, &practice, &walk, 100).await;
+        product.later(60 * 24);
+        crate::plan::progress(&ada, &practice, &read, 20).await;
+        let form = template(&ada, &practice, "Where you stand", every_kind()).await;
+        for areas in [[3, 3, 3], [1, 10, 3]] {
+            let assessment = assigned(&ada, &practice, &robin, &form).await;
+            let mut answers = every_answer(3);
+            answers[4]["areas"] = json!(areas);
+            submitted(&person, &practice, &assessment, answers).await;
+            product.later(1);
+        }
+        let seen = look().await;
+        let point = |on: &str, percent: u8, done: u8| json!({ "on": on, "percent": percent, "actions": 2, "done": done });
+        assert_eq!(seen["journey"]["points"], json!([point("2026-03-02", 0, 0), point("2026-03-03", 50, 1), point("2026-03-04", 60, 1)]));
+        assert_eq!(seen["journey"]["text"], "From 2026-03-02 to 2026-03-04: 0 percent, then 60 percent; 1 of 2 actions are done.");
+        let area = |area: &str, value: u8| json!({ "area": area, "value": value, "before": 3 });
+        assert_eq!(seen["wheelOfLife"]["areas"], json!([area("Health", 1), area("Work", 10), area("Love", 3)]));
+        assert_eq!(seen["wheelOfLife"]["text"], "Health: 1 of 10, 3 before; Work: 10 of 10, 3 before; Love: 3 of 10.");
+        for picture in [&seen["journey"]["svg"], &seen["wheelOfLife"]["svg"]] {
+            let picture = picture.as_str().expect("a picture");
+            assert!(picture.starts_with("<svg") && picture.contains("role=\"img\"") && picture.contains("<desc>"), "{picture}");
+        }
+        assert_eq!(person.ask(&as_coachee, json!({ "p": practice })).await["viewer"]["coacheePortal"], seen, "both sides see the same");
+        product.prove().await;
+    }
+
     /// Asked by a coach, answered by the coachee, talked about by both, live on both sides.
     #[test]
     async fn s3_2_coaching_questions_are_asked_answered_and_discussed(product: Product) {

@@ -138,6 +138,16 @@ impl Coachee {
     async fn plan(&self) -> crate::plan::CoacheePlan {
         crate::plan::CoacheePlan { view: self.view.clone(), coachee: self.row.id }
     }
+    /// How far the plan had come, day by day.
+    #[graphql(complexity = "200 + child_complexity")]
+    async fn journey(&self) -> Result<Option<crate::journey::Journey>> {
+        crate::journey::progress(&self.view, self.row.id, None).await.map(Some)
+    }
+    /// The newest wheel of life that the coachee submitted, beside the one before it.
+    #[graphql(complexity = "50 + child_complexity")]
+    async fn wheel_of_life(&self) -> Result<Option<crate::journey::WheelOfLife>> {
+        crate::journey::wheel(&self.view, self.row.id).await
+    }
     #[graphql(flatten)]
     async fn assessments(&self) -> crate::assessment::CoacheeAssessments {
         crate::assessment::CoacheeAssessments { view: self.view.clone(), coachee: self.row.id }
@@ -322,6 +332,16 @@ impl CoacheePortal {
     #[graphql(flatten)]
     async fn plan(&self) -> Result<crate::plan::CoacheePlan> {
         Ok(crate::plan::CoacheePlan { view: self.0.clone(), coachee: self.oneself()? })
+    }
+    /// How far the plan had come, day by day.
+    #[graphql(complexity = "200 + child_complexity")]
+    async fn journey(&self) -> Result<Option<crate::journey::Journey>> {
+        crate::journey::progress(&self.0, self.oneself()?, None).await.map(Some)
+    }
+    /// The newest wheel of life that the viewer submitted, beside the one before it.
+    #[graphql(complexity = "50 + child_complexity")]
+    async fn wheel_of_life(&self) -> Result<Option<crate::journey::WheelOfLife>> {
+        crate::journey::wheel(&self.0, self.oneself()?).await
     }
     #[graphql(flatten)]
     async fn assessments(&self) -> Result<crate::assessment::CoacheeAssessments> {

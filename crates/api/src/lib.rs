@@ -19,6 +19,7 @@ mod entering;
 mod gate;
 mod google;
 pub mod http;
+mod journey;
 mod limits;
 mod live;
 pub mod markdown;

@@ -17,6 +17,7 @@ pub mod decide;
 mod edit;
 pub mod entry;
 pub mod fold;
+pub mod journey;
 pub mod notes;
 pub mod plan;
 pub mod practice;

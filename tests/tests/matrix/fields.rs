@@ -66,6 +66,8 @@ const COACHEE_PORTAL: &[(&str, &str, &str, &str)] = &[
     ("nextSteps", "(first: 10)", "ROBIN-STEP", "NNNNN NAENU"),
     ("assessments", "(first: 10)", "ROBIN-ANSWER", "NNNNN NAENU"),
     ("questions", "(first: 10)", "ROBIN-REPLY", "NNNNN NAENU"),
+    ("journey", "", "", "NNNNN NEENU"),
+    ("wheelOfLife", "", "", "NNNNN NEENU"),
     ("activityLog", "(first: 100)", "ROBIN-GOAL", "NNNNN NAENU"),
     ("auditHead", "", "", "NNNNN NEENU"),
     ("auditProof", "(position: $SEEN)", "$COACHEE", "NNNNN NANNU"),
@@ -125,7 +127,7 @@ const TYPES: &[(&str, Side, &str)] = &[
         "Coachee",
         Side::Coach,
         "acceptedAt actions activeGoal activityLog addedAt assessments authorizations email fileOwner firstName fullName goals id \
-         invitedAt lastName lastSessionAt leadCoachId options questions sessions status synopsis",
+         invitedAt journey lastName lastSessionAt leadCoachId options questions sessions status synopsis wheelOfLife",
     ),
     ("CoacheeProfile", Side::Coachee, "acceptedAt activeGoal email firstName id lastName"),
     (
@@ -171,6 +173,10 @@ const TYPES: &[(&str, Side, &str)] = &[
         "answer answeredAt askedAt askedById coacheeId commentCount comments dueOn id words",
     ),
     ("QuestionComment", Side::Both, "at authorId id questionId text"),
+    ("Journey", Side::Both, "points svg text"),
+    ("JourneyPoint", Side::Both, "actions done on percent"),
+    ("WheelOfLife", Side::Both, "areas beforeAt submittedAt svg text"),
+    ("WheelArea", Side::Both, "area before value"),
     ("AssessmentTemplatePayload", Side::Coach, "errors position template"),
     ("AssessmentPayload", Side::Both, "assessment errors position"),
     ("CoachingQuestionPayload", Side::Both, "errors position question"),
