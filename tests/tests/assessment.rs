@@ -359,6 +359,7 @@ both! {
         }
         for (who, text) in [(&ada, "What kind of dance?"), (&person, "Tango.")] {
             let input = json!({ "practiceId": practice, "questionId": question, "text": text });
+            product.later(1);
             let said = who.ask(COMMENT, json!({ "i": input })).await;
             assert_eq!((&said["commentOnQuestion"]["comment"]["text"], &said["commentOnQuestion"]["comment"]["authorId"]), (&json!(text), &json!(who.id)));
         }

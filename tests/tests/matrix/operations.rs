@@ -409,6 +409,8 @@ async fn assessment(world: &mut World, key: &str) -> Value {
         "saveAssessmentDraft" | "submitAssessment" => answered,
         "remindAssessment" | "deleteAssessmentResult" => about,
         "resetAssessment" => {
+            // Their sign-in may have ended meanwhile.
+            world.sign_in_again(COACHEE).await;
             world.done(&world.people[COACHEE], "submitAssessment", answered).await;
             about
         }
