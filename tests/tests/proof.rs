@@ -40,7 +40,7 @@ async fn saved(who: &Person, portal: &str, practice: &str, at: &Value, more: &st
 
 /// What an answer proves.
 fn proved(answer: &Value, trusted: &[String]) -> Result<Vec<Proved>, String> {
-    verify(&Held::read(&answer.to_string())?, &key(), trusted)
+    verify(&Held::read(&answer.to_string())?, &key().into(), trusted)
 }
 
 async fn synopsis(by: &Person, practice: &str, coachee: &str, text: &str) -> Value {
@@ -136,7 +136,7 @@ both! {
         // A note of nobody's, or another signer's.
         let stranger = Signer::parse("throughline-test", &[8; 32]).expect("a signer").verifier().clone();
         let held = Held::read(&answer.to_string()).expect("a proof");
-        assert!(verify(&held, &stranger, &[]).expect_err("another key").contains("not signed by"));
+        assert!(verify(&held, &stranger.into(), &[]).expect_err("another key").contains("not signed by"));
         assert!(Held::read("{\"data\": null}").expect_err("nothing").contains("no proof in it"));
         assert!(Held::read("no JSON").expect_err("nothing").contains("not JSON"));
     }

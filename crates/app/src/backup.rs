@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 
 use domain::id::LogId;
 use domain::value::Time;
-use store::checkpoint::{Signer, Verifier};
+use store::checkpoint::{Signer, Verifiers};
 use store::tree::Frontier;
 use store::{SignedRoot, Snapshot, Store};
 
@@ -150,7 +150,8 @@ pub async fn backup(
     snapshot.close().await?;
 
     let notes: Vec<String> = signed.into_iter().map(|signed| signed.note).collect();
-    let proved = proved(&target, signer.verifier(), &notes).await;
+    let mine = Verifiers::from(signer.verifier().clone());
+    let proved = proved(&target, &mine, &notes).await;
     target.close().await;
     let events = proved?;
     file::sync(&database)?;
@@ -161,7 +162,7 @@ pub async fn backup(
     // The keys first: a backup that is there can be read.
     file::write_whole(keyring, ring.write(signer)?.as_bytes())?;
     file::rename(&draft, folder)?;
-    let pruned = keyring::prune(keyring, signer.verifier(), now)?;
+    let pruned = keyring::prune(keyring, &mine, now)?;
     Ok(BackedUp { manifest, keys: ring.keys.len() as u64, pruned })
 }
 
@@ -223,14 +224,14 @@ async fn keys(snapshot: &mut Snapshot, at: Time) -> Result<Keyring, Error> {
 
 /// Verifies every log of a store: that its tree is that of its events and of every checkpoint kept with it, and that of
 /// the note about it, which says where it ends. How many events that proves.
-async fn proved(store: &Store, verifier: &Verifier, notes: &[String]) -> Result<u64, Error> {
+async fn proved(store: &Store, keys: &Verifiers, notes: &[String]) -> Result<u64, Error> {
     let verified = crate::verify::verify(store, None, None, &[], &mut ()).await?;
     if let Some(finding) = verified.finding {
         return Err(Error::NotInOrder(finding.to_string()));
     }
     let mut said = BTreeMap::new();
     for note in notes {
-        let checkpoint = verifier.verify(note).map_err(|error| Error::NotInOrder(error.to_string()))?;
+        let (checkpoint, _) = keys.verify(note).map_err(|error| Error::NotInOrder(error.to_string()))?;
         said.insert(checkpoint.origin, (checkpoint.size, checkpoint.root));
     }
     let mut snapshot = store.snapshot().await?;

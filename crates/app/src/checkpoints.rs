@@ -58,6 +58,11 @@ pub fn notes(text: &str) -> Vec<String> {
     notes
 }
 
+/// When a checkpoint was signed, as it says, in microseconds since 1970.
+pub(crate) fn signed_at(checkpoint: &Checkpoint) -> Option<i64> {
+    checkpoint.extensions.iter().find_map(|line| line.strip_prefix("time ")?.parse().ok())
+}
+
 /// Keeps checkpoints outside the database. Its functions may block.
 pub trait Witness: Send + Sync + 'static {
     /// Keeps a log's newest note, so that it survives a power loss.

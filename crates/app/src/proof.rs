@@ -27,10 +27,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::entry::Word as _;
 use domain::value::Time;
 use serde_json::Value;
-use store::checkpoint::{Checkpoint, Verifier};
+use store::checkpoint::{Checkpoint, Verifiers};
 use store::tree::{Hash, leaf_hash, verify_consistency, verify_inclusion};
 
-use crate::checkpoints::{Proof, log_of};
+use crate::checkpoints::{Proof, log_of, signed_at};
 
 /// The first line of a proof's text.
 const FORMAT: &str = "c2sp.org/tlog-proof@v1";
@@ -148,6 +148,8 @@ pub struct Proved {
     pub size: u64,
     /// When the log was signed, as its checkpoint says.
     pub signed_at: Option<String>,
+    /// By which key, `NAME+HASH`.
+    pub signed_by: String,
     /// The size of the log that the reader's own checkpoint signs, where they brought one.
     pub held: Option<u64>,
 }
@@ -160,6 +162,7 @@ impl std::fmt::Display for Proved {
         if let Some(signed_at) = &self.signed_at {
             write!(f, " signed at {signed_at}")?;
         }
+        write!(f, " by {}", self.signed_by)?;
         match self.held {
             Some(held) => write!(f, ", which is one history with your checkpoint of {held} events"),
             None => Ok(()),
@@ -167,15 +170,15 @@ impl std::fmt::Display for Proved {
     }
 }
 
-/// Verifies what somebody holds, by the key of who signs. `trusted` are signed notes that the reader got elsewhere; the
+/// Verifies what somebody holds, by the keys of who signs and signed. `trusted` are signed notes that the reader got elsewhere; the
 /// newest of each log counts.
 ///
 /// # Errors
 /// The first thing that is wrong, in words.
-pub fn verify(held: &Held, key: &Verifier, trusted: &[String]) -> Result<Vec<Proved>, String> {
+pub fn verify(held: &Held, keys: &Verifiers, trusted: &[String]) -> Result<Vec<Proved>, String> {
     let mut anchors: Vec<Checkpoint> = Vec::new();
     for note in trusted {
-        let anchor = key.verify(note).map_err(|error| format!("your checkpoint: {error}"))?;
+        let (anchor, _) = keys.verify(note).map_err(|error| format!("your checkpoint: {error}"))?;
         let same = anchors.iter_mut().find(|it| it.origin == anchor.origin);
         match same {
             Some(newest) if newest.size < anchor.size => *newest = anchor,
@@ -190,15 +193,15 @@ pub fn verify(held: &Held, key: &Verifier, trusted: &[String]) -> Result<Vec<Pro
         }
     }
     for note in &held.notes {
-        key.verify(note).map_err(|error| format!("a checkpoint in the file: {error}"))?;
+        keys.verify(note).map_err(|error| format!("a checkpoint in the file: {error}"))?;
     }
-    held.proofs.iter().map(|proof| one(proof, held, key, &anchors)).collect()
+    held.proofs.iter().map(|proof| one(proof, held, keys, &anchors)).collect()
 }
 
-fn one(proof: &HeldProof, held: &Held, key: &Verifier, anchors: &[Checkpoint]) -> Result<Proved, String> {
+fn one(proof: &HeldProof, held: &Held, keys: &Verifiers, anchors: &[Checkpoint]) -> Result<Proved, String> {
     let (index, hashes, note) = parse(&proof.text)?;
-    let checkpoint = key.verify(note).map_err(|error| error.to_string())?;
-    let mut proved = said(&proof.record, &checkpoint)?;
+    let (checkpoint, by) = keys.verify(note).map_err(|error| error.to_string())?;
+    let mut proved = Proved { signed_by: by.label(), ..said(&proof.record, &checkpoint)? };
     let place = format!("event {} of {}", proved.seq, proved.log);
     if log_of(&checkpoint.origin) != Some(&proved.log) || proved.seq.checked_sub(1) != Some(index) {
         return Err(format!(
@@ -240,7 +243,6 @@ fn said(record: &str, checkpoint: &Checkpoint) -> Result<Proved, String> {
     let number = |name: &str| value.get(name).and_then(Value::as_i64);
     let moment = |micros: i64| Time(micros).word();
     let lacks = |name: &str| format!("the record does not say its `{name}`");
-    let signed = checkpoint.extensions.iter().find_map(|line| line.strip_prefix("time ")?.parse().ok());
     Ok(Proved {
         log: text("log").ok_or_else(|| lacks("log"))?,
         seq: number("seq").and_then(|seq| seq.try_into().ok()).ok_or_else(|| lacks("seq"))?,
@@ -249,7 +251,8 @@ fn said(record: &str, checkpoint: &Checkpoint) -> Result<Proved, String> {
         thing: text("thing").ok_or_else(|| lacks("thing"))?,
         actor: text("actor"),
         size: checkpoint.size,
-        signed_at: signed.and_then(moment),
+        signed_at: signed_at(checkpoint).and_then(moment),
+        signed_by: String::new(),
         held: None,
     })
 }

@@ -16,7 +16,7 @@
 //! named by the first event that can be meant; where hashes cannot tell which, by the range.
 
 use domain::id::LogId;
-use store::checkpoint::Verifier;
+use store::checkpoint::{Checkpoint, Verifiers};
 use store::tree::{Frontier, Hash, KEPT_LEVEL};
 use store::{Event, Head, Snapshot, Store, Type, Value};
 use uuid::Uuid;
@@ -41,8 +41,35 @@ pub struct Verified {
     /// Events up to each log's newest checkpoint whose signature was verified. The others are in order among
     /// themselves, and nobody's word stands for them.
     pub proved: u64,
+    /// Who signed the checkpoints that hold, each key once, by its label.
+    pub signers: Vec<Signatures>,
     /// The first thing that is wrong; `None` where nothing is.
     pub finding: Option<Finding>,
+}
+
+/// What one key has signed of what was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signatures {
+    /// The key, `NAME+HASH`.
+    pub by: String,
+    /// How many checkpoints.
+    pub checkpoints: u64,
+    /// The first and the last one's time, in microseconds since 1970, as they say it.
+    pub between: Option<(i64, i64)>,
+}
+
+impl Verified {
+    fn count(&mut self, signed: &Signed) {
+        let place = self.signers.binary_search_by(|it| it.by.cmp(&signed.by)).unwrap_or_else(|place| {
+            self.signers.insert(place, Signatures { by: signed.by.clone(), checkpoints: 0, between: None });
+            place
+        });
+        let Some(signer) = self.signers.get_mut(place) else { return };
+        signer.checkpoints += 1;
+        if let Some(at) = signed.at {
+            signer.between = Some(signer.between.map_or((at, at), |(from, to)| (from.min(at), to.max(at))));
+        }
+    }
 }
 
 /// Something that is wrong with a log.
@@ -96,14 +123,28 @@ struct Claim {
     log: String,
     size: u64,
     root: Hash,
-    signed: bool,
+    signed: Option<Signed>,
     said_by: &'static str,
+}
+
+/// By whom a checkpoint is signed, and when, as it says.
+#[derive(Debug, Clone)]
+struct Signed {
+    by: String,
+    at: Option<i64>,
+}
+
+/// Checks a note: what it says, and who signed it.
+fn signed(keys: &Verifiers, note: &str) -> Result<(Checkpoint, Signed), store::checkpoint::Error> {
+    let (checkpoint, by) = keys.verify(note)?;
+    let at = checkpoints::signed_at(&checkpoint);
+    Ok((checkpoint, Signed { by: by.label(), at }))
 }
 
 /// Verifies every log of a database, or the one named, up to the first finding.
 ///
-/// `key` is the public key of whoever signs; without it the stored checkpoints' roots are compared and no signature
-/// is. `trusted` are signed notes from outside the database (see [`checkpoints::notes`]), of any logs.
+/// `keys` are the public keys of whoever signs and signed; without them the stored checkpoints' roots are compared and no
+/// signature is. `trusted` are signed notes from outside the database (see [`checkpoints::notes`]), of any logs.
 ///
 /// # Errors
 /// [`Error::BadRequest`] for notes without a key; [`Error::NotFound`] where the named log is not there and no note says
@@ -111,12 +152,12 @@ struct Claim {
 pub async fn verify(
     store: &Store,
     only: Option<LogId>,
-    key: Option<&Verifier>,
+    keys: Option<&Verifiers>,
     trusted: &[String],
     progress: &mut dyn Progress,
 ) -> Result<Verified, Error> {
     let mut verified = Verified::default();
-    match all(store, (only, key, trusted), &mut verified, progress).await {
+    match all(store, (only, keys, trusted), &mut verified, progress).await {
         Ok(()) => Ok(verified),
         Err(Stop::Found(finding)) => Ok(Verified { finding: Some(finding), ..verified }),
         Err(Stop::Failed(error)) => Err(error),
@@ -125,11 +166,11 @@ pub async fn verify(
 
 async fn all(
     store: &Store,
-    (only, key, trusted): (Option<LogId>, Option<&Verifier>, &[String]),
+    (only, keys, trusted): (Option<LogId>, Option<&Verifiers>, &[String]),
     verified: &mut Verified,
     progress: &mut dyn Progress,
 ) -> Result<(), Stop> {
-    let mut outside = outside(only, key, trusted)?;
+    let mut outside = outside(only, keys, trusted)?;
     let mut logs = 0;
     let mut after = None;
     loop {
@@ -144,7 +185,7 @@ async fn all(
             let name = domain::id::text(&head.kind, Uuid::from_bytes(head.log));
             let (claims, others) = outside.into_iter().partition(|claim| claim.log == name);
             outside = others;
-            if let Some(log) = Log::begin(store, head.log, name, (key, claims)).await? {
+            if let Some(log) = Log::begin(store, head.log, name, (keys, claims)).await? {
                 log.verify(verified, progress).await?;
             }
         }
@@ -169,15 +210,20 @@ async fn all(
 }
 
 /// The claims of checkpoints from outside the database.
-fn outside(only: Option<LogId>, key: Option<&Verifier>, trusted: &[String]) -> Result<Vec<Claim>, Stop> {
+fn outside(only: Option<LogId>, keys: Option<&Verifiers>, trusted: &[String]) -> Result<Vec<Claim>, Stop> {
     let mut claims = Vec::with_capacity(trusted.len());
     for note in trusted {
+        // Notes of other logs are not looked at, whoever signed them.
+        let said = note.lines().next().and_then(checkpoints::log_of);
+        if only.is_some_and(|only| said.is_some_and(|said| said != only.to_string())) {
+            continue;
+        }
         let needed = || {
             Stop::Failed(Error::BadRequest(
                 "checkpoints can be trusted only with the key that signed them: give it".to_owned(),
             ))
         };
-        let checkpoint = key.ok_or_else(needed)?.verify(note).map_err(|error| {
+        let (checkpoint, by) = signed(keys.ok_or_else(needed)?, note).map_err(|error| {
             let origin = note.lines().next().unwrap_or_default();
             found(checkpoints::log_of(origin).unwrap_or(origin), None, format!("the checkpoint from outside: {error}"))
         })?;
@@ -187,7 +233,7 @@ fn outside(only: Option<LogId>, key: Option<&Verifier>, trusted: &[String]) -> R
         })?;
         if only.is_none_or(|only| only.to_string() == log) {
             let (log, said_by) = (log.to_owned(), "the checkpoint from outside");
-            claims.push(Claim { log, size: checkpoint.size, root: checkpoint.root, signed: true, said_by });
+            claims.push(Claim { log, size: checkpoint.size, root: checkpoint.root, signed: Some(by), said_by });
         }
     }
     Ok(claims)
@@ -253,7 +299,7 @@ impl<'s> Log<'s> {
         store: &'s Store,
         id: store::Id,
         name: String,
-        (key, outside): (Option<&Verifier>, Vec<Claim>),
+        (keys, outside): (Option<&Verifiers>, Vec<Claim>),
     ) -> Result<Option<Self>, Stop> {
         let mut snapshot = store.snapshot().await?;
         let failed = |error| unreadable(&name, None, error);
@@ -266,7 +312,7 @@ impl<'s> Log<'s> {
             Some(_) | None => None,
         };
         let kept_beyond = !snapshot.nodes(id, KEPT_LEVEL, head.seq >> KEPT_LEVEL, 1).await.map_err(failed)?.is_empty();
-        let mut claims = stored_claims(&mut snapshot, (id, &name), key).await?;
+        let mut claims = stored_claims(&mut snapshot, (id, &name), keys).await?;
         snapshot.close().await?;
         claims.extend(outside);
         claims.sort_by_key(|claim| claim.size);
@@ -316,6 +362,7 @@ impl<'s> Log<'s> {
         verified.logs += 1;
         verified.checkpoints += self.claims.len() as u64;
         verified.proved += self.proved;
+        self.claims.iter().filter_map(|claim| claim.signed.as_ref()).for_each(|signed| verified.count(signed));
         Ok(())
     }
 
@@ -381,7 +428,7 @@ impl<'s> Log<'s> {
             if claim.size == size && claim.root != self.frontier.root() {
                 return Err(self.changed(self.claimed + 1, size, claim.said_by));
             }
-            if claim.signed {
+            if claim.signed.is_some() {
                 self.proved = claim.size;
             }
             self.claimed = claim.size;
@@ -402,7 +449,7 @@ impl<'s> Log<'s> {
     /// What is left when all events were read: the head's edge, the checkpoints at the end, and what lies beyond.
     fn end(&mut self) -> Result<(), Stop> {
         let edge = self.edge();
-        let signed = self.claims[self.next..].iter().any(|claim| claim.size == self.head.seq && claim.signed);
+        let signed = self.claims[self.next..].iter().any(|claim| claim.size == self.head.seq && claim.signed.is_some());
         match (edge, self.claims_hold()) {
             (Edge::Same, Ok(())) => {}
             (Edge::Same, Err(found)) => return Err(found),
@@ -469,7 +516,7 @@ enum Edge {
 async fn stored_claims(
     snapshot: &mut Snapshot,
     (id, name): (store::Id, &str),
-    key: Option<&Verifier>,
+    keys: Option<&Verifiers>,
 ) -> Result<Vec<Claim>, Stop> {
     let statement = "select seq, root, note from checkpoints where log_id = ? and seq > ? order by seq limit ?";
     let said_by = "the checkpoint in the database";
@@ -491,16 +538,17 @@ async fn stored_claims(
             let Ok(root) = Hash::try_from(root.as_slice()) else {
                 return Err(found(name, None, format!("{said_by} of {size} events has no root")));
             };
-            if let Some(key) = key {
-                let checkpoint = key
-                    .verify(note)
+            let mut by = None;
+            if let Some(keys) = keys {
+                let (checkpoint, signed) = signed(keys, note)
                     .map_err(|error| found(name, None, format!("{said_by} of {size} events: {error}")))?;
                 if (checkpoint.size, checkpoint.root) != (size, root) || checkpoint.origin != checkpoints::origin(name)
                 {
                     return Err(found(name, None, format!("{said_by} of {size} events is not what its note says")));
                 }
+                by = Some(signed);
             }
-            claims.push(Claim { log: name.to_owned(), size, root, signed: key.is_some(), said_by });
+            claims.push(Claim { log: name.to_owned(), size, root, signed: by, said_by });
         }
     }
 }

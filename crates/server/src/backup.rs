@@ -63,10 +63,10 @@ pub async fn restore(
     settings: &Settings,
     world: &World,
     source: &Source,
-    key: Option<&str>,
+    keys: &prove::Keys,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    let verifier = prove::verifier(settings, key)?.ok_or_else(|| {
+    let signers = prove::verifiers(settings, keys)?.ok_or_else(|| {
         Error::Usage(format!(
             "there is no signing key in {}: put it there, or say with --key who signed the backup",
             settings.signing_key_file.display()
@@ -77,7 +77,7 @@ pub async fn restore(
     let mut count = Count::new("rows");
     let told = &mut |done, total| count.done(done, total);
     let now = world.clock.now();
-    let restored = backup::restore(source, (&verifier, &roots), &store, now, told).await;
+    let restored = backup::restore(source, (&signers, &roots), &store, now, told).await;
     count.clear();
     let restored = match restored {
         Ok(restored) => restored,

@@ -11,7 +11,6 @@ use app::backup::{Age, Source};
 use clap::{Args, Parser, Subcommand};
 use domain::id::LogId;
 use domain::value::Time;
-use store::checkpoint::Verifier;
 
 use crate::error::Error;
 use crate::open::{self, Purpose, World};
@@ -108,9 +107,8 @@ enum Command {
     Verify {
         #[command(flatten)]
         only: Only,
-        /// The public key of who signed, instead of this server's own
-        #[arg(long, value_name = "NAME+HASH+KEY")]
-        key: Option<String>,
+        #[command(flatten)]
+        signers: prove::Keys,
         /// A proof as the API answered it: it is verified without a database
         #[arg(long, value_name = "FILE", conflicts_with = "practice")]
         proof: Option<PathBuf>,
@@ -138,9 +136,8 @@ enum Command {
         /// Take a keyring that has expired, since there is no other
         #[arg(long)]
         expired: bool,
-        /// The public key of who signed the backup, instead of this server's own
-        #[arg(long, value_name = "NAME+HASH+KEY")]
-        key: Option<String>,
+        #[command(flatten)]
+        signers: prove::Keys,
     },
     /// Move a whole database into an empty one; stop the servers over it first
     Move {
@@ -285,26 +282,26 @@ pub async fn run(
             let store = open::store(&settings(&flags)?, Purpose::Inspect).await?;
             inspect::rows(&store, &table, practice, out).await.map(|()| 0)
         }
-        Command::Verify { key, proof: Some(proof), checkpoint, .. } => {
-            let key = match key {
-                Some(key) => Verifier::parse(&key)?,
-                None => prove::key(&settings(&flags)?)?,
+        Command::Verify { signers, proof: Some(proof), checkpoint, .. } => {
+            let keys = match signers.read()? {
+                Some(keys) => keys,
+                None => prove::own_key(&settings(&flags)?)?,
             };
-            prove::verify_proofs(&proof, &key, &checkpoint, out).map(code)
+            prove::verify_proofs(&proof, &keys, &checkpoint, out).map(code)
         }
-        Command::Verify { only, key, proof: None, checkpoint } => {
+        Command::Verify { only, signers, proof: None, checkpoint } => {
             let settings = settings(&flags)?;
             let store = open::store(&settings, Purpose::Inspect).await?;
-            let with = prove::With { key, checkpoints: checkpoint };
+            let with = prove::With { keys: signers, checkpoints: checkpoint };
             prove::verify(&settings, &store, only.practice, &with, out).await.map(code)
         }
         Command::Backup { to, keyring } => {
             backup::backup(&settings(&flags)?, &World::machine(), (&to, &keyring), out).await.map(|()| 0)
         }
-        Command::Restore { from, keyring, expired, key } => {
+        Command::Restore { from, keyring, expired, signers } => {
             let age = if expired { Age::Any } else { Age::Fresh };
             let source = Source { folder: from, keyring, age };
-            backup::restore(&settings(&flags)?, &World::machine(), &source, key.as_deref(), out).await.map(|()| 0)
+            backup::restore(&settings(&flags)?, &World::machine(), &source, &signers, out).await.map(|()| 0)
         }
         Command::Move { from, to } => {
             backup::move_to(&settings(&flags)?, &World::machine(), (&from, &to), out).await.map(|()| 0)

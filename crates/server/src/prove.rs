@@ -9,7 +9,7 @@ use app::proof::Held;
 use app::verify::verify as verify_log;
 use domain::id::LogId;
 use store::Store;
-use store::checkpoint::{Signer, Verifier};
+use store::checkpoint::{Signer, Verifier, Verifiers};
 use vault::SigningSeed;
 
 use crate::error::Error;
@@ -42,11 +42,44 @@ pub async fn check(app: &App, only: Option<LogId>, out: &mut dyn Write) -> Resul
     Ok(true)
 }
 
+/// The public keys that the reader holds; where there are none, this server's own counts. After a signing key was replaced
+/// there are several.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Keys {
+    /// The public key of who signed, instead of this server's own; may be given again
+    #[arg(long, value_name = "NAME+HASH+KEY")]
+    pub key: Vec<String>,
+    /// A file of such keys, one a line; may be given again
+    #[arg(long, value_name = "FILE")]
+    pub keys: Vec<PathBuf>,
+}
+
+impl Keys {
+    /// Reads them; nothing where none were given.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a file that cannot be read or has something else in it; a text that is no key.
+    pub fn read(&self) -> Result<Option<Verifiers>, Error> {
+        let mut verifiers = Verifiers::default();
+        for key in &self.key {
+            verifiers.add(Verifier::parse(key)?);
+        }
+        for file in &self.keys {
+            let wrong = |(line, why)| Error::Usage(format!("{}, line {line}: {why}", file.display()));
+            verifiers.add_lines(&text(file)?).map_err(wrong)?;
+        }
+        if verifiers.is_empty() && !self.keys.is_empty() {
+            return Err(Error::Usage("there is no public key in the files of --keys".to_owned()));
+        }
+        Ok(Some(verifiers).filter(|verifiers| !verifiers.is_empty()))
+    }
+}
+
 /// With what something is verified, beside what the settings say.
 #[derive(Debug, Default)]
 pub struct With {
-    /// The public key of who signed; else this server's own.
-    pub key: Option<String>,
+    /// The public keys of who signed.
+    pub keys: Keys,
     /// Files of signed notes that the reader got elsewhere.
     pub checkpoints: Vec<PathBuf>,
 }
@@ -60,17 +93,17 @@ pub async fn verify(
     with: &With,
     out: &mut dyn Write,
 ) -> Result<bool, Error> {
-    let key = verifier(settings, with.key.as_deref())?;
+    let keys = verifiers(settings, &with.keys)?;
     let mut trusted = notes(&settings.checkpoint_dir)?;
     trusted.extend(given(&with.checkpoints)?);
-    if key.is_none() && !trusted.is_empty() {
+    if keys.is_none() && !trusted.is_empty() {
         return Err(Error::Usage(format!(
             "there are checkpoints in {}, and no key to check them with: name it with --key, or the signing key's file with `signing_key_file`",
             settings.checkpoint_dir.display()
         )));
     }
     let mut line = Line::new();
-    let done = verify_log(store, only, key.as_ref(), &trusted, &mut line).await;
+    let done = verify_log(store, only, keys.as_ref(), &trusted, &mut line).await;
     line.clear();
     let verified = done?;
     if let Some(finding) = verified.finding {
@@ -82,16 +115,31 @@ pub async fn verify(
         "{} events of {} logs are in order; {} of them are proved by signed checkpoints ({} compared)",
         verified.events, verified.logs, verified.proved, verified.checkpoints
     )?;
+    for signer in &verified.signers {
+        let between = signer.between.and_then(|(from, to)| Some((at(from)?, at(to)?)));
+        let when = between.map_or_else(String::new, |(from, to)| format!(", from {from} to {to}"));
+        writeln!(out, "signed by {}: {} of the checkpoints{when}", signer.by, signer.checkpoints)?;
+    }
     Ok(true)
 }
 
-/// Verifies proofs that somebody downloaded, without a database. `key` is that of who signed. Whether all is in order.
+/// A time as people write it, to the second.
+fn at(micros: i64) -> Option<String> {
+    jiff::Timestamp::from_microsecond(micros).ok().map(|at| format!("{at:.0}"))
+}
+
+/// Verifies proofs that somebody downloaded, without a database. `keys` are those of who signed. Whether all is in order.
 ///
 /// # Errors
 /// [`Error::Usage`] where a file cannot be read or holds no proof.
-pub fn verify_proofs(file: &Path, key: &Verifier, checkpoints: &[PathBuf], out: &mut dyn Write) -> Result<bool, Error> {
+pub fn verify_proofs(
+    file: &Path,
+    keys: &Verifiers,
+    checkpoints: &[PathBuf],
+    out: &mut dyn Write,
+) -> Result<bool, Error> {
     let held = Held::read(&text(file)?).map_err(|why| Error::Usage(format!("{}: {why}", file.display())))?;
-    match app::proof::verify(&held, key, &given(checkpoints)?) {
+    match app::proof::verify(&held, keys, &given(checkpoints)?) {
         Ok(proved) => {
             for proved in proved {
                 writeln!(out, "in order: {proved}")?;
@@ -122,26 +170,26 @@ fn text(file: &Path) -> Result<String, Error> {
     std::fs::read_to_string(file).map_err(|error| Error::Usage(format!("{}: {error}", file.display())))
 }
 
-/// Who signs: the key named, or this server's own.
+/// This server's own public key, where none was given.
 ///
 /// # Errors
-/// [`Error::Usage`] where there is neither.
-pub fn key(settings: &Settings) -> Result<Verifier, Error> {
-    verifier(settings, None)?.ok_or_else(|| {
+/// [`Error::Usage`] where it has none either.
+pub fn own_key(settings: &Settings) -> Result<Verifiers, Error> {
+    verifiers(settings, &Keys::default())?.ok_or_else(|| {
         Error::Usage("a proof is verified with the public key of who signed: name it with --key".to_owned())
     })
 }
 
-/// Who signs: the key named, or this server's own if its file is here.
-pub(crate) fn verifier(settings: &Settings, key: Option<&str>) -> Result<Option<Verifier>, Error> {
-    if let Some(key) = key {
-        return Ok(Some(Verifier::parse(key)?));
+/// Who signs: the keys given, or this server's own if its file is here.
+pub(crate) fn verifiers(settings: &Settings, given: &Keys) -> Result<Option<Verifiers>, Error> {
+    if let Some(given) = given.read()? {
+        return Ok(Some(given));
     }
     if !settings.signing_key_file.exists() {
         return Ok(None);
     }
     let (seed, _) = SigningSeed::load_or_create(&settings.signing_key_file, &vault::Os)?;
-    Ok(Some(Signer::parse(&settings.signer_name, seed.expose())?.verifier().clone()))
+    Ok(Some(Signer::parse(&settings.signer_name, seed.expose())?.verifier().clone().into()))
 }
 
 /// The signed notes of every file in the checkpoints' folder.

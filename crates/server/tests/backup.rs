@@ -41,7 +41,7 @@ async fn back_up(settings: &Settings, world: &World, name: &str) -> Result<(Sour
 
 async fn restore(settings: &Settings, world: &World, source: &Source) -> Result<String, Error> {
     let mut said = Vec::new();
-    server::backup::restore(settings, world, source, None, &mut said).await?;
+    server::backup::restore(settings, world, source, &server::prove::Keys::default(), &mut said).await?;
     Ok(String::from_utf8(said).unwrap())
 }
 

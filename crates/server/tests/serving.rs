@@ -25,6 +25,8 @@ use server::{Error, Served, Settings, World, demo, doctor, inspect, prove, ready
 
 #[path = "serving/health.rs"]
 mod health;
+#[path = "serving/signers.rs"]
+mod signers;
 #[path = "serving/traces.rs"]
 mod traces;
 

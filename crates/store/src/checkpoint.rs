@@ -47,6 +47,11 @@ pub enum Error {
     /// None of the note's signatures is by this key.
     #[error("not signed by `{0}`: check which server this checkpoint is from")]
     Unsigned(String),
+    /// None of the note's signatures is by any of several keys.
+    #[error(
+        "not signed by a key that was given, but by {0}: if that was a key of before, give it too (`--key`, `--keys`)"
+    )]
+    UnknownKey(String),
     /// A signature names this key and is not its.
     #[error("the signature of `{0}` does not verify: the checkpoint was changed")]
     Forged(String),
@@ -206,6 +211,11 @@ impl Verifier {
         &self.name
     }
 
+    /// The key's name and id, `NAME+HASH`: enough to tell it from others.
+    pub fn label(&self) -> String {
+        format!("{}+{}", self.name, self.hash())
+    }
+
     fn of(name: &str, key: VerifyingKey) -> Result<Verifier, Error> {
         if name.is_empty() || name.chars().any(|letter| letter.is_whitespace() || letter.is_control() || letter == '+')
         {
@@ -259,6 +269,86 @@ impl std::fmt::Display for Verifier {
     }
 }
 
+/// Public keys of which each may have signed: a key that was replaced has signed what came before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verifiers(Vec<Verifier>);
+
+impl From<Verifier> for Verifiers {
+    fn from(verifier: Verifier) -> Self {
+        Self(vec![verifier])
+    }
+}
+
+impl Verifiers {
+    /// One more key; one that is there already is not added again.
+    pub fn add(&mut self, verifier: Verifier) {
+        if !self.0.contains(&verifier) {
+            self.0.push(verifier);
+        }
+    }
+
+    /// Adds the keys of a text, one a line. Empty lines, and lines that begin with `#`, are passed over.
+    ///
+    /// # Errors
+    /// The number of the line that is no key, and why.
+    pub fn add_lines(&mut self, text: &str) -> Result<(), (usize, Error)> {
+        for (number, line) in (1..).zip(text.lines().map(str::trim)) {
+            if !line.is_empty() && !line.starts_with('#') {
+                self.add(Verifier::parse(line).map_err(|error| (number, error))?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Checks a note, and reads the checkpoint in it; and which of the keys signed it.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`]; [`Error::UnknownKey`] names who signed it instead.
+    pub fn verify(&self, note: &str) -> Result<(Checkpoint, &Verifier), Error> {
+        let (text, by) = self.verify_text(note)?;
+        Ok((Checkpoint::read(text)?, by))
+    }
+
+    /// Checks a note and gives the statement in it: see [`Signer::sign_statement`].
+    ///
+    /// # Errors
+    /// As [`Verifier::verify_statement`]; [`Error::UnknownKey`].
+    pub fn verify_statement<'a>(&self, note: &'a str) -> Result<&'a str, Error> {
+        let (_, by) = self.verify_text(note)?;
+        by.verify_statement(note)
+    }
+
+    /// A signature that names one of the keys and is not its spoils the note, whatever the others say.
+    fn verify_text<'a>(&self, note: &'a str) -> Result<(&'a str, &Verifier), Error> {
+        let mut signed = None;
+        for verifier in &self.0 {
+            match verifier.verify_text(note) {
+                Ok(text) => signed = signed.or(Some((text, verifier))),
+                Err(Error::Unsigned(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        signed.ok_or_else(|| Error::UnknownKey(signers(note)))
+    }
+}
+
+/// Who a note says that signed it, as [`Verifier::label`] writes it. Nothing of it was checked.
+fn signers(note: &str) -> String {
+    let signatures = note.rsplit_once("\n\n").map_or("", |(_, signatures)| signatures);
+    let label = |line| {
+        let (name, bytes) = signature(line)?;
+        let (id, _) = bytes.split_first_chunk::<4>()?;
+        Some(format!("`{name}+{:08x}`", u32::from_be_bytes(*id)))
+    };
+    let labels: Vec<String> = signatures.lines().filter_map(label).collect();
+    if labels.is_empty() { "nobody".to_owned() } else { labels.join(", ") }
+}
+
 /// The key name and the bytes of a signature line.
 fn signature(line: &str) -> Option<(&str, Vec<u8>)> {
     let (name, bytes) = line.strip_prefix("— ")?.split_once(' ')?;
@@ -304,6 +394,36 @@ mod tests {
         let signer = Signer::parse("PeterNeumann", seed[1..].try_into().unwrap()).unwrap();
         assert_eq!(signer.verifier(), &verifier);
         assert_eq!(signer.sign_text(PUBLISHED_TEXT), note);
+    }
+
+    #[test]
+    fn of_several_keys_the_one_that_signed_is_named() {
+        let (old, new, other) = (
+            signer(),
+            Signer::parse("throughline.example", &[8; 32]).unwrap(),
+            Signer::parse("other", &[9; 32]).unwrap(),
+        );
+        let mut keys = Verifiers::default();
+        let file = format!("# of 2025\n{}\n\n  {} \n{}\n", old.verifier(), new.verifier(), old.verifier());
+        keys.add_lines(&file).unwrap();
+        for signer in [&old, &new] {
+            let note = signer.sign(&checkpoint()).unwrap();
+            assert_eq!(keys.verify(&note), Ok((checkpoint(), signer.verifier())));
+        }
+        let strange = other.sign(&checkpoint()).unwrap();
+        let label = other.verifier().label();
+        assert!(other.verifier().to_string().starts_with(&label));
+        assert_eq!(keys.verify(&strange), Err(Error::UnknownKey(format!("`{label}`"))));
+        // What one key's signature spoils, another's does not mend.
+        let note = new.sign(&checkpoint()).unwrap();
+        let forged = old.sign(&checkpoint()).unwrap().replacen("20852163", "20852164", 1);
+        let line = forged.lines().last().unwrap();
+        let changed = note.replacen("20852163", "20852164", 1);
+        let spoilt = format!("{note}{line}\n").replacen("20852163", "20852162", 1);
+        assert!(matches!(keys.verify(&changed), Err(Error::Forged(_))));
+        assert!(matches!(keys.verify(&spoilt), Err(Error::Forged(_))));
+        assert_eq!(keys.add_lines(&format!("\n{}\nno key\n", other.verifier())), Err((3, Error::NoKey)));
+        assert!(Verifiers::default().verify(&note).is_err());
     }
 
     #[test]

@@ -26,7 +26,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::value::Time;
 use sha2::{Digest as _, Sha256};
-use store::checkpoint::{Signer, Verifier};
+use store::checkpoint::{Signer, Verifiers};
 use store::{Forgotten, Id, Key};
 use vault::RootId;
 
@@ -85,18 +85,18 @@ impl Keyring {
         Ok(body + &signer.sign_statement(&said).map_err(Error::signing)?)
     }
 
-    /// Reads a file's content, which this key must have signed.
+    /// Reads a file's content, which one of these keys must have signed.
     ///
     /// # Errors
     /// [`Error::Damaged`] with the line that is wrong.
-    pub fn read(path: &Path, verifier: &Verifier) -> Result<Keyring, Error> {
+    pub fn read(path: &Path, keys: &Verifiers) -> Result<Keyring, Error> {
         let text = String::from_utf8(file::read(path)?)
             .map_err(|error| damaged(path, format!("byte {} is no text", error.utf8_error().valid_up_to())))?;
         let start = text.rfind(&format!("\n{HEAD}\n")).map(|at| at + 1);
         let Some((body, note)) = start.and_then(|at| text.split_at_checked(at)) else {
             return Err(damaged(path, format!("it ends after line {} without a signature", text.lines().count())));
         };
-        let said = verifier.verify_statement(note).map_err(|error| damaged(path, error.to_string()))?;
+        let said = keys.verify_statement(note).map_err(|error| damaged(path, error.to_string()))?;
         let field = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         let at = field("at").and_then(|at| at.parse().ok()).ok_or_else(|| damaged(path, "it has no time"))?;
         let keyring = parse(path, body, Time(at));
@@ -166,11 +166,11 @@ fn key(words: &[&str]) -> Option<Key> {
     })
 }
 
-/// Deletes the keyrings beside this one that have expired: those that this key signed. Which they were.
+/// Deletes the keyrings beside this one that have expired: those that these keys signed. Which they were.
 ///
 /// # Errors
 /// What the operating system says of the folder or a file.
-pub(crate) fn prune(kept: &Path, verifier: &Verifier, now: Time) -> Result<Vec<PathBuf>, Error> {
+pub(crate) fn prune(kept: &Path, keys: &Verifiers, now: Time) -> Result<Vec<PathBuf>, Error> {
     let folder = file::folder_of(kept);
     let mut pruned = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|error| Error::file("list", folder, error))? {
@@ -179,7 +179,7 @@ pub(crate) fn prune(kept: &Path, verifier: &Verifier, now: Time) -> Result<Vec<P
             continue;
         }
         // What is no keyring of this installation is not ours to delete.
-        if Keyring::read(&path, verifier).is_ok_and(|keyring| keyring.has_expired(now)) {
+        if Keyring::read(&path, keys).is_ok_and(|keyring| keyring.has_expired(now)) {
             std::fs::remove_file(&path).map_err(|error| Error::file("delete", &path, error))?;
             pruned.push(path);
         }

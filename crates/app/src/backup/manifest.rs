@@ -17,7 +17,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::value::Time;
 use sha2::{Digest as _, Sha256};
-use store::checkpoint::{Signer, Verifier};
+use store::checkpoint::{Signer, Verifiers};
 
 use super::{Error, file};
 
@@ -49,7 +49,7 @@ impl Manifest {
     ///
     /// # Errors
     /// [`Error::Damaged`] with what is wrong and where.
-    pub(crate) fn check(path: &Path, database: &Path, verifier: &Verifier) -> Result<Manifest, Error> {
+    pub(crate) fn check(path: &Path, database: &Path, keys: &Verifiers) -> Result<Manifest, Error> {
         let damaged = |what: String| Error::Damaged { path: path.to_owned(), what };
         let text = String::from_utf8(file::read(path)?)
             .map_err(|error| damaged(format!("byte {} is no text", error.utf8_error().valid_up_to())))?;
@@ -58,7 +58,7 @@ impl Manifest {
         let (note, written) = end
             .and_then(|end| Some((text.get(..end)?, text.get(end + 1..)?)))
             .ok_or_else(|| damaged("it is cut short".to_owned()))?;
-        let said = verifier.verify_statement(note).map_err(|error| damaged(error.to_string()))?;
+        let said = keys.verify_statement(note).map_err(|error| damaged(error.to_string()))?;
         let field = |name: &str| {
             let found = said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
             found.filter(|_| said.starts_with(HEAD)).ok_or_else(|| damaged(format!("it does not say its {name}")))

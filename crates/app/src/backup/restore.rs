@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::value::Time;
-use store::checkpoint::Verifier;
+use store::checkpoint::Verifiers;
 use store::{Forgotten, Snapshot, Store};
 use vault::Roots;
 
@@ -56,15 +56,15 @@ pub struct Restored {
 /// empty; [`Error::NotInOrder`]; keys that do not open.
 pub async fn restore(
     source: &Source,
-    (verifier, roots): (&Verifier, &Arc<Roots>),
+    (signers, roots): (&Verifiers, &Arc<Roots>),
     to: &Store,
     now: Time,
     told: Told<'_>,
 ) -> Result<Restored, Error> {
     let (folder, path) = (source.folder.as_path(), source.keyring.as_path());
     let database = folder.join(DATABASE);
-    let manifest = Manifest::check(&folder.join(MANIFEST), &database, verifier)?;
-    let keyring = Keyring::read(path, verifier)?;
+    let manifest = Manifest::check(&folder.join(MANIFEST), &database, signers)?;
+    let keyring = Keyring::read(path, signers)?;
     if keyring.has_expired(now) && source.age == Age::Fresh {
         return Err(Error::Refused(format!(
             "{} is older than {} days: it may hold keys of people who were forgotten since. Take a newer one; it need not \
@@ -78,7 +78,7 @@ pub async fn restore(
     // Opening brings the schema up to date: that is done with a copy, and the backup stays as it was signed.
     let copy = Copy::of(&database, folder)?;
     let from = Store::open(&carry::options(&copy.0)).await?;
-    let written = write(&from, (manifest, &keyring, path), to, (verifier, folder), told).await;
+    let written = write(&from, (manifest, &keyring, path), to, (signers, folder), told).await;
     from.close().await;
     let (keys, proved) = written?;
     Ok(Restored { manifest, keyring: keyring.at, keys, proved })
@@ -88,7 +88,7 @@ async fn write(
     from: &Store,
     (manifest, keyring, path): (Manifest, &Keyring, &Path),
     to: &Store,
-    (verifier, folder): (&Verifier, &Path),
+    (signers, folder): (&Verifiers, &Path),
     told: Told<'_>,
 ) -> Result<(u64, u64), Error> {
     let notes = checkpoints::notes(&String::from_utf8_lossy(&file::read(&folder.join(CHECKPOINTS))?));
@@ -96,7 +96,7 @@ async fn write(
         let what = format!("{} checkpoints, and the backup has {} logs", notes.len(), manifest.logs);
         return Err(Error::Damaged { path: folder.join(CHECKPOINTS), what });
     }
-    if let Err(error) = proved(from, verifier, &notes).await {
+    if let Err(error) = proved(from, signers, &notes).await {
         // The database file is what was written: then it is the checkpoints that are not.
         let Error::NotInOrder(what) = error else { return Err(error) };
         return Err(Error::Damaged { path: folder.join(CHECKPOINTS), what });
@@ -121,7 +121,7 @@ async fn write(
     batch.commit().await?;
     snapshot.close().await?;
 
-    Ok((keys.len() as u64, proved(to, verifier, &notes).await?))
+    Ok((keys.len() as u64, proved(to, signers, &notes).await?))
 }
 
 /// Every key of a keyring opens under a root key that is held.

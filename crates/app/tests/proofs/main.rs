@@ -18,7 +18,7 @@ use domain::id::{CoacheeId, Id as _, LogId, PersonId, PracticeId};
 use domain::text::{Email, LastName, Name, Text as _};
 use domain::value::{Time, Zone};
 use domain::{Actor, Decide, Table, account, coachee, practice};
-use store::checkpoint::Signer;
+use store::checkpoint::{Signer, Verifiers};
 use store::tree::{Frontier, KEPT_LEVEL, leaf_hash, verify_consistency, verify_inclusion};
 use store::{Batch, Event, Head, Node, Options, SignedRoot, Store};
 use tempfile::TempDir;
@@ -42,6 +42,11 @@ fn given() -> Option<String> {
 
 fn signer() -> Signer {
     Signer::parse("throughline.test", &[7; 32]).unwrap()
+}
+
+/// What its notes are verified with.
+fn keys() -> Verifiers {
+    signer().verifier().clone().into()
 }
 
 async fn open(url: &str, clock: Arc<Standing>) -> App {
@@ -127,7 +132,7 @@ impl Stage {
     }
 
     async fn verified(&self, trusted: &[String]) -> Verified {
-        verify(self.app.store(), None, Some(signer().verifier()), trusted, &mut ()).await.unwrap()
+        verify(self.app.store(), None, Some(&keys()), trusted, &mut ()).await.unwrap()
     }
 
     async fn found(&self, trusted: &[String]) -> Finding {

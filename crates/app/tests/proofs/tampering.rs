@@ -120,7 +120,7 @@ async fn thousand(stage: &Stage, times: usize) {
             history.checkpoints.clear();
         }
         history.write(store).await;
-        let verified = verify(store, Some(log), Some(signer().verifier()), &held, &mut ()).await.unwrap();
+        let verified = verify(store, Some(log), Some(&keys()), &held, &mut ()).await.unwrap();
         match verified.finding {
             Some(finding) => assert_eq!(finding.log, log.to_string()),
             None => missed.push((number, DEEDS[deed], SKILLS[skill])),
@@ -131,7 +131,7 @@ async fn thousand(stage: &Stage, times: usize) {
     assert_eq!((done.values().sum::<usize>(), done.len()), (times, DEEDS.len() * SKILLS.len()));
     // The control: what nobody changed is in order.
     whole.write(store).await;
-    let verified = verify(store, Some(log), Some(signer().verifier()), &held, &mut ()).await.unwrap();
+    let verified = verify(store, Some(log), Some(&keys()), &held, &mut ()).await.unwrap();
     assert_eq!((verified.finding, verified.proved), (None, whole.head.seq));
 }
 
