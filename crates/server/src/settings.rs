@@ -222,7 +222,8 @@ settings! {
     otlp_url: Option<String> = "", Plainly, optional(text(read::site, "an address such as http://127.0.0.1:4318, without a path"));
     /// How the log is written to standard error: `text` or `json`.
     log_format: LogFormat = "text", Plainly, one_of(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
-    /// What is logged: a level, or levels by module (`info`, `warn,server=debug`).
+    /// What is logged: a level, or levels by module (`info`, `warn,server=debug`). Below INFO only this program's own
+    /// modules speak: what libraries say there may hold what passes through them.
     log_filter: String = "info", Plainly,
         checked(|filter| tracing_subscriber::EnvFilter::try_new(filter).is_ok(), "error, warn, info, debug or trace, or targets such as warn,server=debug");
 }
