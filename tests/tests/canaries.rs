@@ -303,6 +303,24 @@ impl Writer<'_> {
         }
         id
     }
+
+    /// Every mutation of notes and messages that takes one, with a note's text as revisions and a sibling: a note.
+    async fn notes(&self, coachee: &str) -> String {
+        let input = json!({ "coacheeId": coachee, "title": confidential(46), "text": confidential(47) });
+        let note = self.made("writeNote", "note", input).await;
+        let input = json!({ "noteId": note, "base": 1, "title": confidential(48), "text": confidential(49) });
+        self.run("saveNote", "position", input).await;
+        let input = json!({ "noteId": note, "base": 1, "text": confidential(50) });
+        let answer = self.run("saveNote", "conflict { revision }", input).await;
+        assert!(answer["conflict"]["revision"].is_u64(), "{answer}");
+        self.run("restoreNote", "position", json!({ "noteId": note, "revision": 1 })).await;
+        self.run("commentOnNote", "position", json!({ "noteId": note, "text": confidential(51) })).await;
+        self.run("sendMessage", "position", json!({ "coacheeId": coachee, "text": confidential(52) })).await;
+        let input = json!({ "coacheeId": coachee, "title": confidential(53), "text": confidential(54) });
+        let deleted = self.made("writeNote", "note", input).await;
+        self.run("deleteNote", "position", json!({ "noteId": deleted })).await;
+        note
+    }
 }
 
 /// Every mutation of assessments and coaching questions that takes one, by the coach and by the coachee.
@@ -337,7 +355,7 @@ async fn assessments(writer: &Writer<'_>, person: &Person, coachee: &str) {
 }
 
 both! {
-    /// Eighteen personal and fifty-two confidential texts.
+    /// Eighteen personal and sixty confidential texts.
     #[test]
     async fn no_marked_text_lies_where_it_must_not(product: Product) {
         let (ada, practice) = product.coach("Ada").await;
@@ -347,6 +365,9 @@ both! {
         let id = writer.session(&coachee).await;
         let person = product.accepted_by(&format!("{}@coachee.example", personal(14))).await;
         assessments(&writer, &person, &coachee).await;
+        let note = writer.notes(&coachee).await;
+        let refused = json!({ "i": { "practiceId": practice, "noteId": note, "base": 999, "text": confidential(55) } });
+        ada.whole("mutation($i: SaveNoteInput!) { saveNote(input: $i) { errors { code } } }", refused).await;
         // What is refused, or is no session of anybody's, must not stay anywhere either.
         let refused = json!({ "i": { "practiceId": practice, "sessionId": id, "base": 999, "text": confidential(42) } });
         ada.whole("mutation($i: SaveSessionNotesInput!) { saveSessionNotes(input: $i) { errors { code } } }", refused).await;
@@ -359,8 +380,10 @@ both! {
         read.push_str(&notes.to_string());
         let answered = "query($p: ID!) { viewer { coachPortal(practiceId: $p) { assessments { nodes { questions { words options { words } } answers { text } } } } } }";
         read.push_str(&ada.ask(answered, json!({ "p": practice })).await.to_string());
+        let query = "query($i: ID!) { node(id: $i) { ... on Note { text siblings { text } revision(number: 2) { text } } } }";
+        read.push_str(&ada.ask(query, json!({ "i": note })).await.to_string());
         let shown = (marked(read.as_bytes(), CONFIDENTIAL), marked(read.as_bytes(), PERSONAL));
-        assert_eq!(shown.0, (1..=41).chain(44..=45).chain(60..=64).chain(66..=68).map(confidential).collect());
+        assert_eq!(shown.0, (1..=41).chain(44..=53).chain(60..=64).chain(66..=68).map(confidential).collect());
         assert_eq!(shown.1, (1..=18).map(personal).collect());
 
         let all = everything(&product).await;

@@ -17,7 +17,8 @@ fn log(practice: &str) -> LogId {
     LogId::Practice(practice.parse::<PracticeId>().expect("an id"))
 }
 
-/// Everything a coachee can have: names, plan, a session with notes and next steps, an authorization.
+/// Everything a coachee can have: names, plan, a session with notes and next steps, an authorization, a coach's note with a
+/// comment, and a message.
 async fn lived(by: &Person, practice: &str, coachee: &str, mark: &str) {
     let run = async |mutation: &str, shows: &str, mut input: Value| {
         input["practiceId"] = json!(practice);
@@ -44,6 +45,10 @@ async fn lived(by: &Person, practice: &str, coachee: &str, mark: &str) {
         "ratePerHour": { "amount": "90", "currency": "EUR" }, "startsOn": "2026-03-01", "endsOn": "2026-03-31",
     });
     run("addAuthorization", "position", authorization).await;
+    let note = json!({ "coacheeId": coachee, "title": format!("{mark} title"), "text": format!("{mark} thoughts") });
+    let note = run("writeNote", "note { id }", note).await["note"]["id"].clone();
+    run("commentOnNote", "position", json!({ "noteId": note, "text": format!("{mark} comment") })).await;
+    run("sendMessage", "position", json!({ "coacheeId": coachee, "text": format!("{mark} message") })).await;
 }
 
 /// Every stored row of a log that is not about this coachee, with the bytes of its document; and how many are.

@@ -40,6 +40,7 @@ struct Things {
     actions: Vec<String>,
     sessions: Vec<String>,
     authorizations: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl Things {
@@ -51,6 +52,7 @@ impl Things {
             "action" => Some(&mut self.actions),
             "session" => Some(&mut self.sessions),
             "authorization" => Some(&mut self.authorizations),
+            "note" => Some(&mut self.notes),
             _ => None,
         }
     }
@@ -63,7 +65,7 @@ fn change(chance: &mut Chance, things: &Things, number: usize) -> (&'static str,
     let day = format!("2026-{:02}-{:02}", 1 + chance.below(13), 1 + chance.below(28));
     let coachee = chance.of(&things.coachees);
     let session = chance.of(&things.sessions);
-    match chance.below(18) {
+    match chance.below(26) {
         0 => (
             "addCoachee",
             "AddCoacheeInput",
@@ -117,6 +119,28 @@ fn change(chance: &mut Chance, things: &Things, number: usize) -> (&'static str,
             json!({ "sessionId": session, "base": chance.below(3), "text": format!("{word}\n{number}") }),
             "session",
         ),
+        18 | 19 => (
+            "writeNote",
+            "WriteNoteInput",
+            json!({ "coacheeId": coachee, "title": word, "text": format!("{word}\n{number}") }),
+            "note",
+        ),
+        20 => (
+            "saveNote",
+            "SaveNoteInput",
+            json!({ "noteId": chance.of(&things.notes), "base": chance.below(4), "text": format!("{number}\n{word}"), "title": "Another" }),
+            "note",
+        ),
+        21 => ("shareNote", "ShareNoteInput", json!({ "noteId": chance.of(&things.notes) }), "note"),
+        22 => ("unshareNote", "UnshareNoteInput", json!({ "noteId": chance.of(&things.notes) }), "note"),
+        23 => (
+            "commentOnNote",
+            "CommentOnNoteInput",
+            json!({ "noteId": chance.of(&things.notes), "text": word }),
+            "comment",
+        ),
+        24 => ("deleteNote", "DeleteNoteInput", json!({ "noteId": chance.of(&things.notes) }), "deletedId"),
+        25 => ("sendMessage", "SendMessageInput", json!({ "coacheeId": coachee, "text": word }), "message"),
         16 => ("endSession", "EndSessionInput", json!({ "sessionId": session, "durationMinutes": 30 }), "session"),
         _ => (
             "setSessionStatus",
@@ -160,6 +184,7 @@ both! {
             actions: nobody("action"),
             sessions: nobody("session"),
             authorizations: nobody("authorization"),
+            notes: nobody("note"),
         };
         let (mut done, mut refused) = (0, 0);
         for begin in (0..length).step_by(8) {

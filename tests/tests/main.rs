@@ -16,6 +16,8 @@ mod histories;
 mod keys;
 mod live;
 mod matrix;
+mod message;
+mod note;
 mod notes;
 mod plan;
 mod practice;

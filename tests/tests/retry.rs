@@ -92,6 +92,18 @@ both! {
         asking.ask(&ada, &mutation("endSession", "EndSessionInput", "session { id }"), s(json!({ "durationMinutes": 50 }))).await;
         asking.ask(&ada, &mutation("deleteAction", "DeleteActionInput", "deletedId"), p(json!({ "actionId": action }))).await;
 
+        let note = id(&asking.ask(&ada, &mutation("writeNote", "WriteNoteInput", "note { id }"), c(json!({ "title": "Mine", "text": "one" }))).await, "note");
+        let n = |mut fields: Value| { fields["noteId"] = json!(note); p(fields) };
+        asking.ask(&ada, &mutation("saveNote", "SaveNoteInput", "revision"), n(json!({ "base": 1, "text": "two" }))).await;
+        asking.ask(&ada, &mutation("commentOnNote", "CommentOnNoteInput", "comment { id }"), n(json!({ "text": "three" }))).await;
+        asking.ask(&ada, &mutation("deleteNote", "DeleteNoteInput", "deletedId"), n(json!({}))).await;
+        let own = id(&asking.ask(&coachee, &mutation("writeNote", "WriteNoteInput", "note { id }"), c(json!({ "title": "My own", "text": "one" }))).await, "note");
+        asking.ask(&coachee, &mutation("shareNote", "ShareNoteInput", "note { id shared }"), p(json!({ "noteId": own }))).await;
+        asking.ask(&coachee, &mutation("unshareNote", "UnshareNoteInput", "note { id shared }"), p(json!({ "noteId": own }))).await;
+        let sent = asking.ask(&coachee, &mutation("sendMessage", "SendMessageInput", "message { id conversationId number }"), c(json!({ "text": "Hello" }))).await;
+        let read = json!({ "conversationId": sent["message"]["conversationId"] });
+        asking.ask(&ada, &mutation("markConversationRead", "MarkConversationReadInput", "conversation { id unreadCount }"), p(read)).await;
+
         let invited = json!({ "name": "Kim", "email": "kim@practice.example", "role": "COACH" });
         asking.ask(&ada, &mutation("addCoach", "AddCoachInput", "invitation { id }"), p(invited)).await;
         assert!(asking.done > 12);

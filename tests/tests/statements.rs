@@ -55,6 +55,13 @@ const HOME: &str = "query($p: ID!, $n: Int!) { viewer { coacheePortal(practiceId
     nextSteps(first: $n) { nodes { text } } } } }";
 const HOME_KINDS: u64 = 10;
 
+/// A coach's notes and conversations.
+const NOTES: &str = "query($p: ID!, $n: Int!) { viewer { coachPortal(practiceId: $p) { position
+    notes(first: $n) { nodes { title text html newestRevision siblings { text } revisions(first: $n) { nodes { revision } } comments(first: $n) { nodes { text } } } }
+    conversations(first: $n) { nodes { withName unreadCount lastMessage { text } messages(first: $n) { nodes { text } } } } } } }";
+/// Notes, their texts, histories and comments; conversations, the other one of each, its newest message and its messages.
+const NOTES_KINDS: u64 = 8;
+
 const NODES: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }";
 
 /// A query's answer, and how many statements it took.
@@ -88,6 +95,18 @@ async fn file(product: &Product, coach: &Person, practice: &str, name: &str) -> 
         input.as_object_mut().expect("an object").extend(given);
         json!({ "i": input })
     };
+    for number in 0..2 {
+        let mutation = "mutation($n: WriteNoteInput!, $m: SendMessageInput!) { writeNote(input: $n) { note { id } errors { code } }
+            sendMessage(input: $m) { errors { code } } }";
+        let note = with(json!({ "title": format!("{name} {number}"), "text": "Thoughts" }))["i"].clone();
+        let message = with(json!({ "text": format!("Hello {number}") }))["i"].clone();
+        let made = coach.ask(mutation, json!({ "n": note, "m": message })).await;
+        let note = made["writeNote"]["note"]["id"].clone();
+        let comment = "mutation($i: CommentOnNoteInput!) { commentOnNote(input: $i) { errors { code } } }";
+        for text in ["First", "Second"] {
+            coach.ask(comment, json!({ "i": { "practiceId": practice, "noteId": note, "text": text } })).await;
+        }
+    }
     for title in ["Speak up", "Rest"] {
         let goal = goal(coach, practice, &coachee, title).await;
         for title in ["First", "Second"] {
@@ -152,6 +171,7 @@ both! {
         bounded(&product, &coach, (ROSTER, ROSTER_KINDS, [1, 6]), here.clone()).await;
         bounded(&product, &coach, (PROFILE, PROFILE_KINDS, [1, 100]), here.clone()).await;
         bounded(&product, &coach, (DASHBOARD, DASHBOARD_KINDS, [1, 100]), here.clone()).await;
+        bounded(&product, &coach, (NOTES, NOTES_KINDS, [1, 6]), here.clone()).await;
         bounded(&product, &coach, (LIVE, LIVE_KINDS, [2, 20]), here.clone()).await;
         // Whose portal a coachee's is takes three more: their file, who has access to it, and those coaches.
         bounded(&product, &jordan, (HOME, HOME_KINDS + 3, [1, 20]), here.clone()).await;

@@ -92,6 +92,8 @@ impl ActivityEntry {
                 | domain::sight::Thing::Plan
                 | domain::sight::Thing::Session
                 | domain::sight::Thing::Notes
+                | domain::sight::Thing::Note
+                | domain::sight::Thing::Message
                 | domain::sight::Thing::Rating
                 | domain::sight::Thing::Access
         ) && when.subject != when.log.into();

@@ -161,6 +161,15 @@ impl Coachee {
         crate::session::FileSessions { view: self.view.clone(), coachee: self.row.id }
     }
     #[graphql(flatten)]
+    async fn notes(&self) -> crate::note::FileNotes {
+        crate::note::FileNotes { view: self.view.clone(), coachee: self.row.id }
+    }
+    /// The viewer's own conversation with the coachee; nothing before the first message.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn conversation(&self) -> Result<Option<crate::message::Conversation>> {
+        crate::message::with(&self.view, self.row.id).await
+    }
+    #[graphql(flatten)]
     async fn authorizations(&self) -> crate::authorization::FileAuthorizations {
         crate::authorization::FileAuthorizations { view: self.view.clone(), coachee: self.row.id }
     }
@@ -354,6 +363,14 @@ impl CoacheePortal {
     #[graphql(flatten)]
     async fn sessions(&self) -> Result<crate::session::OwnSessions> {
         Ok(crate::session::OwnSessions { view: self.0.clone(), coachee: self.oneself()? })
+    }
+    #[graphql(flatten)]
+    async fn notes(&self) -> Result<crate::note::OwnNotes> {
+        Ok(crate::note::OwnNotes { view: self.0.clone(), coachee: self.oneself()? })
+    }
+    #[graphql(flatten)]
+    async fn conversations(&self) -> Result<crate::message::OwnConversations> {
+        Ok(crate::message::OwnConversations { view: self.0.clone(), coachee: self.oneself()? })
     }
     #[graphql(flatten)]
     async fn log(&self) -> crate::activity::Log {

@@ -23,12 +23,15 @@ mod journey;
 mod limits;
 mod live;
 pub mod markdown;
+mod message;
 mod node;
+mod note;
 mod page;
 mod pages;
 mod plan;
 mod practice;
 mod question;
+mod revisions;
 mod scalars;
 mod session;
 mod tokens;
@@ -109,6 +112,8 @@ pub struct Mutation(
     authorization::AuthorizationMutation,
     assessment::AssessmentMutation,
     question::QuestionMutation,
+    note::NoteMutation,
+    message::MessageMutation,
 );
 
 /// The schema.

@@ -13,8 +13,9 @@ use async_graphql::{Context, ID, SimpleObject, Subscription, Union};
 use domain::Table;
 use domain::account::{Portal, Right};
 use domain::id::{
-    AccessId, ActionId, AssessmentId, AuthorizationId, CoacheeId, GoalId, Id as _, InvitationId, MilestoneId,
-    NextStepId, PersonId, PracticeId, QuestionCommentId, QuestionId, SessionId, TemplateId,
+    AccessId, ActionId, AssessmentId, AuthorizationId, CoacheeId, ConversationId, GoalId, Id as _, InvitationId,
+    MessageId, MilestoneId, NextStepId, NoteCommentId, NoteId, PersonId, PracticeId, QuestionCommentId, QuestionId,
+    SessionId, TemplateId,
 };
 use futures_util::Stream;
 use tokio::time::Instant;
@@ -24,6 +25,8 @@ use crate::activity::{ActivityEntry, ActivityFilter};
 use crate::assessment::{Assessment, AssessmentTemplate};
 use crate::authorization::Authorization;
 use crate::coachee::{Coachee, CoacheeProfile};
+use crate::message::{Conversation, Message};
+use crate::note::{Note, NoteComment};
 use crate::plan::{Action, Goal, Milestone};
 use crate::practice::{Access, Coach, CoachCard, CoachInvitation, Practice, PracticeCard};
 use crate::question::{CoachingQuestion, QuestionComment};
@@ -93,6 +96,14 @@ pub enum CoachPortalChange {
     CoachingQuestion(CoachingQuestion),
     /// A comment on one.
     QuestionComment(QuestionComment),
+    /// A note.
+    Note(Note),
+    /// A comment on a note.
+    NoteComment(NoteComment),
+    /// A conversation.
+    Conversation(Conversation),
+    /// A message.
+    Message(Message),
     /// Something that is there no more.
     Gone(Gone),
     /// Load again.
@@ -124,6 +135,14 @@ pub enum CoacheePortalChange {
     CoachingQuestion(CoachingQuestion),
     /// A comment on one.
     QuestionComment(QuestionComment),
+    /// A note.
+    Note(Note),
+    /// A comment on a note.
+    NoteComment(NoteComment),
+    /// A conversation.
+    Conversation(Conversation),
+    /// A message.
+    Message(Message),
     /// Something that is there no more.
     Gone(Gone),
     /// Load again.
@@ -156,6 +175,19 @@ pub(crate) enum LiveSessionChange {
     ResyncRequired(ResyncRequired),
 }
 
+/// What changed in a conversation.
+#[derive(Union)]
+pub(crate) enum ConversationChange {
+    /// The conversation as it is now: how far each has read, what is unread.
+    Conversation(Conversation),
+    /// A message that was sent.
+    Message(Message),
+    /// Something that is there no more.
+    Gone(Gone),
+    /// Load again.
+    ResyncRequired(ResyncRequired),
+}
+
 /// Declares an item: a position and what changed up to it.
 macro_rules! item {
     ($(#[$doc:meta])* $item:ident of $change:ty) => {
@@ -181,6 +213,10 @@ item! {
 item! {
     /// What changed in a coachee's plan.
     PlanItem of PlanChange
+}
+item! {
+    /// What changed in a conversation.
+    ConversationItem of ConversationChange
 }
 item! {
     /// What changed in a session.
@@ -233,6 +269,9 @@ const fn shown(table: Table) -> Shown {
         Table::assessment_template | Table::assessment => Shown::Itself,
         Table::assessment_draft => Shown::As(Table::assessment),
         Table::question | Table::question_comment => Shown::Itself,
+        Table::note | Table::note_comment => Shown::Itself,
+        Table::note_text => Shown::As(Table::note),
+        Table::conversation | Table::message => Shown::Itself,
         Table::address | Table::account | Table::login | Table::portal => Shown::Nowhere,
         Table::access_token | Table::google_account => Shown::Nowhere,
         Table::coachee_email | Table::coachee_invitation | Table::activation => Shown::Nowhere,
@@ -277,6 +316,10 @@ shows! {
         assessment by AssessmentId => Assessment(Assessment::new),
         question by QuestionId => CoachingQuestion(CoachingQuestion::new),
         question_comment by QuestionCommentId => QuestionComment(QuestionComment::new),
+        note by NoteId => Note(Note::new),
+        note_comment by NoteCommentId => NoteComment(NoteComment::new),
+        conversation by ConversationId => Conversation(Conversation::new),
+        message by MessageId => Message(Message::new),
     }
 }
 
@@ -293,6 +336,17 @@ shows! {
         assessment by AssessmentId => Assessment(Assessment::new),
         question by QuestionId => CoachingQuestion(CoachingQuestion::new),
         question_comment by QuestionCommentId => QuestionComment(QuestionComment::new),
+        note by NoteId => Note(Note::new),
+        note_comment by NoteCommentId => NoteComment(NoteComment::new),
+        conversation by ConversationId => Conversation(Conversation::new),
+        message by MessageId => Message(Message::new),
+    }
+}
+
+shows! {
+    ConversationChange {
+        conversation by ConversationId => Conversation(Conversation::new),
+        message by MessageId => Message(Message::new),
     }
 }
 
@@ -345,6 +399,13 @@ async fn face(focus: Focus, view: &View, row: Row) -> Result<Option<Row>> {
             let step: Option<domain::session::NextStep> = view.one(NextStepId::of(row.id)).await.map_err(error)?;
             let step = step.filter(|step| step.session == session);
             Ok(step.map(|_| Row { table: Table::session, id: session.uuid(), ..row }))
+        }
+        Focus::Conversation(conversation, _) if row.table == Table::message => {
+            let message: Option<domain::message::Message> = view.one(MessageId::of(row.id)).await.map_err(error)?;
+            Ok(message.filter(|message| message.conversation == conversation).map(|_| row))
+        }
+        Focus::Conversation(conversation, _) => {
+            Ok(Some(face).filter(|face| (face.table, face.id) == (Table::conversation, conversation.uuid())))
         }
         Focus::Session(session, _) => {
             Ok(Some(face).filter(|face| (face.table, face.id) == (Table::session, session.uuid())))
@@ -477,6 +538,18 @@ impl LiveSubscription {
     ) -> Result<impl Stream<Item = Result<PlanItem>> + use<>> {
         let watch = watch(ctx, practice_id.0, None, after).await?.of_coachee(coachee_id.0).await.map_err(error)?;
         Ok(items(watch, *ctx.data()?, |position, changes| PlanItem { position, changes }))
+    }
+
+    /// What changes in one conversation, for its two sides: messages, each once and in order, and how far each has read.
+    async fn conversation(
+        &self,
+        ctx: &Context<'_>,
+        practice_id: Id<PracticeId>,
+        id: Id<ConversationId>,
+        after: Option<Position>,
+    ) -> Result<impl Stream<Item = Result<ConversationItem>> + use<>> {
+        let watch = watch(ctx, practice_id.0, None, after).await?.of_conversation(id.0).await.map_err(error)?;
+        Ok(items(watch, *ctx.data()?, |position, changes| ConversationItem { position, changes }))
     }
 
     /// What changes in one session, its notes and its next steps; for coaches.

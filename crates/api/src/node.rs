@@ -3,14 +3,17 @@
 use app::View;
 use async_graphql::{Context, ID, Interface};
 use domain::id::{
-    ActionId, AssessmentId, AuthorizationId, CoacheeId, GoalId, Id as _, MilestoneId, NextStepId, PersonId, PracticeId,
-    QuestionId, SessionId,
+    ActionId, AssessmentId, AuthorizationId, CoacheeId, ConversationId, GoalId, Id as _, MessageId, MilestoneId,
+    NextStepId, NoteCommentId, NoteId, PersonId, PracticeId, QuestionId, SessionId,
 };
+use domain::note;
 use futures_util::future::try_join_all;
 
 use crate::assessment::Assessment;
 use crate::authorization::Authorization;
 use crate::coachee::{Coachee, CoacheeProfile};
+use crate::message::{Conversation, Message};
+use crate::note::{Note, NoteComment};
 use crate::plan::{Action, Goal, Milestone};
 use crate::practice::{Coach, Practice};
 use crate::question::CoachingQuestion;
@@ -48,6 +51,14 @@ pub enum Node {
     Assessment(Assessment),
     /// A coaching question.
     CoachingQuestion(CoachingQuestion),
+    /// A note.
+    Note(Note),
+    /// A comment on a note.
+    NoteComment(NoteComment),
+    /// A conversation.
+    Conversation(Conversation),
+    /// A message.
+    Message(Message),
 }
 
 /// The thing of this id in the practices of the viewer.
@@ -151,6 +162,22 @@ async fn load(view: &View, prefix: &str, uuid: uuid::Uuid) -> Result<Option<Node
             .await
             .map_err(error)?
             .map(|row| Node::Authorization(Authorization::new(view, row))),
+        NoteId::PREFIX => {
+            view.one::<note::Note>(NoteId::of(uuid)).await.map_err(error)?.map(|row| Node::Note(Note::new(view, row)))
+        }
+        NoteCommentId::PREFIX => view
+            .one(NoteCommentId::of(uuid))
+            .await
+            .map_err(error)?
+            .map(|row| Node::NoteComment(NoteComment::new(view, row))),
+        ConversationId::PREFIX => view
+            .one(ConversationId::of(uuid))
+            .await
+            .map_err(error)?
+            .map(|row| Node::Conversation(Conversation::new(view, row))),
+        MessageId::PREFIX => {
+            view.one(MessageId::of(uuid)).await.map_err(error)?.map(|row| Node::Message(Message::new(view, row)))
+        }
         _ => None,
     })
 }

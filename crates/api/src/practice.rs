@@ -317,6 +317,14 @@ impl CoachPortal {
         crate::question::CoachQuestions(self.0.clone())
     }
     #[graphql(flatten)]
+    async fn notes(&self) -> crate::note::CoachNotes {
+        crate::note::CoachNotes(self.0.clone())
+    }
+    #[graphql(flatten)]
+    async fn conversations(&self) -> crate::message::CoachConversations {
+        crate::message::CoachConversations(self.0.clone())
+    }
+    #[graphql(flatten)]
     async fn development(&self) -> crate::session::rating::OwnDevelopment {
         crate::session::rating::OwnDevelopment(self.0.clone())
     }

@@ -18,9 +18,11 @@ use domain::session::{self, Status};
 
 use crate::activity::Seq;
 use crate::authorization::Authorization;
+use crate::note::{Note, NoteOrigin};
 use crate::page::{Asked, Cursor, List, is};
+use crate::revisions::{self, NotesRevision, NotesText};
 use crate::scalars::{DateTime, Id, id};
-use crate::session::notes::{NotesRevision, NotesText, SessionNotes};
+use crate::session::notes::SessionNotes;
 use crate::session::past::{FromLastSession, PastSession};
 use crate::session::rating::SelfRating;
 use crate::session::steps::NextStep;
@@ -115,12 +117,28 @@ impl Session {
         first: Option<i32>,
         last: Option<i32>,
     ) -> Result<Connection<Seq, NotesRevision>> {
-        notes::revisions(&self.view, self.row.id, &Asked { after, before, first, last }).await
+        revisions::revisions::<session::Notes>(&self.view, self.row.id, &Asked { after, before, first, last }).await
     }
     /// The notes as they were at a revision. It is looked for in the log: the older it is, the longer that takes.
     #[graphql(complexity = "100 + child_complexity")]
     async fn revision(&self, number: u32) -> Result<Option<NotesText>> {
-        NotesText::of(&self.view, self.row.id, number).await
+        match SessionNotes::of(&self.view, self.row.id).await? {
+            Some(notes) => notes.at(number).await,
+            None => Ok(None),
+        }
+    }
+    /// The notepad's tab of notes about the coachee: the viewer's own, and those that the coachee shared; those that
+    /// changed last come first.
+    #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
+    async fn coachee_notes(
+        &self,
+        #[graphql(desc = "Only the viewer's own, or only those that the coachee shared.")] of: Option<NoteOrigin>,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<Cursor, Note>> {
+        crate::note::about(&self.view, self.row.coachee, of, &Asked { after, before, first, last }).await
     }
     /// What the coachee commits to before the next session, in order.
     #[graphql(complexity = "10 * child_complexity + 1")]

@@ -19,6 +19,8 @@ const SQL: &[(&str, &str)] = &[
     ("coachee", include_str!("../../../projections/coachee.sql")),
     ("plan", include_str!("../../../projections/plan.sql")),
     ("authorization", include_str!("../../../projections/authorization.sql")),
+    ("note", include_str!("../../../projections/note.sql")),
+    ("message", include_str!("../../../projections/message.sql")),
     ("session", include_str!("../../../projections/session.sql")),
     ("assessment", include_str!("../../../projections/assessment.sql")),
     ("question", include_str!("../../../projections/question.sql")),

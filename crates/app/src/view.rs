@@ -403,7 +403,7 @@ impl View {
     /// What is seen of a kind of row.
     fn sees(&self, thing: Thing) -> Sees {
         let sees = self.scope.sees(thing);
-        if self.then.is_some() { sees.earlier() } else { sees }
+        if self.then.is_some() && !thing.is_always_shared() { sees.earlier() } else { sees }
     }
 
     /// The practice's log.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use domain::account::Portal;
 use domain::coachee;
 use domain::entry::To;
-use domain::id::{CoacheeId, Id as _, LogId, PersonId, PracticeId, SessionId, Subject};
+use domain::id::{CoacheeId, ConversationId, Id as _, LogId, PersonId, PracticeId, SessionId, Subject};
 use domain::sight::{Move, Scope, Sees, Side, Thing};
 use domain::{Event, Table};
 use tokio::time::{Instant, timeout_at};
@@ -43,6 +43,8 @@ pub enum Focus {
     Coachee(CoacheeId),
     /// One session with a coachee.
     Session(SessionId, CoacheeId),
+    /// One conversation with a coachee.
+    Conversation(ConversationId, CoacheeId),
 }
 
 impl Focus {
@@ -54,7 +56,7 @@ impl Focus {
     const fn coachee(self) -> Option<CoacheeId> {
         match self {
             Self::All => None,
-            Self::Coachee(coachee) | Self::Session(_, coachee) => Some(coachee),
+            Self::Coachee(coachee) | Self::Session(_, coachee) | Self::Conversation(_, coachee) => Some(coachee),
         }
     }
 }
@@ -201,6 +203,16 @@ impl Watch {
     pub async fn of_session(mut self, session: SessionId) -> Result<Self, Error> {
         let row = self.look().await?.one::<domain::session::Session>(session).await?.ok_or(Error::NotFound)?;
         self.focus = Focus::Session(session, row.coachee);
+        Ok(self)
+    }
+
+    /// Follows one conversation only.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where the viewer does not see it.
+    pub async fn of_conversation(mut self, conversation: ConversationId) -> Result<Self, Error> {
+        let row = self.look().await?.one::<domain::message::Conversation>(conversation).await?;
+        self.focus = Focus::Conversation(conversation, row.ok_or(Error::NotFound)?.coachee);
         Ok(self)
     }
 

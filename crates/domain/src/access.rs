@@ -88,6 +88,10 @@ pub enum Deed {
     HoldSessions,
     /// Check next steps and change the plan: both sides (S2.27, S3.15).
     ChangePlan,
+    /// Write notes for oneself, share one's own, comment on what one sees (S2.31–S2.33).
+    WriteNotes,
+    /// Write messages to each other, and say how far one has read (S2.16).
+    Converse,
     /// Add, change and close authorizations: money (S4.3, S4.8).
     KeepAuthorizations,
     /// Make and remove forms of the practice: its coaches.
@@ -161,6 +165,8 @@ const fn rule(deed: Deed) -> Rule {
         Deed::AddCoachee => Rule::CoachesWhoMayAdd,
         Deed::ChangeCoachee => Rule::Client { coach: Level::User, coachee: Yes },
         Deed::ChangePlan => Rule::Client { coach: Level::User, coachee: Yes },
+        Deed::WriteNotes => Rule::Client { coach: Level::User, coachee: Yes },
+        Deed::Converse => Rule::Client { coach: Level::User, coachee: Yes },
         Deed::WriteFile => Rule::Client { coach: Level::User, coachee: No },
         Deed::HoldSessions => Rule::Client { coach: Level::User, coachee: No },
         Deed::InviteCoachee => Rule::Client { coach: Level::UserAdmin, coachee: No },

@@ -172,6 +172,10 @@ impl Coachee {
     pub fn client(&self) -> ClientId {
         self.company.map_or_else(|| self.id.into(), Into::into)
     }
+    /// On which side of them somebody stands who may do something about them.
+    pub fn side_of(&self, person: PersonId) -> Portal {
+        if self.person == Some(person) { Portal::Coachee } else { Portal::Coach }
+    }
     /// First and last name.
     pub fn full_name(&self) -> String {
         format!("{} {}", self.first_name.as_str(), self.last_name.as_str()).trim_end().to_owned()

@@ -289,6 +289,12 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// Whether the actor counts as a coach of the practice here, whatever else they are.
+    pub fn is_on_the_coaches_side(&self) -> Result<bool, Stop> {
+        let Some(person) = self.actor.person().filter(|_| self.only != Some(Portal::Coachee)) else { return Ok(false) };
+        Ok(self.find::<Member>(person)?.is_some())
+    }
+
     fn level(&self, coach: &Member, about: About) -> Result<Option<Level>, Stop> {
         let About::Coachee(coachee) = about else { return Ok(None) };
         // A coachee without a company is their own client; the row says which, once it is there.

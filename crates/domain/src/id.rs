@@ -159,6 +159,14 @@ ids! {
     SessionId "session";
     /// A next step of a session.
     NextStepId "nextstep";
+    /// A coach's or a coachee's note.
+    NoteId "note";
+    /// A comment on a note.
+    NoteCommentId "notecomment";
+    /// What a coach and a coachee write to each other; derived from both.
+    ConversationId "conversation";
+    /// A message.
+    MessageId "message";
     /// A goal.
     GoalId "goal";
     /// A milestone of a goal.
@@ -203,6 +211,13 @@ impl AccessId {
     /// The one access of this coach to this client.
     pub fn between(coach: PersonId, client: ClientId) -> Self {
         Self(Uuid::new_v5(&coach.uuid(), client.uuid().as_bytes()))
+    }
+}
+
+impl ConversationId {
+    /// The one conversation of this coach with this coachee.
+    pub fn between(coach: PersonId, coachee: CoacheeId) -> Self {
+        Self(Uuid::new_v5(&coach.uuid(), &[b"conversation", coachee.uuid().as_bytes().as_slice()].concat()))
     }
 }
 

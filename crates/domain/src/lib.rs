@@ -18,6 +18,8 @@ mod edit;
 pub mod entry;
 pub mod fold;
 pub mod journey;
+pub mod message;
+pub mod note;
 pub mod notes;
 pub mod plan;
 pub mod practice;
@@ -33,7 +35,7 @@ pub mod value;
 use declare::features;
 
 features! {
-    refusals [text as Text, account as Account, practice as Practice, coachee as Coachee, plan as Plan, authorization as Authorization, session as Session, assessment as Assessment, question as Question]
+    refusals [text as Text, account as Account, practice as Practice, coachee as Coachee, plan as Plan, authorization as Authorization, notes as Notes, session as Session, assessment as Assessment, question as Question, note as Note, message as Message]
     account as Account version 2 {
         address: account::Address, account: account::Account, login: account::Login, portal: account::PortalOf,
         access_token: account::AccessToken, google_account: account::GoogleAccount
@@ -54,6 +56,8 @@ features! {
         assessment_template: assessment::Template, assessment: assessment::Assessment, assessment_draft: assessment::Draft
     }
     question as Question version 1 { question: question::Question, question_comment: question::QuestionComment }
+    note as Note version 1 { note: note::Note, note_text: note::Body, note_comment: note::Comment }
+    message as Message version 1 { conversation: message::Conversation, message: message::Message }
     reading as Reading version 1 { reading: reading::Reading }
 }
 

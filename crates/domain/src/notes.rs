@@ -8,13 +8,15 @@
 //! - Everything is a function of the texts: no clock, no randomness, no panic, and a bounded amount of work (line
 //!   differences look at no more than [`MAX_DIFFED_LINES`] lines a text).
 //!
-//! Absent: the texts' size limit, revisions and sealing. They belong to the commands that save.
+//! [`revisions`] has what is made of it: texts with numbered saves, and those that could not be merged.
 
 mod merge;
 mod patch;
+pub mod revisions;
 
 pub use merge::{Merged, merge};
 pub use patch::Patch;
+pub use revisions::Refusal;
 
 /// How many lines of a text, after what the texts share at both ends, a line difference looks at. Beyond, a patch
 /// replaces the whole middle and a merge is a conflict. Keeps the worst difference (random one-letter lines) at some

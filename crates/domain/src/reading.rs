@@ -73,6 +73,7 @@ crate::entry::words! {
 pub const fn named(text: Kind) -> Kind {
     match text {
         Kind::Notes | Kind::NotesPatch => Kind::Notes,
+        Kind::NoteText | Kind::NotePatch => Kind::NoteText,
         Kind::Name
         | Kind::LastName
         | Kind::Email
@@ -93,6 +94,8 @@ pub const fn named(text: Kind) -> Kind {
         | Kind::QuestionWords
         | Kind::QuestionAnswer
         | Kind::QuestionComment
+        | Kind::NoteComment
+        | Kind::Message
         | Kind::Source => text,
     }
 }
@@ -103,6 +106,8 @@ const fn is_shared(text: Kind) -> bool {
         Kind::Title | Kind::Description | Kind::ActiveGoal | Kind::Step => true,
         Kind::Form | Kind::Answers => true,
         Kind::QuestionWords | Kind::QuestionAnswer | Kind::QuestionComment => true,
+        // A coach's own note has no other reader than its author; of those that a coachee shared, the coachee learns.
+        Kind::NoteText | Kind::NotePatch | Kind::NoteComment | Kind::Message => true,
         Kind::Synopsis
         | Kind::Notes
         | Kind::NotesPatch

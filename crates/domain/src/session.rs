@@ -31,7 +31,7 @@ pub mod notes;
 pub mod rating;
 pub mod steps;
 
-pub use notes::{Chain, Notes, RestoreNotes, SaveNotes, Saved, Sibling};
+pub use notes::{Notes, RestoreNotes, SaveNotes, Saved, Sibling};
 pub use rating::{RateSession, SelfRating};
 pub use steps::{CheckNextStep, NextStep, SetNextSteps, StepLine};
 
@@ -144,10 +144,6 @@ refusals! {
         IsInTheFuture "SESSION_IS_IN_THE_FUTURE" "A session begins now or earlier. Correct the time, or add an appointment instead.",
         /// Another authorization is linked.
         IsLinked "SESSION_HAS_AN_AUTHORIZATION" "This session is linked to another authorization. Unlink that one first.",
-        /// More than 200 KiB (S1.40).
-        NotesAreTooLong "NOTES_ARE_TOO_LONG" "Notes can hold at most 200 KiB. Move some of the text elsewhere and save again.",
-        /// Nobody ever saved it.
-        NoSuchRevision "NOTES_REVISION_IS_NOT_THERE" "These notes have no revision of this number. Load the notes again.",
         /// More than a list that people keep.
         TooManySteps "NEXT_STEPS_ARE_TOO_MANY" "A session can have at most 50 next steps.",
         /// The id is in use, or stands twice in the list.
@@ -216,11 +212,11 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
             }
         }
         Event::NotesSaved { session, text, settled, .. } => {
-            rows.edit(*session, |row: &mut Notes| row.save(text, *settled, when));
+            rows.edit(*session, |row: &mut Notes| row.text.save(text, *settled, when));
         }
         Event::NotesDiverged { session, base, theirs, text, replaced } => {
             let sibling = Sibling { base: *base, theirs: *theirs, text: text.clone(), author: when.actor, at: when.at };
-            rows.edit(*session, |row: &mut Notes| row.diverge(sibling, *replaced));
+            rows.edit(*session, |row: &mut Notes| row.text.diverge(sibling, *replaced));
         }
         Event::NextStepAdded { step, session, coachee, text, place } => {
             rows.put(NextStep::new((*step, *session, *coachee), (text.clone(), when.actor), *place));

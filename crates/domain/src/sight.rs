@@ -33,6 +33,10 @@ pub enum Thing {
     Session,
     /// A session's notes.
     Notes,
+    /// Notes, coaches' and coachees' own, with their comments (S2.31, S2.32).
+    Note,
+    /// Messages between a coach and a coachee.
+    Message,
     /// A coach's rating of their own coaching: its owner's, and nobody else's (S1.47).
     Rating,
     /// A form that can be assigned.
@@ -138,6 +142,9 @@ impl Thing {
             Self::Assessment => [Everybodys, Clients, Ones],
             Self::Draft => [Nobodys, Nobodys, Ones],
             Self::Question => [Everybodys, Clients, Ones],
+            // Each has an owner, and is out of a coach's sight while they have no access.
+            Self::Note => [Everybodys, Clients, Ones],
+            Self::Message => [Everybodys, Clients, Ones],
             // Each has an owner, who alone sees it: also once they have no access to the coachee any more.
             Self::Rating => [Everybodys, Everybodys, Nobodys],
         }
@@ -158,8 +165,17 @@ impl Thing {
             | Self::Template
             | Self::Assessment
             | Self::Question => [Owners::MineOrShared, Owners::MineOrShared],
+            // What a coachee shares is the coaches'; a coach's note is no coachee's.
+            Self::Note => [Owners::MineOrShared, Owners::Mine],
+            // Its coach's and its coachee's: no other coach's, whatever their role.
+            Self::Message => [Owners::Mine, Owners::MineOrShared],
             Self::Rating | Self::Draft => [Owners::Mine, Owners::Mine],
         }
+    }
+
+    /// Whether what has an owner is shared from its beginning on, for ever: then nobody can have taken it back.
+    pub const fn is_always_shared(self) -> bool {
+        matches!(self, Self::Message)
     }
 
     /// Whose entries of the activity log are the managers' to review, those of coaches, and of coachees.
@@ -170,7 +186,13 @@ impl Thing {
             Self::Practice | Self::Coach | Self::Access => [true, false, false],
             Self::Template => [true, false, false],
             Self::File | Self::Notes => [true, true, false],
-            Self::Profile | Self::Plan | Self::Session | Self::Assessment | Self::Question => [true, true, true],
+            Self::Profile
+            | Self::Plan
+            | Self::Session
+            | Self::Assessment
+            | Self::Question
+            | Self::Note
+            | Self::Message => [true, true, true],
             Self::Draft => [false, false, true],
             // And then only those that are the viewer's own.
             Self::Rating => [true, true, false],

@@ -157,7 +157,7 @@ texts! {
     ProfessionalTitle "professional_title" line 0..=200;
     /// An https address.
     Link "link" line 0..=2000, |text: String| if text.is_empty() { Ok(text) } else { link(text) };
-    /// The title of a session, goal, milestone or action.
+    /// The title of a session, goal, milestone, action or note.
     Title "title" line 1..=200;
     /// What an action asks for, at length.
     Description "description" lines 0..=20_000;
@@ -189,6 +189,14 @@ texts! {
     QuestionComment "question_comment" lines 1..=4_000;
     /// The difference between two notes.
     NotesPatch "notes_patch" lines 0..=409_600;
+    /// What a note says, in Markdown.
+    NoteText "note" lines 0..=204_800;
+    /// The difference between two texts of a note.
+    NotePatch "note_patch" lines 0..=409_600;
+    /// A comment on a note.
+    NoteComment "note_comment" lines 1..=5_000;
+    /// A message.
+    Message "message" lines 1..=10_000;
 }
 
 impl Rating {

@@ -6,7 +6,7 @@ mod support;
 
 use domain::coachee::{Coachee, SetActiveGoal};
 use domain::id::{NextStepId, SessionId};
-use domain::session::notes::{EARLIER_CHAINS, MOST_BYTES, MOST_SIBLINGS};
+use domain::notes::revisions::{EARLIER_CHAINS, MOST_BYTES, MOST_SIBLINGS};
 use domain::session::{
     CheckNextStep, EndSession, Event as Happened, LogSession, NextStep, Notes, RestoreNotes, SaveNotes, Session,
     SetNextSteps, SetSessionStatus, StartSession, Status, StepLine, UpdateSession,
@@ -215,8 +215,8 @@ fn notes(world: &World) -> &Notes {
 fn kept(world: &World) -> (String, u32, Vec<String>) {
     let row = notes(world);
     stored(row);
-    let siblings = row.siblings.iter().map(|sibling| sibling.text.text.text().unwrap().as_str().to_owned());
-    (row.text().unwrap(), row.newest(), siblings.collect())
+    let siblings = row.text.siblings.iter().map(|sibling| sibling.text.text.text().unwrap().as_str().to_owned());
+    (row.text.text().unwrap(), row.text.newest(), siblings.collect())
 }
 
 fn is(text: &str, revision: u32, siblings: &[&str]) -> (String, u32, Vec<String>) {
@@ -258,10 +258,10 @@ fn where_both_changed_the_same_lines_both_are_kept() {
     world.when(World::OWNER, &save(session, 1, "theirs\n")).unwrap();
     assert_eq!(world.when(World::COACH, &save(session, 1, "yours\n")), Ok(vec!["session.notes_diverged"]));
     assert_eq!(kept(&world), is("theirs\n", 2, &["yours\n"]));
-    let sibling = notes(&world).sibling(3).unwrap();
+    let sibling = notes(&world).text.sibling(3).unwrap();
     assert_eq!((sibling.base, sibling.theirs, sibling.author), (1, 2, Some(id(World::COACH))));
-    assert_eq!(notes(&world).text_at(1).as_deref(), Some("a\n"));
-    assert_eq!(notes(&world).text_at(3).as_deref(), Some("yours\n"));
+    assert_eq!(notes(&world).text.text_at(1).as_deref(), Some("a\n"));
+    assert_eq!(notes(&world).text.text_at(3).as_deref(), Some("yours\n"));
     // The same again is not kept twice, and typing on with the old base makes no second one.
     assert_eq!(world.when(World::COACH, &save(session, 1, "yours\n")), Ok(vec![]));
     world.when(World::COACH, &save(session, 1, "yours!\n")).unwrap();
@@ -335,8 +335,8 @@ fn a_base_that_is_too_old_to_be_at_hand_loses_nothing() {
             .when(World::OWNER, &save(session, revision, &char::from_digit(revision, 36).unwrap().to_string()))
             .unwrap();
     }
-    assert_eq!(notes(&world).text_at(1), None);
-    assert_eq!(notes(&world).text_at(2).as_deref(), Some("1"));
+    assert_eq!(notes(&world).text.text_at(1), None);
+    assert_eq!(notes(&world).text.text_at(2).as_deref(), Some("1"));
     assert_eq!(world.when(World::COACH, &save(session, 1, "yours")), Ok(vec!["session.notes_diverged"]));
     assert_eq!(kept(&world), is("9", chains.saturating_add(2), &["yours"]));
 }
@@ -351,7 +351,7 @@ fn the_row_keeps_the_newest_siblings_only() {
     }
     let (_, _, siblings) = kept(&world);
     assert_eq!(siblings.len(), MOST_SIBLINGS);
-    assert_eq!((siblings[0].as_str(), notes(&world).text_at(2)), ("1 yours", None));
+    assert_eq!((siblings[0].as_str(), notes(&world).text.text_at(2)), ("1 yours", None));
 }
 
 #[test]
@@ -365,7 +365,7 @@ fn an_hour_of_saving_is_patches_that_give_the_text_again() {
         let [Event::Session(Happened::NotesSaved { text, .. })] = &events[..] else { panic!("{events:?}") };
         assert_eq!(text.revision(), revision.saturating_add(1));
         whole = whole.saturating_add(usize::from(matches!(text, domain::session::Saved::Frame(_))));
-        assert_eq!(notes(&world).text().as_deref(), Some(typed.as_str()));
+        assert_eq!(notes(&world).text.text().as_deref(), Some(typed.as_str()));
     }
     assert!(whole < 40, "{whole} of 200 are whole texts");
     stored(notes(&world));
@@ -389,8 +389,8 @@ impl Editor {
     }
 
     fn opens(&mut self, row: &Notes) {
-        self.base = row.newest();
-        self.lines = row.text().unwrap().lines().map(str::to_owned).collect();
+        self.base = row.text.newest();
+        self.lines = row.text.text().unwrap().lines().map(str::to_owned).collect();
     }
 }
 
@@ -469,7 +469,7 @@ proptest! {
                 }
             }
             // Beyond, the oldest sibling is in the log only.
-            if notes(&world).siblings.len() == MOST_SIBLINGS {
+            if notes(&world).text.siblings.len() == MOST_SIBLINGS {
                 break;
             }
             prop_assert_eq!(lost(&world, &saved), None);

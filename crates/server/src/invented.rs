@@ -4,6 +4,8 @@
 //! commands that people's requests become, as the person who would do it. So every rule held, every date is believable,
 //! and the activity log tells it as it would have been.
 
+mod between;
+
 use std::sync::Arc;
 
 use app::clock::Standing;
@@ -168,6 +170,7 @@ enum Happening {
     Planned,
     Session(usize),
     Progressed(u8),
+    Wrote,
 }
 
 /// Lives the practice's months until `now`. The app must be opened over an empty database and with this clock.
@@ -280,6 +283,7 @@ fn schedule(now: Time) -> Vec<(Time, usize, Happening)> {
             continue;
         }
         all.push((added.plus_days(5).plus_minutes(30), which, Happening::Planned));
+        all.push((added.plus_days(9).plus_minutes(240), which, Happening::Wrote));
         let (mut session, mut at) = (0, added.plus_days(6).plus_minutes(150));
         while at < now.plus_days(-1) {
             all.push((at, which, Happening::Session(session)));
@@ -352,6 +356,7 @@ impl Actors<'_> {
             Happening::Planned => self.planned(role, file, owner).await,
             Happening::Session(number) => self.session(role, file, *number).await,
             Happening::Progressed(progress) => self.progressed(file, *progress).await,
+            Happening::Wrote => self.wrote(role, file).await,
         }
     }
 

@@ -37,15 +37,21 @@ const COACH: Portal = Portal {
         fragment T on AssessmentTemplate { id title }
         fragment E on Assessment { id coacheeId title assessmentStatus: status answers { text } draft { text } }
         fragment Q on CoachingQuestion { id coacheeId words answer commentCount }
-        fragment U on Authorization { id coacheeId number used held remaining state }",
-    spread: "...P ...C ...I ...X ...R ...G ...M ...A ...S ...N ...T ...E ...Q ...U",
+        fragment U on Authorization { id coacheeId number used held remaining state }
+        fragment NT on Note { id coacheeId title shared commentCount noteText: text }
+        fragment NC on NoteComment { id coacheeId noteId commentText: text }
+        fragment CV on Conversation { id coacheeId coachId unreadCount messageCount }
+        fragment MS on Message { id coacheeId conversationId number messageText: text }",
+    spread: "...P ...C ...I ...X ...R ...G ...M ...A ...S ...N ...T ...E ...Q ...U ...NT ...NC ...CV ...MS",
     loads: "practice { __typename ...P } coaches(first: 100) { nodes { __typename ...C } } coachInvitations { __typename ...I }
         access(first: 100) { nodes { __typename ...X } } coachees(first: 100) { nodes { __typename ...R } }
         goals(first: 100) { nodes { __typename ...G milestones(first: 20) { nodes { __typename ...M } } } }
         actions(first: 100) { nodes { __typename ...A } } authorizations(first: 100) { nodes { __typename ...U } }
         sessions(first: 50, filter: LOG) { nodes { __typename ...S steps: nextSteps { __typename ...N } } }
         assessmentTemplates(first: 100) { nodes { __typename ...T } } assessments(first: 100) { nodes { __typename ...E } }
-        questions(first: 100) { nodes { __typename ...Q } }",
+        questions(first: 100) { nodes { __typename ...Q } }
+        notes(first: 50) { nodes { __typename ...NT comments(first: 20) { nodes { __typename ...NC } } } }
+        conversations(first: 10) { nodes { __typename ...CV messages(first: 50) { nodes { __typename ...MS } } } }",
 };
 
 const COACHEE: Portal = Portal {
@@ -58,13 +64,19 @@ const COACHEE: Portal = Portal {
         fragment A on Action { id coacheeId goalId milestoneId title progress }
         fragment S on CoacheeSession { id title status nextSteps { id } } fragment N on NextStep { id sessionId text place done }
         fragment E on Assessment { id coacheeId title assessmentStatus: status answers { text } draft { text } }
-        fragment Q on CoachingQuestion { id coacheeId words answer commentCount }",
-    spread: "...P ...C ...R ...G ...M ...A ...S ...N ...E ...Q",
+        fragment Q on CoachingQuestion { id coacheeId words answer commentCount }
+        fragment NT on Note { id coacheeId title shared commentCount noteText: text }
+        fragment NC on NoteComment { id coacheeId noteId commentText: text }
+        fragment CV on Conversation { id coacheeId coachId unreadCount messageCount }
+        fragment MS on Message { id coacheeId conversationId number messageText: text }",
+    spread: "...P ...C ...R ...G ...M ...A ...S ...N ...E ...Q ...NT ...NC ...CV ...MS",
     loads: "practice { __typename ...P } coaches { __typename ...C } me { __typename ...R }
         goals(first: 100) { nodes { __typename ...G milestones(first: 20) { nodes { __typename ...M } } } }
         actions(first: 100) { nodes { __typename ...A } } nextSteps(first: 100) { nodes { __typename ...N } }
         sessions(first: 50, filter: LOG) { nodes { __typename ...S } }
-        assessments(first: 100) { nodes { __typename ...E } } questions(first: 100) { nodes { __typename ...Q } }",
+        assessments(first: 100) { nodes { __typename ...E } } questions(first: 100) { nodes { __typename ...Q } }
+        notes(first: 50) { nodes { __typename ...NT comments(first: 20) { nodes { __typename ...NC } } } }
+        conversations(first: 10) { nodes { __typename ...CV messages(first: 50) { nodes { __typename ...MS } } } }",
 };
 
 const EVERY_SESSION: &str = "{ status: [ATTENDED, CANCELLED, NO_SHOW, LATE], running: true }";
@@ -77,7 +89,7 @@ fn things(value: &Value, into: &mut BTreeMap<String, Value>) {
             if let (Some(id), Some(_)) = (fields.get("id").and_then(Value::as_str), fields.get("__typename")) {
                 let own: serde_json::Map<_, _> = fields
                     .iter()
-                    .filter(|(name, _)| *name != "milestones" && *name != "steps")
+                    .filter(|(name, _)| !["milestones", "steps", "comments", "messages"].contains(&name.as_str()))
                     .map(|(name, value)| (name.clone(), value.clone()))
                     .collect();
                 into.insert(id.to_owned(), Value::Object(own));
@@ -203,6 +215,7 @@ struct Scene {
     sessions: Vec<String>,
     steps: Vec<String>,
     authorizations: Vec<String>,
+    notes: Vec<String>,
     invited: u64,
 }
 
@@ -229,7 +242,7 @@ impl Scene {
         let first = self.coachees[0].clone();
         let whom = Self::any(&self.coachees, dice).expect("a coachee");
         let by = if whom == first && dice.throw(2) == 0 { &robin } else { &ada };
-        match dice.throw(20) {
+        match dice.throw(26) {
             0 if self.coachees.len() < 5 => {
                 self.coachees.push(self.product.coachee(&ada, &practice, &format!("Coachee{number}")).await);
             }
@@ -285,6 +298,8 @@ impl Scene {
                 let role = ["MANAGER", "COACH"][number % 2];
                 self.do_(&ada, "setCoachRole", json!({ "coachId": bob.id, "role": role })).await;
             }
+            20..=23 => self.write_notes(number, &first, dice).await,
+            24 | 25 => self.write_messages(number, &first, dice).await,
             _ => {
                 self.do_(
                     &ada,
@@ -298,6 +313,64 @@ impl Scene {
 
     async fn do_delete(&self, by: &Person, mutation: &str, input: Value) {
         self.do_(by, mutation, input).await;
+    }
+
+    /// Whoever of the three: where they may not, it is as if there were nothing.
+    async fn try_(&self, dice: &mut Dice, (mutation, of): (&str, &str), mut input: Value) -> Value {
+        let by = [&self.ada, &self.bob, &self.robin][usize::try_from(dice.throw(3)).expect("one of them")];
+        input["practiceId"] = json!(self.practice);
+        let query = format!("mutation($i: {of}!) {{ {mutation}(input: $i) {{ __typename }} }}");
+        let body = by.whole(&query, json!({ "i": input })).await.body;
+        assert_ne!(body["errors"][0]["extensions"]["code"], "BAD_REQUEST", "{query}: {body}");
+        body
+    }
+
+    async fn write_notes(&mut self, number: usize, about: &str, dice: &mut Dice) {
+        let note = Self::any(&self.notes, dice);
+        match (dice.throw(8), note) {
+            (0..=2, _) | (_, None) => {
+                let by = [&self.ada, &self.robin, &self.robin][usize::try_from(dice.throw(3)).expect("one of them")];
+                let text = format!("Note {number}");
+                let id = crate::note::written(by, &self.practice, about, &text, &text).await;
+                self.notes.push(id);
+            }
+            (3, Some(note)) => {
+                let input = json!({ "noteId": note, "base": 1, "text": format!("Changed {number}") });
+                self.try_(dice, ("saveNote", "SaveNoteInput"), input).await;
+            }
+            (4, Some(note)) => {
+                let input = json!({ "noteId": note, "text": format!("Comment {number}") });
+                self.try_(dice, ("commentOnNote", "CommentOnNoteInput"), input).await;
+            }
+            (5 | 6, Some(note)) => {
+                let which = [("shareNote", "ShareNoteInput"), ("unshareNote", "UnshareNoteInput")][number % 2];
+                self.try_(dice, which, json!({ "noteId": note })).await;
+            }
+            (_, Some(note)) => {
+                let answer = self.try_(dice, ("deleteNote", "DeleteNoteInput"), json!({ "noteId": note })).await;
+                if answer.get("errors").is_none() {
+                    self.notes.retain(|it| *it != note);
+                }
+            }
+        }
+    }
+
+    async fn write_messages(&self, number: usize, about: &str, dice: &mut Dice) {
+        let conversation = |coach: &Person| {
+            let (coach, coachee) = (coach.id.parse().expect("a person"), about.parse().expect("a coachee"));
+            domain::id::ConversationId::between(coach, coachee).to_string()
+        };
+        let coach = [&self.ada, &self.bob][usize::try_from(dice.throw(2)).expect("one of them")];
+        if dice.throw(3) == 0 {
+            let input = json!({ "conversationId": conversation(coach) });
+            self.try_(dice, ("markConversationRead", "MarkConversationReadInput"), input).await;
+        } else if dice.throw(2) == 0 {
+            let input = json!({ "conversationId": conversation(coach), "text": format!("Message {number}") });
+            self.try_(dice, ("sendMessage", "SendMessageInput"), input).await;
+        } else {
+            let input = json!({ "coacheeId": about, "text": format!("Message {number}") });
+            self.try_(dice, ("sendMessage", "SendMessageInput"), input).await;
+        }
     }
 
     async fn write_in_a_session(&mut self, number: usize, dice: &mut Dice) {
@@ -391,6 +464,7 @@ async fn follows_as_it_loads(product: Product, seed: u64) {
         sessions: Vec::new(),
         steps: Vec::new(),
         authorizations: Vec::new(),
+        notes: Vec::new(),
         invited: 0,
         product,
     };

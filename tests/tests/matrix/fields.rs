@@ -34,6 +34,10 @@ const COACH_PORTAL: &[(&str, &str, &str, &str)] = &[
     ("sessions", "(first: 5, filter: { running: true })", "ROBIN-NOTES", "AAAAA ENNNU"),
     ("session", "(id: $SESSION)", "ROBIN-NOTES", "AAAAA NNNNU"),
     ("liveSession", "(id: $SESSION)", "ROBIN-NOTES", "AAAAA NNNNU"),
+    // Of the coachee's own notes what they shared; a coach's notes are each their own (S2.31, S2.32).
+    ("notes", "(first: 10)", "ROBIN-SHARED", "AAAAA ENNNU"),
+    // Each coach's own only; the owner writes to Robin.
+    ("conversations", "(first: 10)", "ROBIN-MESSAGE", "AEEEE ENNNU"),
     // Each coach's own only (S1.47); the owner held Robin's session.
     ("myDevelopment", "(range: { to: \"2027-01-01T00:00:00Z\" })", "ROBIN-REFLECTION", "AEEEE ENNNU"),
     // Forms are every coach's of the practice; what is assigned of them is the client's.
@@ -68,6 +72,8 @@ const COACHEE_PORTAL: &[(&str, &str, &str, &str)] = &[
     ("questions", "(first: 10)", "ROBIN-REPLY", "NNNNN NAENU"),
     ("journey", "", "", "NNNNN NEENU"),
     ("wheelOfLife", "", "", "NNNNN NEENU"),
+    ("notes", "(first: 10)", "ROBIN-SHARED", "NNNNN NAENU"),
+    ("conversations", "(first: 10)", "ROBIN-MESSAGE", "NNNNN NAENU"),
     ("activityLog", "(first: 100)", "ROBIN-GOAL", "NNNNN NAENU"),
     ("auditHead", "", "", "NNNNN NEENU"),
     ("auditProof", "(position: $SEEN)", "$COACHEE", "NNNNN NANNU"),
@@ -88,6 +94,11 @@ const NODES: &[(&str, &str, &str)] = &[
     ("Assessment", "assessment", "AAAAA NANNU"),
     ("CoachingQuestion", "question", "AAAAA NANNU"),
     ("Authorization", "authorization", "AAAAA NNNNU"),
+    // The owner's own note about Robin, with its comment; and the conversation of the two.
+    ("Note", "note", "ANNNN NNNNU"),
+    ("NoteComment", "notecomment", "ANNNN NNNNU"),
+    ("Conversation", "conversation", "ANNNN NANNU"),
+    ("Message", "message", "ANNNN NANNU"),
 ];
 
 /// What a coachee never sees of their own file: synopsis, notes, authorization and rate.
@@ -126,8 +137,8 @@ const TYPES: &[(&str, Side, &str)] = &[
     (
         "Coachee",
         Side::Coach,
-        "acceptedAt actions activeGoal activityLog addedAt assessments authorizations email fileOwner firstName fullName goals id \
-         invitedAt journey lastName lastSessionAt leadCoachId options questions sessions status synopsis wheelOfLife",
+        "acceptedAt actions activeGoal activityLog addedAt assessments authorizations conversation email fileOwner firstName fullName goals id \
+         invitedAt journey lastName lastSessionAt leadCoachId notes options questions sessions status synopsis wheelOfLife",
     ),
     ("CoacheeProfile", Side::Coachee, "acceptedAt activeGoal email firstName id lastName"),
     (
@@ -144,7 +155,7 @@ const TYPES: &[(&str, Side, &str)] = &[
     (
         "Session",
         Side::Coach,
-        "activeGoal activeGoalThen authorization coachId coachee coacheeId durationMinutes fromLastSession id lookBack nextSteps notes \
+        "activeGoal activeGoalThen authorization coachId coachee coacheeId coacheeNotes durationMinutes fromLastSession id lookBack nextSteps notes \
          myRating notesHtml revision revisions running startedAt status title",
     ),
     ("SelfRating", Side::Coach, "ratedAt rating reflection sessionId startedAt"),
@@ -152,10 +163,24 @@ const TYPES: &[(&str, Side, &str)] = &[
     ("DevelopmentMonth", Side::Coach, "average count highest lowest month"),
     ("CoacheeSession", Side::Coachee, "durationMinutes id nextSteps startedAt status title"),
     ("SessionNotes", Side::Coach, "html revision savedAt savedById siblings text"),
-    ("NotesSibling", Side::Coach, "at authorId base revision text"),
-    ("NotesRevision", Side::Coach, "actorId at base restoredFrom revision sibling"),
-    ("NotesText", Side::Coach, "html revision text"),
-    ("NotesConflict", Side::Coach, "base revision theirs yours"),
+    (
+        "Note",
+        Side::Both,
+        "authorId by changedAt coacheeId commentCount comments html id newestRevision revision revisions shared siblings text \
+         title writtenAt",
+    ),
+    ("NoteComment", Side::Both, "at authorId coacheeId id noteId text"),
+    (
+        "Conversation",
+        Side::Both,
+        "coachId coacheeId id lastMessage lastMessageAt messageCount messages readByCoach readByCoachee unreadCount withName",
+    ),
+    ("ReadMark", Side::Both, "at number"),
+    ("Message", Side::Both, "by coachId coacheeId conversationId id number sentAt text"),
+    ("NotesSibling", Side::Both, "at authorId base revision text"),
+    ("NotesRevision", Side::Both, "actorId at base restoredFrom revision sibling"),
+    ("NotesText", Side::Both, "html revision text"),
+    ("NotesConflict", Side::Both, "base revision theirs yours"),
     ("NextStep", Side::Both, "done doneAt id place sessionId text"),
     ("AssessmentTemplate", Side::Coach, "authorId createdAt id questions title"),
     (
@@ -206,6 +231,7 @@ const TYPES: &[(&str, Side, &str)] = &[
     ("CoacheePortalItem", Side::Coachee, "changes position"),
     ("LiveSessionItem", Side::Coach, "changes position"),
     ("PlanItem", Side::Both, "changes position"),
+    ("ConversationItem", Side::Both, "changes position"),
     ("Gone", Side::Both, "id"),
     ("ResyncRequired", Side::Both, "atLeast"),
     ("UserError", Side::Own, "code message path"),
@@ -229,6 +255,11 @@ const TYPES: &[(&str, Side, &str)] = &[
     ("SessionPayload", Side::Coach, "errors position session"),
     ("SessionNotesPayload", Side::Coach, "conflict errors position revision session"),
     ("NextStepPayload", Side::Both, "errors nextStep position"),
+    ("NotePayload", Side::Both, "errors note position"),
+    ("NoteCommentPayload", Side::Both, "comment errors position"),
+    ("SavedNotePayload", Side::Both, "conflict errors note position revision"),
+    ("MessagePayload", Side::Both, "errors message position"),
+    ("ConversationPayload", Side::Both, "conversation errors position"),
     ("AuthorizationPayload", Side::Coach, "authorization errors position"),
 ];
 
@@ -259,6 +290,7 @@ pub fn types(schema: &Schema) {
         ("CoacheePortal", Side::Coach),
         ("CoacheePortalItem", Side::Coach),
         ("PlanItem", Side::Coach),
+        ("ConversationItem", Side::Coach),
         ("CoachPortal", Side::Coachee),
     ] {
         for name in schema.reachable(&[root]) {
@@ -324,13 +356,15 @@ const CONFIDENTIAL: &[(&str, &[&str])] = &[
     ("answers", &["ROBIN-ANSWER"]),
     ("description", &["ROBIN-DESCRIPTION"]),
     ("form", &["ROBIN-FORM"]),
+    ("note", &["ROBIN-SHARED"]),
+    ("note_comment", &["ROBIN-OPINION"]),
     ("notes", &["ROBIN-NOTES"]),
     ("question", &["ROBIN-ASKED"]),
     ("question_answer", &["ROBIN-REPLY"]),
     ("question_comment", &["ROBIN-REMARK"]),
     ("step", &["ROBIN-STEP"]),
     ("synopsis", &["ROBIN-SYNOPSIS"]),
-    ("title", &["ROBIN-GOAL", "ROBIN-MILESTONE", "ROBIN-ACTION", "ROBIN-SESSION", "ROBIN-ASSESSMENT"]),
+    ("title", &["ROBIN-GOAL", "ROBIN-MILESTONE", "ROBIN-ACTION", "ROBIN-SESSION", "ROBIN-ASSESSMENT", "ROBIN-HEADING"]),
 ];
 
 /// The newest entries of the access log by this reader about Robin: how many of each kind.
@@ -434,9 +468,16 @@ fn leaks(world: &World, actor: usize, body: &Value) -> impl Iterator<Item = Stri
     if actor == COACHEE {
         never.extend(NEVER_THE_COACHEES);
     }
-    // A self-rating is its coach's alone (A3).
+    // A self-rating is its coach's alone (A3), and so is a coach's note (S2.32).
     if actor != OWNER {
-        never.extend(["ROBIN-REFLECTION", "LEE-REFLECTION"]);
+        never.extend(["ROBIN-REFLECTION", "LEE-REFLECTION", "ROBIN-PRIVATE", "LEE-PRIVATE"]);
+    }
+    // What a coachee wrote for themself is theirs alone; messages are the two sides'.
+    if actor != COACHEE {
+        never.push("ROBIN-OWN");
+    }
+    if actor != OWNER && actor != COACHEE {
+        never.push("ROBIN-MESSAGE");
     }
     let text = body.to_string();
     never.into_iter().filter(|mark| text.contains(mark)).map(str::to_owned).collect::<Vec<_>>().into_iter()
@@ -472,7 +513,7 @@ pub async fn nodes(world: &World, wrong: &mut Vec<String>) {
 
 /// Lists that are filtered by somebody whom one may not see are empty, and by-id fields do not find.
 pub async fn lists_by_foreign_ids(world: &World, wrong: &mut Vec<String>) {
-    let lists = ["goals", "actions", "sessions", "authorizations", "activityLog", "assessments", "questions"];
+    let lists = ["goals", "actions", "sessions", "notes", "authorizations", "activityLog", "assessments", "questions"];
     for (actor, unseen) in [(OWNER, &world.far), (4, &world.lee), (NO_ACCESS, &world.robin)] {
         for list in lists {
             let running = if list == "sessions" { ", running: true" } else { "" };

@@ -105,6 +105,33 @@ pub const MUTATIONS: &[(&str, &str)] = &[
     ("assignQuestions", "YYYYY NFNNU"),
     ("answerQuestion", "FFFFF NYNNU"),
     ("commentOnQuestion", "YYYYY NYNNU"),
+    // A note is its author's: whoever works with the client writes their own, and so does the coachee (S2.31, S2.32).
+    ("writeNote", "YYYYY NYNNU"),
+    // Each tries it with a note of their own.
+    ("saveNote", "YYYYY NYNNU"),
+    ("restoreNote", "YYYYY NYNNU"),
+    ("commentOnNote", "YYYYY NYNNU"),
+    ("deleteNote", "YYYYY NYNNU"),
+    // With the owner's own note: nobody else learns of it.
+    ("saveNote/private", "YNNNN NNNNU"),
+    ("restoreNote/private", "YNNNN NNNNU"),
+    ("commentOnNote/private", "YNNNN NNNNU"),
+    ("deleteNote/private", "YNNNN NNNNU"),
+    // A coach's note cannot be shared, and is not there for others.
+    ("shareNote/private", "RNNNN NNNNU"),
+    ("unshareNote/private", "RNNNN NNNNU"),
+    // With a note that the coachee shares: coaches see it, and only its author changes it.
+    ("shareNote", "NNNNN NYNNU"),
+    ("unshareNote", "FFFFF NYNNU"),
+    ("saveNote/shared", "FFFFF NYNNU"),
+    ("restoreNote/shared", "FFFFF NYNNU"),
+    ("commentOnNote/shared", "YYYYY NYNNU"),
+    ("deleteNote/shared", "FFFFF NYNNU"),
+    // Whoever works with the coachee writes to them, and the coachee to the coach who leads them (S2.16).
+    ("sendMessage", "YYYYY NYNNU"),
+    // Into the conversation of the owner and Robin, which is the two sides' alone.
+    ("sendMessage/conversation", "YNNNN NYNNU"),
+    ("markConversationRead", "YNNNN NYNNU"),
     // Money: Admin, and the managers (S4.3, S4.8). The coachee never sees an authorization.
     ("addAuthorization", "YYYFF NNNNU"),
     ("updateAuthorization", "YYYFF NNNNU"),
@@ -118,6 +145,7 @@ pub const SUBSCRIPTIONS: &[(&str, &str, &str)] = &[
     ("coacheePortalChanges", "practiceId: $PRACTICE, after: \"at1\"", "NNNNN NYYNU"),
     ("plan", "practiceId: $PRACTICE, coacheeId: $COACHEE, after: \"at1\"", "YYYYY NYNNU"),
     ("liveSession", "practiceId: $PRACTICE, id: $SESSION, after: \"at1\"", "YYYYY NNNNU"),
+    ("conversation", "practiceId: $PRACTICE, id: $CONVERSATION, after: \"at1\"", "YNNNN NYNNU"),
 ];
 
 /// Who tries it and with what: everything in it is there and theirs to use, if it is anybody's.
@@ -134,6 +162,8 @@ pub async fn attempt(world: &mut World, key: &str, actor: usize) -> (Person, Val
         {
             coachee(world, key, actor).await
         }
+        _ if key.contains("Note") && !key.contains("Session") => note(world, key, actor).await,
+        _ if key.contains("Message") || key.contains("Conversation") => message(world, key).await,
         _ if key.contains("Goal") || key.contains("Milestone") || key.contains("Action") => plan(world, key).await,
         _ if key.contains("Assessment") => assessment(world, key).await,
         _ if key.contains("Question") => question(world, key).await,
@@ -355,6 +385,54 @@ async fn session(world: &mut World, key: &str) -> Value {
             world.done(&owner, "endSession", about(json!({ "durationMinutes": 50 }))).await;
             about(json!({ "status": "LATE" }))
         }
+        _ => panic!("how is {key} tried?"),
+    }
+}
+
+async fn note(world: &mut World, key: &str, actor: usize) -> Value {
+    let (practice, robin) = (world.practice.clone(), world.robin.coachee.clone());
+    let new = json!({ "practiceId": practice, "coacheeId": robin, "title": "A note", "text": "Thoughts" });
+    if key == "writeNote" {
+        return new;
+    }
+    let (mutation, case) = key.split_once('/').unwrap_or((key, "own"));
+    // Its author: the coachee of one that is or will be shared, the owner of a private one, else whoever tries it.
+    let coachees = case == "shared" || ["shareNote", "unshareNote"].contains(&key);
+    let author = match case {
+        _ if coachees => COACHEE,
+        "own" if actor < NO_ACCESS || actor == COACHEE => actor,
+        _ => OWNER,
+    };
+    let author = world.people[author].clone();
+    let note = world.made_by(&author, "writeNote", new).await;
+    let about = |mut rest: Value| {
+        rest["practiceId"] = json!(practice);
+        rest["noteId"] = json!(note);
+        rest
+    };
+    if case == "shared" || key == "unshareNote" {
+        world.done(&author, "shareNote", about(json!({}))).await;
+    }
+    match mutation {
+        "saveNote" => about(json!({ "base": 1, "text": "More thoughts" })),
+        "restoreNote" => {
+            world.done(&author, "saveNote", about(json!({ "base": 1, "text": "Second" }))).await;
+            about(json!({ "revision": 1 }))
+        }
+        "commentOnNote" => about(json!({ "text": "Indeed" })),
+        "shareNote" | "unshareNote" | "deleteNote" => about(json!({})),
+        _ => panic!("how is {key} tried?"),
+    }
+}
+
+async fn message(world: &mut World, key: &str) -> Value {
+    let (practice, conversation) = (world.practice.clone(), world.robin.thing("conversation").to_owned());
+    match key {
+        "sendMessage" => json!({ "practiceId": practice, "coacheeId": world.robin.coachee, "text": "Hello" }),
+        "sendMessage/conversation" => {
+            json!({ "practiceId": practice, "conversationId": conversation, "text": "Hello" })
+        }
+        "markConversationRead" => json!({ "practiceId": practice, "conversationId": conversation }),
         _ => panic!("how is {key} tried?"),
     }
 }

@@ -147,6 +147,7 @@ impl World {
         for (person, client) in [(COACHEE, &world.robin), (COACHEE + 1, &world.lee)] {
             world.answers(&world.people[person], client).await;
         }
+        world.own_notes().await;
         world.people.push(other);
         world.people.push(world.product.stranger());
         world.grant_all(&world.robin.coachee.clone()).await;
@@ -204,7 +205,8 @@ impl World {
         self.made_by(&self.people[OWNER], operation, input).await
     }
 
-    async fn made_by(&self, by: &Person, operation: &str, input: Value) -> String {
+    /// Made by somebody who may: the thing's id.
+    pub async fn made_by(&self, by: &Person, operation: &str, input: Value) -> String {
         let payload = self.done(by, operation, input).await;
         let mut things = payload.as_object().into_iter().flat_map(|payload| payload.values());
         let id = things.find_map(|thing| thing["id"].as_str());
@@ -253,6 +255,13 @@ impl World {
         let input = json!({ "practiceId": practice, "questionId": question, "text": text("REMARK") });
         self.done(by, "commentOnQuestion", input).await;
         let step = self.step(by, practice, &session).await;
+        let input = json!({ "title": text("PRIVATE"), "text": text("PRIVATE") });
+        let note = self.made_by(by, "writeNote", about(input)).await;
+        let input = json!({ "practiceId": practice, "noteId": note, "text": text("PRIVATE") });
+        let comment = self.made_by(by, "commentOnNote", input).await;
+        let message = self.made_by(by, "sendMessage", about(json!({ "text": text("MESSAGE") }))).await;
+        let (coach, of) = (by.id.parse().expect("a person"), coachee.parse().expect("a coachee"));
+        let conversation = domain::id::ConversationId::between(coach, of).to_string();
         let login = by.ask("{ viewer { account { sessions { id } } } }", json!({})).await;
         let login = login["viewer"]["account"]["sessions"][0]["id"].as_str().expect("a sign-in").to_owned();
         let token = self.made_by(by, "createAccessToken", access_token(practice, "COACH", "READ")).await;
@@ -271,6 +280,7 @@ impl World {
             &assessment,
             &question,
         ];
+        let ids = ids.into_iter().chain([note.as_str(), &comment, &message, &conversation]);
         let things = ids.into_iter().map(|id| (kind(id).to_owned(), id.to_owned())).collect();
         Client { mark, practice: practice.to_owned(), coachee, things }
     }
@@ -291,6 +301,17 @@ impl World {
         let reply = format!("{}REPLY", client.mark);
         let about = json!({ "practiceId": client.practice, "questionId": client.thing("question"), "answer": reply });
         self.done(person, "answerQuestion", about).await;
+    }
+
+    /// Robin writes a note for themself, and one that they share and comment on.
+    async fn own_notes(&self) {
+        let (robin, practice) = (&self.people[COACHEE], &self.practice);
+        let new = |title: &str, text: &str| json!({ "practiceId": practice, "coacheeId": self.robin.coachee, "title": title, "text": text });
+        self.made_by(robin, "writeNote", new("ROBIN-OWN", "ROBIN-OWN")).await;
+        let note = self.made_by(robin, "writeNote", new("ROBIN-HEADING", "ROBIN-SHARED")).await;
+        self.done(robin, "shareNote", json!({ "practiceId": practice, "noteId": note })).await;
+        let input = json!({ "practiceId": practice, "noteId": note, "text": "ROBIN-OPINION" });
+        self.done(robin, "commentOnNote", input).await;
     }
 
     /// The first next step of a session.

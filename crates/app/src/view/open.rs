@@ -10,7 +10,6 @@ use domain::coachee::Coachee;
 use domain::entry::Entry;
 use domain::id::{Id as _, PersonId, Subject};
 use domain::row::Row;
-use domain::session::Notes;
 use domain::text::{Confidential, Kind, Text};
 
 use super::{Reading, View, load_keys};
@@ -73,14 +72,15 @@ impl View {
         Ok(row)
     }
 
-    /// A save of notes that the viewer sees, from the log, with its text open; `None` where it was forgotten.
-    pub async fn save(&self, notes: &Notes, save: &Happened) -> Result<Option<Happened>, Error> {
+    /// A save of a row's text of this kind, which the viewer sees, from the log, with its text open; `None` where it was
+    /// forgotten.
+    pub async fn save<R: Row>(&self, row: &R, text: Kind, save: &Happened) -> Result<Option<Happened>, Error> {
         let (mut reading, mut save) = (self.reading.lock().await, save.clone());
-        let keys = self.keys(&mut reading, notes).await?;
+        let keys = self.keys(&mut reading, row).await?;
         let (_, thing) = save.event.thing();
-        let Some(keys) = keys.filter(|_| thing == notes.id.uuid()) else { return Ok(None) };
+        let Some(keys) = keys.filter(|_| thing == row.id().uuid()) else { return Ok(None) };
         record::open(&mut save.event, &save.when, &keys, Texts::All)?;
-        self.note(&mut reading, Kind::Notes, (notes.subject(), notes.owner()), notes.written_by).await?;
+        self.note(&mut reading, text, (row.subject(), row.owner()), row.written_by(text)).await?;
         Ok(Some(save))
     }
 

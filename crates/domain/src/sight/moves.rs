@@ -57,6 +57,8 @@ impl Scope {
             | Event::Session(_)
             | Event::Assessment(_)
             | Event::Question(_)
+            | Event::Note(_)
+            | Event::Message(_)
             | Event::Reading(_) => None,
         }
     }

@@ -92,13 +92,13 @@ impl World {
 
     /// This happened, to this subject, by nobody.
     pub(crate) fn given(&mut self, subject: Subject, event: impl Into<Event>) {
-        self.happens(subject, None, &event.into());
+        self.happens((subject, None), None, &event.into());
     }
 
-    fn happens(&mut self, subject: Subject, actor: Option<PersonId>, event: &Event) {
+    fn happens(&mut self, (subject, owner): (Subject, Option<PersonId>), actor: Option<PersonId>, event: &Event) {
         recorded(event);
         self.seq += 1;
-        let when = When { log: self.log, seq: self.seq, at: self.now, subject, owner: None, actor };
+        let when = When { log: self.log, seq: self.seq, at: self.now, subject, owner, actor };
         let mut noting = Rows::noting();
         event.fold(&when, &mut noting);
         for noted in noting.take_noted() {
@@ -132,7 +132,7 @@ impl World {
         };
         let parts = decision.into_parts();
         for part in &parts {
-            self.happens(part.subject, Some(person), &part.event);
+            self.happens((part.subject, part.owner), Some(person), &part.event);
         }
         Ok(parts.into_iter().map(|part| part.event).collect())
     }
