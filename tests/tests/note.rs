@@ -184,6 +184,7 @@ both! {
         assert_eq!((&seen["html"], &seen["by"], &seen["newestRevision"]), (&json!("<p>What I <em>think</em></p>\n"), &json!("COACHEE"), &Value::Null));
         assert_eq!(seen["revisions"]["nodes"], json!([]), "its history is its author's");
         // Coaches comment; they change nothing.
+        product.later(1);
         let after = commented(&bob, &practice, &own, "I am glad that you did").await;
         for live in &mut live {
             let changes = live.next().await["coachPortalChanges"]["changes"].clone();
