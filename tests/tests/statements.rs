@@ -60,8 +60,9 @@ const NOTES: &str = "query($p: ID!, $n: Int!) { viewer { coachPortal(practiceId:
     notes(first: $n) { nodes { title text html newestRevision siblings { text } revisions(first: $n) { nodes { revision } } comments(first: $n) { nodes { text } } } }
     conversations(first: $n) { nodes { withName unreadCount lastMessage { text } messages(first: $n) { nodes { text } } } } } } }";
 /// Notes, their texts, histories and comments; conversations, the other one of each, its newest message and its messages;
-/// and who leads the coachees whose texts are opened (R3).
-const NOTES_KINDS: u64 = 9;
+/// who leads the coachees whose texts are opened (R3); and the keys of what is nobody's alone, which come with a coachee's
+/// row, beside those of what is one person's.
+const NOTES_KINDS: u64 = 10;
 
 const NODES: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }";
 
