@@ -307,15 +307,18 @@ both! {
         let seen = "journey { points { on percent actions done } svg text } wheelOfLife { submittedAt beforeAt areas { area value before } svg text }";
         let as_coach = format!("query($p: ID!, $c: ID!) {{ viewer {{ coachPortal(practiceId: $p) {{ coachee(id: $c) {{ {seen} }} }} }} }}");
         let as_coachee = format!("query($p: ID!) {{ viewer {{ coacheePortal(practiceId: $p) {{ {seen} }} }} }}");
-        let look = async || ada.ask(&as_coach, json!({ "p": practice, "c": robin })).await["viewer"]["coachPortal"]["coachee"].clone();
-        let nothing = look().await;
+        let look = async |who: &Person| who.ask(&as_coach, json!({ "p": practice, "c": robin })).await["viewer"]["coachPortal"]["coachee"].clone();
+        let nothing = look(&ada).await;
         assert_eq!((&nothing["wheelOfLife"], &nothing["journey"]["points"]), (&Value::Null, &json!([])));
         let walk = crate::plan::action(&ada, &practice, &robin, None, "Walk").await;
         let read = crate::plan::action(&person, &practice, &robin, None, "Read").await;
+        // A sign-in ends after half a day without use.
         product.later(60 * 24);
+        let (ada, person) = (product.person(&ada.email).await, product.person(&person.email).await);
         crate::plan::progress(&person, &practice, &walk, 30).await;
         crate::plan::progress(&person, &practice, &walk, 100).await;
         product.later(60 * 24);
+        let (ada, person) = (product.person(&ada.email).await, product.person(&person.email).await);
         crate::plan::progress(&ada, &practice, &read, 20).await;
         let form = template(&ada, &practice, "Where you stand", every_kind()).await;
         for areas in [[3, 3, 3], [1, 10, 3]] {
@@ -325,7 +328,7 @@ both! {
             submitted(&person, &practice, &assessment, answers).await;
             product.later(1);
         }
-        let seen = look().await;
+        let seen = look(&ada).await;
         let point = |on: &str, percent: u8, done: u8| json!({ "on": on, "percent": percent, "actions": 2, "done": done });
         assert_eq!(seen["journey"]["points"], json!([point("2026-03-02", 0, 0), point("2026-03-03", 50, 1), point("2026-03-04", 60, 1)]));
         assert_eq!(seen["journey"]["text"], "From 2026-03-02 to 2026-03-04: 0 percent, then 60 percent; 1 of 2 actions are done.");
