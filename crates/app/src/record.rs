@@ -11,6 +11,7 @@ use domain::id::{CommandId, Id as _, LogId, PersonId, Subject};
 use domain::value::Time;
 use domain::{Actor, Event};
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 use store::tree::leaf_hash;
 use uuid::Uuid;
@@ -140,13 +141,25 @@ fn bytes(person: PersonId) -> store::Id {
     person.uuid().into_bytes()
 }
 
+/// Where something cannot be read. The reader's own words would repeat what stands there.
+fn unreadable(what: &str, error: &serde_json::Error) -> Error {
+    let (line, column) = (error.line(), error.column());
+    let kind = match error.classify() {
+        Category::Io | Category::Eof => "it ends too early",
+        Category::Syntax => "it is no JSON",
+        Category::Data => "what stands there makes no sense",
+    };
+    Error::internal(format!("{what} cannot be read: {kind}, at line {line}, column {column}"))
+}
+
 /// What a record says, with its texts sealed.
 pub fn decode(record: &[u8]) -> Result<Happened, Error> {
-    let record: Record<'_> =
-        serde_json::from_slice(record).map_err(|error| Error::internal(format!("a record cannot be read: {error}")))?;
+    let record: Record<'_> = serde_json::from_slice(record).map_err(|error| unreadable("a record", &error))?;
     let mut body = serde_json::Deserializer::from_str(record.event.get());
-    let event = Event::decode(record.kind, &mut body)
-        .map_err(|error| Error::internal(format!("an event of the kind {} cannot be read: {error}", record.kind)))?;
+    let event = Event::decode(record.kind, &mut body).map_err(|error| {
+        let is_word = record.kind.bytes().all(|byte| byte.is_ascii_lowercase() || b"._".contains(&byte));
+        unreadable(&format!("an event of the kind {}", if is_word { record.kind } else { "?" }), &error)
+    })?;
     let when = When {
         log: record.log,
         seq: record.seq,

@@ -194,19 +194,26 @@ async fn every_attack_is_refused_before_an_event_stream_begins() {
 /// How long the dearest refusal of a document that could be one (at most 16 KiB) took, with its name.
 type Dearest = (Duration, String);
 
+/// How often each is sent to be timed: the least of these is what it costs, the rest is what else the machine does.
+const TIMES: usize = 5;
+
 async fn send_all_by_post(server: SocketAddr, accept: &'static str) -> Dearest {
     let client = Client::new();
     let mut dearest = Dearest::default();
     for Attack { name, document } in documents() {
         let body = json!({ "query": document });
-        let begun = Instant::now();
-        let response = client.post(url(server)).header("accept", accept).json(&body).send().await.unwrap();
-        let status = response.status().as_u16();
-        let told: Value = response.json().await.unwrap();
-        if document.len() <= 16 * 1024 {
-            dearest = dearest.max((begun.elapsed(), name.clone()));
+        let mut cost = Duration::MAX;
+        for _ in 0..TIMES {
+            let begun = Instant::now();
+            let response = client.post(url(server)).header("accept", accept).json(&body).send().await.unwrap();
+            let status = response.status().as_u16();
+            let told: Value = response.json().await.unwrap();
+            cost = cost.min(begun.elapsed());
+            assert!((400..500).contains(&status) && is_refused(&told), "{name}: {status} {told}");
         }
-        assert!((400..500).contains(&status) && is_refused(&told), "{name}: {status} {told}");
+        if document.len() <= 16 * 1024 {
+            dearest = dearest.max((cost, name));
+        }
     }
     dearest
 }
@@ -215,13 +222,17 @@ async fn send_all_by_socket(server: SocketAddr) -> Dearest {
     let mut wire = Wire::begun(server, None).await;
     let mut dearest = Dearest::default();
     for Attack { name, document } in documents() {
-        let begun = Instant::now();
-        wire.subscribe("attack", &document).await;
-        let told = wire.hear().await.unwrap_or_else(|code| panic!("{name}: closed with {code}"));
-        if document.len() <= 16 * 1024 {
-            dearest = dearest.max((begun.elapsed(), name.clone()));
+        let mut cost = Duration::MAX;
+        for _ in 0..TIMES {
+            let begun = Instant::now();
+            wire.subscribe("attack", &document).await;
+            let told = wire.hear().await.unwrap_or_else(|code| panic!("{name}: closed with {code}"));
+            cost = cost.min(begun.elapsed());
+            assert_eq!(told["type"], "error", "{name}: {told}");
         }
-        assert_eq!(told["type"], "error", "{name}: {told}");
+        if document.len() <= 16 * 1024 {
+            dearest = dearest.max((cost, name));
+        }
     }
     dearest
 }

@@ -1,5 +1,6 @@
 //! Nothing acknowledged is lost (D1 to D6, D10): the real program, and what may happen to it. It is killed, its database is
-//! killed, the power fails, a sync fails, the disk is full, a rebuild is cut short, a mail server hangs up.
+//! killed, the power fails, a sync fails, the disk is full, a rebuild is cut short, a mail server hangs up; and nothing that it says of all this holds anybody's words
+//! (C6).
 //!
 //! Faults of the disk come from outside: `strace` fails or records the program's calls, a small tmpfs is full. Where such a
 //! tool cannot run, the test fails and says what it needs. Each promise runs in a short form here, and whole with
@@ -15,5 +16,6 @@ mod mail;
 mod place;
 mod power;
 mod rebuild;
+mod said;
 mod sync;
 mod writers;

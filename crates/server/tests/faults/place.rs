@@ -197,8 +197,18 @@ impl Place {
         if is_ready { Ok(()) } else { Err(said) }
     }
 
+    /// The coach's bearer token.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The address of a page or of GraphQL.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Result<reqwest::Response, String> {
-        reqwest::get(format!("http://127.0.0.1:{}{path}", self.port)).await.map_err(|error| error.to_string())
+        reqwest::get(self.url(path)).await.map_err(|error| error.to_string())
     }
 
     /// Asks; the code of the first error where there is one.
@@ -209,7 +219,7 @@ impl Place {
         query: &str,
         variables: Value,
     ) -> Result<Value, Code> {
-        let mut request = client.post(format!("http://127.0.0.1:{}/graphql", self.port)).bearer_auth(&self.token);
+        let mut request = client.post(self.url("/graphql")).bearer_auth(&self.token);
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
