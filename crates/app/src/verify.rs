@@ -19,13 +19,17 @@ use domain::id::LogId;
 use store::checkpoint::{Checkpoint, Verifiers};
 use store::tree::{Frontier, Hash, KEPT_LEVEL};
 use store::{Event, Head, Snapshot, Store, Type, Value};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::fold::Progress;
 use crate::{Error, checkpoints, record};
 
 /// How many events are read at a time.
-const EVENTS_AT_ONCE: u32 = 512;
+const EVENTS_AT_ONCE: u32 = 2_048;
+/// How many such chunks may wait to be looked at.
+const CHUNKS_WAITING: usize = 2;
 /// How many heads and checkpoints are.
 const ROWS_AT_ONCE: u32 = 1_000;
 
@@ -346,17 +350,22 @@ impl<'s> Log<'s> {
                 format!("it holds events of generation {}: verify it with the newer program", self.head.generation);
             return Err(self.found(None, what));
         }
+        // The next events are read while these are looked at; that ends with this, wherever this ends.
+        let (mut beside, mut chunks) = self.reading();
         while self.frontier.size() < self.head.seq {
-            let (events, kept) = self.read().await?;
-            if events.is_empty() {
+            let Some(chunk) = chunks.recv().await else {
                 return Err(self.found(Some(self.frontier.size() + 1), "it is missing, and all after it"));
+            };
+            let Chunk { events, kept } = chunk?;
+            for event in &events {
+                self.event(log, event, &kept)?;
             }
-            let number = events.len() as u64;
-            for event in events {
-                self.event(log, &event, &kept)?;
-            }
-            verified.events += number;
-            progress.done(log, number);
+            verified.events += events.len() as u64;
+            progress.done(log, events.len() as u64);
+        }
+        drop(chunks);
+        if let Some(Err(failed)) = beside.join_next().await {
+            return Err(Stop::Failed(Error::internal(failed)));
         }
         self.end()?;
         verified.logs += 1;
@@ -370,31 +379,29 @@ impl<'s> Log<'s> {
         found(&self.name, seq, what)
     }
 
-    /// The next events and the kept hashes of the blocks that end among them. Where a chunk cannot be read, event by event.
-    async fn read(&self) -> Result<(Vec<Event>, Vec<(u64, Option<Hash>)>), Stop> {
-        let after = self.frontier.size();
-        let left = u32::try_from(self.head.seq - after).unwrap_or(u32::MAX);
-        match self.read_some(after, left.min(EVENTS_AT_ONCE)).await {
-            Err(error) if damaged(&error) => {
-                self.read_some(after, 1).await.map_err(|error| unreadable(&self.name, Some(after + 1), error))
+    /// Reads the events up to the head's in order, in a task of its own, until there are no more.
+    fn reading(&self) -> (JoinSet<()>, mpsc::Receiver<Result<Chunk, Stop>>) {
+        let (send, chunks) = mpsc::channel(CHUNKS_WAITING);
+        let reader = Reader { store: self.store.clone(), id: self.id, name: self.name.clone(), until: self.head.seq };
+        let mut beside = JoinSet::new();
+        beside.spawn(async move {
+            let mut after = 0;
+            while after < reader.until {
+                let read = reader.read(after).await;
+                let last = read.as_ref().ok().and_then(|chunk| chunk.events.last()).map(|event| event.seq);
+                // What is missing shows in that nothing more comes.
+                if matches!(&read, Ok(chunk) if chunk.events.is_empty()) || send.send(read).await.is_err() {
+                    return;
+                }
+                let Some(last) = last else { return };
+                after = last;
             }
-            read => Ok(read?),
-        }
-    }
-
-    async fn read_some(&self, after: u64, limit: u32) -> Result<(Vec<Event>, Vec<(u64, Option<Hash>)>), store::Error> {
-        let mut snapshot = self.store.snapshot().await?;
-        let events = snapshot.events(self.id, after, limit).await?;
-        let mut kept = Vec::new();
-        for position in after >> KEPT_LEVEL..(after + u64::from(limit)) >> KEPT_LEVEL {
-            kept.push((position, snapshot.node(self.id, KEPT_LEVEL, position).await?));
-        }
-        snapshot.close().await?;
-        Ok((events, kept))
+        });
+        (beside, chunks)
     }
 
     /// One event: its place, its columns, its block, the checkpoints at its size.
-    fn event(&mut self, log: LogId, event: &Event, kept: &[(u64, Option<Hash>)]) -> Result<(), Stop> {
+    fn event(&mut self, log: LogId, event: &Event, kept: &[(u64, Hash)]) -> Result<(), Stop> {
         let seq = self.frontier.size() + 1;
         if event.seq != seq {
             return Err(self.found(Some(seq), "it is missing"));
@@ -412,7 +419,7 @@ impl<'s> Log<'s> {
         self.at = event.at;
         if let Some(root) = self.frontier.push(event.leaf) {
             let block = (seq - 1) >> KEPT_LEVEL;
-            let stored = kept.iter().find(|(position, _)| *position == block).and_then(|(_, hash)| *hash);
+            let stored = kept.iter().find(|(position, _)| *position == block).map(|(_, hash)| *hash);
             if stored != Some(root) {
                 return Err(self.changed(seq + 1 - (1 << KEPT_LEVEL), seq, "the hash that was kept of them"));
             }
@@ -500,6 +507,43 @@ impl<'s> Log<'s> {
             (from, left) = (from + whole, left - whole);
         }
         Edge::Differs(from + 1, from + (1 << left.ilog2()))
+    }
+}
+
+/// Events of a log, and the kept hashes of the blocks that may end among them.
+struct Chunk {
+    events: Vec<Event>,
+    kept: Vec<(u64, Hash)>,
+}
+
+/// Who reads a log's events.
+struct Reader {
+    store: Store,
+    id: store::Id,
+    name: String,
+    until: u64,
+}
+
+impl Reader {
+    /// The events after a position. Where a chunk cannot be read, event by event.
+    async fn read(&self, after: u64) -> Result<Chunk, Stop> {
+        let left = u32::try_from(self.until - after).unwrap_or(u32::MAX);
+        match self.read_some(after, left.min(EVENTS_AT_ONCE)).await {
+            Err(error) if damaged(&error) => {
+                self.read_some(after, 1).await.map_err(|error| unreadable(&self.name, Some(after + 1), error))
+            }
+            read => Ok(read?),
+        }
+    }
+
+    async fn read_some(&self, after: u64, limit: u32) -> Result<Chunk, store::Error> {
+        let mut snapshot = self.store.snapshot().await?;
+        let events = snapshot.events(self.id, after, limit).await?;
+        let (from, until) = (after >> KEPT_LEVEL, (after + u64::from(limit)) >> KEPT_LEVEL);
+        let kept =
+            if from < until { snapshot.nodes_between(self.id, KEPT_LEVEL, from, until).await? } else { Vec::new() };
+        snapshot.close().await?;
+        Ok(Chunk { events, kept })
     }
 }
 

@@ -149,19 +149,26 @@ impl Snapshot {
         Ok(found)
     }
 
-    /// A kept node of a log's tree.
-    pub async fn node(&mut self, log: Id, level: u8, position: u64) -> Result<Option<[u8; 32]>, Error> {
-        let text = "select hash from tree_nodes where log_id = ? and level = ? and position = ?";
-        let rows = self.ask(text, &[Bind::Bytes(&log), Bind::Int(level.into()), Bind::count(position)]).await?;
-        rows.first().map(|row| row.array(0)).transpose()
-    }
-
     /// Kept nodes of one level from a position on, in order. They are dense.
     pub async fn nodes(&mut self, log: Id, level: u8, from: u64, limit: u32) -> Result<Vec<[u8; 32]>, Error> {
         let text = "select hash from tree_nodes where log_id = ? and level = ? and position >= ? \
                     order by position limit ?";
         let binds = [Bind::Bytes(&log), Bind::Int(level.into()), Bind::count(from), Bind::Int(limit.into())];
         self.ask(text, &binds).await?.iter().map(|row| row.array(0)).collect()
+    }
+
+    /// Those kept nodes of one level that are there from a position on and before another, each with its position.
+    pub async fn nodes_between(
+        &mut self,
+        log: Id,
+        level: u8,
+        from: u64,
+        until: u64,
+    ) -> Result<Vec<(u64, [u8; 32])>, Error> {
+        let text = "select position, hash from tree_nodes where log_id = ? and level = ? and position >= ? \
+                    and position < ? order by position";
+        let binds = [Bind::Bytes(&log), Bind::Int(level.into()), Bind::count(from), Bind::count(until)];
+        self.ask(text, &binds).await?.iter().map(|row| Ok((row.count(0)?, row.array(1)?))).collect()
     }
 
     /// A log's newest checkpoint.

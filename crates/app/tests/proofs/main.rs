@@ -334,6 +334,29 @@ both! {
         assert_eq!(stage.verified(&[]).await.finding, None);
     }
 
+    /// A log that is longer than what is read at once: the parts join, and what is wrong in a later one is named.
+    async fn a_long_log_is_verified_in_parts(stage: &Stage) {
+        let (_, _, log) = stage.practice(1_100).await;
+        let store = stage.app.store();
+        let verified = stage.verified(&[]).await;
+        assert!(verified.finding.is_none() && verified.events > 2_048 + 128, "{verified:?}");
+        let whole = History::read(store, log).await;
+        let cases: [(usize, u64, &str); 3] =
+            [(2_047, 2_048, "its column at is not"), (2_048, 2_049, "its column at is not"), (2_150, 2_151, "its column at is not")];
+        for (place, seq, what) in cases {
+            let mut history = whole.clone();
+            history.events[place].at += 1;
+            history.write(store).await;
+            let finding = stage.found(&[]).await;
+            assert_eq!(finding.seq, Some(seq), "{finding}");
+            assert!(finding.what.contains(what), "{finding}");
+        }
+        let mut history = whole.clone();
+        history.events.remove(2_100);
+        history.write(store).await;
+        assert_eq!(stage.found(&[]).await.seq, Some(2_101));
+    }
+
     async fn verify_holds_the_log_against_a_checkpoint_from_outside(stage: &Stage) {
         let (_, founder, log) = stage.practice(4).await;
         let witness = stage.folder();

@@ -216,8 +216,8 @@ async fn what_is_written_with_events_is_read_again(stage: &Stage) {
     assert_eq!(batch.keys(&[(id(1), id(7), None), (id(1), id(9), Some(id(8)))]).await.unwrap(), keys[..2]);
     assert_eq!(batch.keys(&[(id(1), id(7), Some(id(8)))]).await.unwrap(), keys[2..3]);
     assert_eq!(batch.keys_of_log(id(1)).await.unwrap(), keys);
-    assert_eq!(batch.node(id(1), 8, 1).await.unwrap(), Some([1; 32]));
-    assert_eq!(batch.node(id(1), 7, 1).await.unwrap(), None);
+    assert_eq!(batch.nodes_between(id(1), 8, 1, 2).await.unwrap(), [(1, [1; 32])]);
+    assert_eq!(batch.nodes_between(id(1), 7, 1, 2).await.unwrap(), []);
     assert_eq!(batch.nodes(id(1), 8, 1, 5).await.unwrap(), [[1; 32], [2; 32]]);
     assert_eq!(batch.checkpoint(id(1)).await.unwrap(), Some(checkpoint(256)));
     assert_eq!(batch.checkpoint(id(2)).await.unwrap(), None);
