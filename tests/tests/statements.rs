@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use tests::{Person, Product, both};
 
-use crate::plan::{action, goal, milestone};
+use crate::plan::{action, goal, milestone, position};
 
 /// What the gate asks before any resolver runs: the login with its log's head, and its account.
 const GATE: u64 = 2;
@@ -192,6 +192,33 @@ both! {
         let (answer, many) = counted(&product, &coach, NODES, json!({ "ids": ids })).await;
         assert!(answer["nodes"].as_array().is_some_and(|nodes| nodes.iter().all(|node| node["id"].is_string())));
         assert_eq!(few, many, "the number of statements grows with the ids");
+        product.prove().await;
+    }
+
+    /// Who comes back is shown what they missed with a statement a table, however much it was. What a login costs to be
+    /// followed is counted with it, whenever it is asked: a handful.
+    #[test]
+    async fn coming_back_takes_no_statement_a_thing(product: Product) {
+        const HANDFUL: u64 = 10;
+        let (coach, practice) = product.coach("Ada").await;
+        let coachee = product.coachee(&coach, &practice, "Robin").await;
+        let follow = "subscription($p: ID!, $a: Position) { coachPortalChanges(practiceId: $p, after: $a) {
+            position changes { __typename ... on Goal { title } ... on Gone { id } } } }";
+        let mut taken = Vec::new();
+        for missed in [1, 60] {
+            let after = position(&coach, &practice).await;
+            for number in 0..missed {
+                goal(&coach, &practice, &coachee, &format!("Goal {number}")).await;
+            }
+            let before = product.app.store().statements();
+            let mut live = coach.listen(follow, json!({ "p": practice, "a": after })).await;
+            let changes = live.next().await["coachPortalChanges"]["changes"].clone();
+            taken.push(product.app.store().statements() - before);
+            let titles: Vec<String> = (0..missed).map(|number| format!("Goal {number}")).collect();
+            let told: Vec<&str> = changes.as_array().expect("changes").iter().filter_map(|it| it["title"].as_str()).collect();
+            assert_eq!(told, titles, "each that was missed, in its order");
+        }
+        assert!(taken[1] <= taken[0] + HANDFUL, "{taken:?} statements for one goal and for sixty");
         product.prove().await;
     }
 

@@ -5,6 +5,7 @@
 //! is told `FORBIDDEN` and the subscription ends; what was taken from the viewer's sight is `Gone`; what came into it
 //! cannot be told piece by piece, so they are asked to load again (`ResyncRequired`).
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use app::View;
@@ -18,6 +19,7 @@ use domain::id::{
     SessionId, TemplateId,
 };
 use futures_util::Stream;
+use futures_util::future::try_join_all;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -423,21 +425,21 @@ async fn changes<C: Change>(focus: Focus, news: News) -> Result<Vec<C>> {
         app::watch::Gone::Coachee(coachee) => Gone { id: id(coachee) },
         app::watch::Gone::Coach(coach) => Gone { id: id(coach) },
     });
-    let (mut changes, mut done): (Vec<C>, Vec<(Table, Uuid)>) = (gone.map(C::gone).collect(), Vec::new());
-    for row in rows {
-        let Some(row) = face(focus, &view, row).await? else { continue };
-        if done.contains(&(row.table, row.id)) {
-            continue;
-        }
-        done.push((row.table, row.id));
-        match C::load(&view, row.table, row.id).await? {
-            Loaded::There(change) => changes.push(change),
+    let mut changes: Vec<C> = gone.map(C::gone).collect();
+    // All are asked for before any is waited for, so that who comes back is shown what was missed in a statement a table.
+    let faces = try_join_all(rows.into_iter().map(|row| face(focus, &view, row))).await?;
+    let (mut rows, mut done) = (Vec::with_capacity(faces.len()), HashSet::with_capacity(faces.len()));
+    rows.extend(faces.into_iter().flatten().filter(|row| done.insert((row.table, row.id))));
+    let loading = rows.into_iter().map(async |row| {
+        Result::Ok(match C::load(&view, row.table, row.id).await? {
+            Loaded::There(change) => Some(change),
             Loaded::Missing if row.is_known => {
-                changes.push(C::gone(Gone { id: id(domain::id::text(row.table.prefix(), row.id)) }));
+                Some(C::gone(Gone { id: id(domain::id::text(row.table.prefix(), row.id)) }))
             }
-            Loaded::Missing | Loaded::Ignored => {}
-        }
-    }
+            Loaded::Missing | Loaded::Ignored => None,
+        })
+    });
+    changes.extend(try_join_all(loading).await?.into_iter().flatten());
     Ok(changes)
 }
 
