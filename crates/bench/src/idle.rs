@@ -1,7 +1,7 @@
 //! `idle`: what the program costs before anybody asks: from its start to ready on a database of 100 000 events, memory at
 //! rest, and its size. The program is the one that lies beside this one (`cargo build --release -p server`).
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -62,14 +62,15 @@ fn kib(bytes: u64) -> f64 {
 }
 
 /// A running program. It ends with this.
-struct Started {
+pub(crate) struct Started {
     program: Child,
     at: Instant,
     port: u16,
 }
 
 impl Started {
-    fn new(program: &Path, data: &Path, database: &str) -> Result<Self, Error> {
+    /// Starts this one, on a database, with its other files in a directory.
+    pub(crate) fn new(program: &Path, data: &Path, database: &str) -> Result<Self, Error> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let at = Instant::now();
         let program = Command::new(program)
@@ -85,7 +86,7 @@ impl Started {
     }
 
     /// Waits until it is ready: how long that took.
-    async fn ready(&self) -> Result<Duration, Error> {
+    pub(crate) async fn ready(&self) -> Result<Duration, Error> {
         let client = reqwest::Client::new();
         while self.at.elapsed() < PATIENCE {
             let answer = client.get(format!("http://127.0.0.1:{}/readyz", self.port)).send().await;
@@ -97,12 +98,14 @@ impl Started {
         Err(Error::Unexpected("the program does not become ready".to_owned()))
     }
 
+    /// Where it listens on loopback.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// How many KiB of memory it has, as the kernel counts them.
-    fn resident_kib(&self) -> Result<f64, Error> {
-        let status = std::fs::read_to_string(PathBuf::from(format!("/proc/{}/status", self.program.id())))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-        number.ok_or_else(|| Error::Unexpected("the kernel does not say how much memory it has".to_owned()))
+    pub(crate) fn resident_kib(&self) -> Result<f64, Error> {
+        crate::live::resident_kib(self.program.id())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The benchmark programs: `cargo run --release -p bench -- commit|request|replay|idle [--quick] [--json FILE]`.
+//! The benchmark programs: `cargo run --release -p bench -- commit|request|live|replay|idle [--quick] [--json FILE]`.
 //!
 //! Each prints a table, writes JSON and a plot, and measures its own limit beside itself in the same run: machines are
 //! shared and noisy, so what counts is the ratio of the two. Everything is done through [`app::App`], as the product does
@@ -8,6 +8,7 @@ mod commit;
 mod error;
 mod fixture;
 mod idle;
+mod live;
 mod place;
 mod plot;
 mod portal;
@@ -39,10 +40,15 @@ enum Bench {
     Commit(Asked),
     /// The portals' queries and a mutation through HTTP, against the same over rows in memory.
     Request(Asked),
+    /// Sockets that follow practices, against a bare broadcast of the same frames.
+    Live(Asked),
     /// Folding, rebuilding, checking and verifying a log, against bare reading.
     Replay(Asked),
     /// The program before anybody asks: its start, its memory, its size.
     Idle(Asked),
+    /// A part of `live`, which starts it by itself.
+    #[command(hide = true)]
+    Part(live::Called),
 }
 
 /// What is measured where, and where it is written.
@@ -69,6 +75,12 @@ struct Asked {
     /// `commit`: with so many live rows.
     #[arg(long, value_name = "NUMBER")]
     rows: Option<usize>,
+    /// `live`: with so many sockets.
+    #[arg(long, value_name = "NUMBER")]
+    sockets: Option<usize>,
+    /// `live`: follow this program, and not the product as it is built into this one.
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// `replay` and `idle`: with so many events.
     #[arg(long, value_name = "NUMBER")]
     events: Option<usize>,
@@ -116,7 +128,7 @@ impl Databases {
 async fn main() -> ExitCode {
     match run(Cli::parse().bench).await {
         Ok(report) => {
-            print!("{}", report.table());
+            print!("{}", report.map_or_else(String::new, |report| report.table()));
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -126,25 +138,29 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(bench: Bench) -> Result<Report, Error> {
-    let mut report = Report::new(match bench {
-        Bench::Commit(_) => "commit",
-        Bench::Request(_) => "request",
-        Bench::Replay(_) => "replay",
-        Bench::Idle(_) => "idle",
-    });
-    let (Bench::Commit(asked) | Bench::Request(asked) | Bench::Replay(asked) | Bench::Idle(asked)) = &bench;
+async fn run(bench: Bench) -> Result<Option<Report>, Error> {
+    let (name, asked) = match &bench {
+        Bench::Commit(asked) => ("commit", asked),
+        Bench::Request(asked) => ("request", asked),
+        Bench::Live(asked) => ("live", asked),
+        Bench::Replay(asked) => ("replay", asked),
+        Bench::Idle(asked) => ("idle", asked),
+        Bench::Part(called) => return live::play(called).await.map(|()| None),
+    };
+    let mut report = Report::new(name);
     for database in asked.databases() {
         let place = Place::new(*database, asked.postgres.clone(), asked.directory.as_deref())?;
         match &bench {
             Bench::Commit(_) => commit::measure(&place, &commit::Size::new(asked), &mut report).await?,
             Bench::Request(_) => request::measure(&place, &request::Size::new(asked), &mut report).await?,
+            Bench::Live(_) => live::measure(&place, &live::Size::new(asked), &mut report).await?,
             Bench::Idle(_) => idle::measure(&place, &idle::Size::new(asked), &mut report).await?,
             Bench::Replay(_) => replay::measure(&place, &replay::Size::new(asked), &mut report).await?,
+            Bench::Part(_) => {}
         }
     }
     write(asked, &report)?;
-    Ok(report)
+    Ok(Some(report))
 }
 
 fn write(asked: &Asked, report: &Report) -> Result<(), Error> {

@@ -244,7 +244,7 @@ async fn write_session(app: &App, log: LogId, owner: PersonId, session: SessionI
 }
 
 /// Serves the product's router on loopback, until the app stops.
-async fn serve(app: &App) -> Result<SocketAddr, Error> {
+pub(crate) async fn serve(app: &App) -> Result<SocketAddr, Error> {
     let settings = api::http::Settings {
         origins: Vec::new(),
         session_cookie: api::cookies::SESSION.to_owned(),

@@ -46,6 +46,15 @@ pub(crate) enum What {
         /// With so many statements each.
         statements: u64,
     },
+    /// Changes that reach those who follow.
+    Followed {
+        /// How many sockets follow.
+        sockets: usize,
+        /// Over how many practices.
+        practices: usize,
+        /// How many of the sockets a change reaches.
+        reached: usize,
+    },
     /// A step of a replay.
     Replayed {
         /// `fold`, `rebuild`, `check` or `verify`.
@@ -62,6 +71,9 @@ impl What {
             Self::Commands { practices, at_a_time } => format!("practices: {practices:>3}   at a time: {at_a_time:>3}"),
             Self::Asked { request, coachees, statements } => {
                 format!("{request:<12} of {coachees:>5}: {statements:>2} stmts")
+            }
+            Self::Followed { sockets, practices, reached } => {
+                format!("{sockets} in {practices}, {reached} hear it")
             }
             Self::Replayed { step, events } => format!("{step:<7} of {events} events"),
         }
@@ -102,7 +114,7 @@ pub(crate) struct Report {
 pub(crate) struct Note {
     database: &'static str,
     /// What it is, and in which unit.
-    what: &'static str,
+    what: String,
     number: f64,
 }
 
@@ -140,8 +152,8 @@ impl Report {
     }
 
     /// Adds the median of numbers that have no limit beside them.
-    pub(crate) fn note(&mut self, database: &'static str, what: &'static str, numbers: &[f64]) {
-        self.notes.push(Note { database, what, number: rounded(median(numbers.iter().copied()), 1) });
+    pub(crate) fn note(&mut self, database: &'static str, what: impl Into<String>, numbers: &[f64]) {
+        self.notes.push(Note { database, what: what.into(), number: rounded(median(numbers.iter().copied()), 1) });
     }
 
     /// The numbers for programs.
@@ -171,7 +183,7 @@ impl Report {
             );
         }
         for Note { database, what, number } in &self.notes {
-            let _ = writeln!(table, "{database:<9} {what:<32} {number:>11.1}");
+            let _ = writeln!(table, "{database:<9} {what:<52} {number:>11.1}");
         }
         table
     }
