@@ -290,7 +290,7 @@ async fn paced(
     let a_second = (PACE / scene.reached()).clamp(1, CHANGES_A_SECOND_MAX);
     let every = Duration::from_secs(1).div_f64(count(a_second));
     let most = size.paced.as_secs_f64() * count(a_second) / count(scene.groups());
-    let rounds = (1..).take_while(|round| count(*round) < most + 1.0).count();
+    let rounds = (1..usize::MAX).take_while(|round| count(*round) < most + 1.0).count();
     let (started, now) = (Instant::now(), app::clock::Machine.now().0);
     let saying = (0..scene.groups()).map(async |group| {
         let mut sent = Vec::with_capacity(rounds);
@@ -559,9 +559,9 @@ mod tests {
         let reached: Vec<usize> = report
             .rows()
             .iter()
-            .map(|row| match row.what {
-                What::Followed { reached, .. } => reached,
-                other => panic!("{other:?}"),
+            .map(|row| {
+                let What::Followed { reached, .. } = row.what else { panic!("{row:?}") };
+                reached
             })
             .collect();
         assert_eq!(reached, [20, 10, 5]);

@@ -1,6 +1,5 @@
 //! Messages: who writes to whom, and what is unread (S2.16).
 #![cfg(test)]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod support;
 

@@ -1,6 +1,5 @@
 //! Notes: whose they are, what is shared, how they are saved (S2.31–S2.33, S3.21).
 #![cfg(test)]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod support;
 

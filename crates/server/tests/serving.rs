@@ -548,7 +548,7 @@ async fn a_downloaded_proof_is_verified_without_a_database() {
         let words = ["throughline", "verify", "--proof"].iter().chain(words);
         let mut out = Vec::new();
         let cli = <server::cli::Cli as clap::Parser>::try_parse_from(words).unwrap();
-        let code = server::cli::run(cli, Vec::<(OsString, OsString)>::new(), &mut out).await;
+        let code = Box::pin(server::cli::run(cli, Vec::<(OsString, OsString)>::new(), &mut out)).await;
         (code.map_err(|error| error.to_string()), String::from_utf8(out).unwrap())
     };
     let (code, said) = verify(&[&good, "--key", &key, "--checkpoint", &note]).await;

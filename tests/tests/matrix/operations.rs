@@ -163,10 +163,10 @@ pub async fn attempt(world: &mut World, key: &str, actor: usize) -> (Person, Val
             coachee(world, key, actor).await
         }
         _ if key.contains("Note") && !key.contains("Session") => note(world, key, actor).await,
-        _ if key.contains("Message") || key.contains("Conversation") => message(world, key).await,
+        _ if key.contains("Message") || key.contains("Conversation") => message(world, key),
         _ if key.contains("Goal") || key.contains("Milestone") || key.contains("Action") => plan(world, key).await,
         _ if key.contains("Assessment") => assessment(world, key).await,
-        _ if key.contains("Question") => question(world, key).await,
+        _ if key.contains("Question") => question(world, key),
         _ if key.contains("Session") || key.contains("Step") => session(world, key).await,
         _ if key.contains("Authorization") => money(world, key).await,
         _ => practice(world, key).await,
@@ -425,7 +425,7 @@ async fn note(world: &mut World, key: &str, actor: usize) -> Value {
     }
 }
 
-async fn message(world: &mut World, key: &str) -> Value {
+fn message(world: &World, key: &str) -> Value {
     let (practice, conversation) = (world.practice.clone(), world.robin.thing("conversation").to_owned());
     match key {
         "sendMessage" => json!({ "practiceId": practice, "coacheeId": world.robin.coachee, "text": "Hello" }),
@@ -496,7 +496,7 @@ async fn assessment(world: &mut World, key: &str) -> Value {
     }
 }
 
-async fn question(world: &mut World, key: &str) -> Value {
+fn question(world: &World, key: &str) -> Value {
     let (practice, robin) = (world.practice.clone(), world.robin.coachee.clone());
     let about = |mut rest: Value| {
         rest["practiceId"] = json!(practice);

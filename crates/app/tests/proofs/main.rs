@@ -334,7 +334,7 @@ both! {
         assert_eq!(stage.verified(&[]).await.finding, None);
     }
 
-    /// A log that is longer than what is read at once: the parts join, and what is wrong in a later one is named.
+    // A log that is longer than what is read at once: the parts join, and what is wrong in a later one is named.
     async fn a_long_log_is_verified_in_parts(stage: &Stage) {
         let (_, _, log) = stage.practice(1_100).await;
         let store = stage.app.store();

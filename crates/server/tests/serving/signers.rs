@@ -17,7 +17,7 @@ async fn says(words: &[&str]) -> (Result<u8, String>, String) {
     let words = ["throughline"].iter().chain(words);
     let mut out = Vec::new();
     let cli = <server::cli::Cli as clap::Parser>::try_parse_from(words).unwrap();
-    let code = server::cli::run(cli, Vec::<(OsString, OsString)>::new(), &mut out).await;
+    let code = Box::pin(server::cli::run(cli, Vec::<(OsString, OsString)>::new(), &mut out)).await;
     (code.map_err(|error| error.to_string()), String::from_utf8(out).unwrap())
 }
 
