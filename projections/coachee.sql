@@ -12,7 +12,9 @@ create table if not exists {coachee} (
     status text not null,
     name_key bytea not null,
     last_name_key bytea not null,
-    search text not null,
+    lead bytea,
+    billing_model text,
+    deactivated boolean not null,
     added_at bigint not null,
     last_session_at bigint not null,
     primary key (log_id, id)
@@ -21,6 +23,7 @@ create index if not exists {coachee}_by_name_key on {coachee} (log_id, name_key,
 create index if not exists {coachee}_by_last_name_key on {coachee} (log_id, last_name_key, id);
 create index if not exists {coachee}_by_added_at on {coachee} (log_id, added_at, id);
 create index if not exists {coachee}_by_last_session_at on {coachee} (log_id, last_session_at, id);
+create index if not exists {coachee}_by_status_name_key on {coachee} (log_id, status, name_key, id);
 
 create table if not exists {coachee_email} (
     log_id   bytea   not null,
@@ -53,3 +56,17 @@ create table if not exists {activation} (
     document bytea   not null,
     primary key (log_id, id)
 );
+
+-- Words of names and addresses: a coachee is found by the beginning of one. The index alone answers that: it holds what
+-- sight asks for, too.
+create table if not exists {coachee_word} (
+    log_id   bytea   not null,
+    id       bytea   not null,
+    subject  bytea   not null,
+    owner    bytea,
+    shared   boolean not null,
+    document bytea   not null,
+    word text not null,
+    primary key (log_id, id)
+) /*sqlite: without rowid*/;
+create index if not exists {coachee_word}_by_word on {coachee_word} (log_id, word, subject, owner);

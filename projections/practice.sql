@@ -45,6 +45,7 @@ create table if not exists {access} (
     document bytea   not null,
     coach bytea not null,
     client bytea not null,
+    granted bigint not null,
     primary key (log_id, id)
 ) /*sqlite: without rowid*/;
 create index if not exists {access}_by_coach on {access} (log_id, coach);

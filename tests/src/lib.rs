@@ -213,6 +213,12 @@ impl Product {
         self.clock.set(app::Clock::now(&*self.clock).plus_minutes(minutes));
     }
 
+    /// What the clock shows.
+    pub fn now(&self) -> String {
+        let now = app::Clock::now(&*self.clock);
+        jiff::Timestamp::from_microsecond(now.0).expect("a time").to_string()
+    }
+
     /// The address of a page or of GraphQL.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)

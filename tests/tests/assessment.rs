@@ -310,7 +310,9 @@ both! {
         let look = async |who: &Person| who.ask(&as_coach, json!({ "p": practice, "c": robin })).await["viewer"]["coachPortal"]["coachee"].clone();
         let nothing = look(&ada).await;
         assert_eq!((&nothing["wheelOfLife"], &nothing["journey"]["points"]), (&Value::Null, &json!([])));
-        let walk = crate::plan::action(&ada, &practice, &robin, None, "Walk").await;
+        let goal = crate::plan::goal(&ada, &practice, &robin, "Health").await;
+        let milestone = crate::plan::milestone(&ada, &practice, &goal, "Every day").await;
+        let walk = crate::plan::action(&ada, &practice, &robin, Some(&milestone), "Walk").await;
         let read = crate::plan::action(&person, &practice, &robin, None, "Read").await;
         // A sign-in ends after half a day without use.
         product.later(60 * 24);
@@ -340,6 +342,20 @@ both! {
             assert!(picture.starts_with("<svg") && picture.contains("role=\"img\"") && picture.contains("<desc>"), "{picture}");
         }
         assert_eq!(person.ask(&as_coachee, json!({ "p": practice })).await["viewer"]["coacheePortal"], seen, "both sides see the same");
+
+        // One goal: the actions that serve it.
+        let of_goal = "journey(goalId: $g) { points { on percent actions done } }";
+        let as_coach = format!("query($p: ID!, $c: ID!, $g: ID!) {{ viewer {{ coachPortal(practiceId: $p) {{ coachee(id: $c) {{ {of_goal} }} }} }} }}");
+        let as_coachee = format!("query($p: ID!, $g: ID!) {{ viewer {{ coacheePortal(practiceId: $p) {{ {of_goal} }} }} }}");
+        let asked = json!({ "p": practice, "c": robin, "g": goal });
+        let seen = ada.ask(&as_coach, asked).await["viewer"]["coachPortal"]["coachee"].clone();
+        let point = |on: &str, percent: u8, done: u8| json!({ "on": on, "percent": percent, "actions": 1, "done": done });
+        assert_eq!(seen["journey"]["points"], json!([point("2026-03-02", 0, 0), point("2026-03-03", 100, 1)]));
+        assert_eq!(person.ask(&as_coachee, json!({ "p": practice, "g": goal })).await["viewer"]["coacheePortal"], seen);
+        let kim = product.coachee(&ada, &practice, "Kim").await;
+        let of_kim = crate::plan::goal(&ada, &practice, &kim, "Rest").await;
+        assert_eq!(person.fails(&as_coachee, json!({ "p": practice, "g": of_kim })).await, "NOT_FOUND");
+        assert_eq!(ada.fails(&as_coach, json!({ "p": practice, "c": robin, "g": of_kim })).await, "NOT_FOUND", "another coachee's");
         product.prove().await;
     }
 

@@ -29,6 +29,7 @@ const PLAIN: &[&str] = &[
     "Zone",
     "Status",
     "FileOwner",
+    "BillingModel",
     "Portal",
     "Through",
     "UsedBy",
@@ -37,8 +38,29 @@ const PLAIN: &[&str] = &[
     "Right",
     "TokenScope",
     "Level",
-    // which kind of text was read
+    // when an appointment is, how it repeats, and whether somebody comes
+    "Wall",
+    "Rule",
+    "Span",
+    "Answer",
+    // as what somebody made something, how an action repeats, and which of its series it is
+    "Maker",
+    "Frequency",
+    "Duration",
+    "Recurrence",
+    "Next",
+    "Occurrence",
+    // which kind of text was read, or which kind of notice was raised
     "Kind",
+    // what a notice is about, which fields changed, how it is mailed; what somebody wants of them
+    "Matter",
+    "Changed",
+    "Mailing",
+    "Channel",
+    "Silenced",
+    "Quiet",
+    "DayTime",
+    "Unsubscription",
 ];
 
 /// Plain types that hold a string: from a closed set that is not ours.

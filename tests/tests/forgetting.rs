@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tests::{Database, Person, Product, both};
 
 use crate::audit::entries;
+use crate::plan::{goal, position};
 
 const ERASE: &str =
     "mutation($i: EraseCoacheeInput!) { eraseCoachee(input: $i) { deletedId position errors { code } } }";
@@ -175,14 +176,24 @@ both! {
         assert_eq!(bens.fails(ERASE, input.clone()).await, "FORBIDDEN");
         assert_eq!(eve.fails(ERASE, input.clone()).await, "NOT_FOUND");
         assert_eq!(product.stranger().fails(ERASE, input.clone()).await, "UNAUTHENTICATED");
-        let mut listening = ada.listen("subscription($p: ID!) { coachPortalChanges(practiceId: $p) { changes { __typename ... on Gone { id } } } }", json!({ "p": practice })).await;
+        let follow = "subscription($p: ID!, $a: Position) { coachPortalChanges(practiceId: $p, after: $a) { changes { __typename ... on Gone { id } } } }";
+        let after = json!({ "p": practice, "a": position(&ada, &practice).await });
+        let mut listening = ada.listen(follow, after.clone()).await;
+        let mut carls = carl.listen(follow, after).await;
+        goal(&ada, &practice, &ben, "Rest").await;
+        for listening in [&mut listening, &mut carls] {
+            assert_eq!(listening.next().await["coachPortalChanges"]["changes"], json!([{ "__typename": "Goal" }]));
+        }
         assert_eq!(ada.ask(ERASE, input).await["eraseCoachee"]["errors"], json!([]));
-        // Whoever follows learns that the coachee is gone.
-        loop {
-            let changes = listening.next().await["coachPortalChanges"]["changes"].to_string();
-            if changes.contains(&ben) {
-                assert!(changes.contains("Gone"), "{changes}");
-                break;
+        // Whoever follows learns that the coachee is gone: the owner, and a coach who had access.
+        for listening in [&mut listening, &mut carls] {
+            loop {
+                let changes = listening.next().await["coachPortalChanges"]["changes"].to_string();
+                if changes.contains(&ben) {
+                    assert!(changes.contains("Gone"), "{changes}");
+                    break;
+                }
+                assert!(!changes.contains("Gone"), "nothing else is: {changes}");
             }
         }
         let mine = entries(&carl, "coachPortal", &practice, Value::Null).await;

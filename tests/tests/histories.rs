@@ -65,7 +65,7 @@ fn change(chance: &mut Chance, things: &Things, number: usize) -> (&'static str,
     let day = format!("2026-{:02}-{:02}", 1 + chance.below(13), 1 + chance.below(28));
     let coachee = chance.of(&things.coachees);
     let session = chance.of(&things.sessions);
-    match chance.below(26) {
+    match chance.below(28) {
         0 => (
             "addCoachee",
             "AddCoacheeInput",
@@ -142,6 +142,24 @@ fn change(chance: &mut Chance, things: &Things, number: usize) -> (&'static str,
         24 => ("deleteNote", "DeleteNoteInput", json!({ "noteId": chance.of(&things.notes) }), "deletedId"),
         25 => ("sendMessage", "SendMessageInput", json!({ "coacheeId": coachee, "text": word }), "message"),
         16 => ("endSession", "EndSessionInput", json!({ "sessionId": session, "durationMinutes": 30 }), "session"),
+        17 => (
+            "commentOnAction",
+            "CommentOnActionInput",
+            json!({ "actionId": chance.of(&things.actions), "text": word }),
+            "comment",
+        ),
+        26 => (
+            "addAction",
+            "AddActionInput",
+            json!({ "coacheeId": coachee, "title": word, "dueOn": day, "recurrence": { "frequency": "DAILY", "times": chance.below(4) } }),
+            "action",
+        ),
+        27 => (
+            "setActionMonitoring",
+            "SetActionMonitoringInput",
+            json!({ "actionId": chance.of(&things.actions), "monitored": number.is_multiple_of(2) }),
+            "action",
+        ),
         _ => (
             "setSessionStatus",
             "SetSessionStatusInput",
@@ -208,6 +226,7 @@ both! {
         }
         println!("{done} done, {refused} refused");
         assert!(done > length / 5 && refused > length / 20, "{done} done, {refused} refused");
+        product.app.react().await.expect("whoever is to be told is");
         product.prove().await;
         product.app.rebuild(None, &mut ()).await.expect("made anew");
         product.prove().await;

@@ -16,14 +16,14 @@ use crate::plan::{action, progress};
 const ACTIVITY: &str =
     "subscription($p: ID!, $a: Position, $f: ActivityFilter) { activity(practiceId: $p, after: $a, filter: $f) {
     position entry { position entry thingId coacheeId actorId changes { field was now } } } }";
-const REVOKE: &str = "mutation($i: RevokeAccessInput!) { revokeAccess(input: $i) { errors { code } } }";
+pub const REVOKE: &str = "mutation($i: RevokeAccessInput!) { revokeAccess(input: $i) { errors { code } } }";
 
 /// What every portal shows of a change in a plan, and of what is gone.
 const CHANGES: &str =
     "position changes { __typename ... on Goal { id title complete } ... on Milestone { id title complete }
     ... on Action { id title progress } ... on Gone { id } ... on ResyncRequired { atLeast } }";
 
-fn changes_of(portal: &str) -> String {
+pub fn changes_of(portal: &str) -> String {
     let profile = if portal == "coach" {
         "... on Coachee { id fullName }"
     } else {

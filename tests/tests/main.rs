@@ -2,6 +2,8 @@
 #![cfg(test)]
 
 mod account;
+mod actions;
+mod appointment;
 mod as_of;
 mod assessment;
 mod audit;
@@ -12,13 +14,16 @@ mod coachee;
 mod crossing;
 mod forgetting;
 mod google;
+mod group;
 mod histories;
+mod import;
 mod keys;
 mod live;
 mod matrix;
 mod message;
 mod note;
 mod notes;
+mod notice;
 mod plan;
 mod practice;
 mod programs;
@@ -27,6 +32,7 @@ mod races;
 mod rating;
 mod reads;
 mod retry;
+mod roster;
 mod session;
 mod statements;
 mod story;

@@ -232,7 +232,7 @@ both! {
         let schema = Schema::read(ada).await;
         let aim = goal(ada, practice, robin, "Lead the team").await;
         let nothing = ["note_01h455vb4pex5vsknk084sn02q", "notecomment_01h455vb4pex5vsknk084sn02q"];
-        let seen = [("practice", practice.as_str()), ("coachee", robin), ("session", running), ("goal", &aim), ("seen", "at2"), ("note", nothing[0]), ("conversation", "conversation_01h455vb4pex5vsknk084sn02q")];
+        let seen = [("practice", practice.as_str()), ("coachee", robin), ("session", running), ("goal", &aim), ("seen", "at2"), ("note", nothing[0]), ("conversation", "conversation_01h455vb4pex5vsknk084sn02q"), ("group", "group_01h455vb4pex5vsknk084sn02q"), ("action", "action_01h455vb4pex5vsknk084sn02q"), ("appointment", "appointment_01h455vb4pex5vsknk084sn02q")];
         let things = Client { mark: "", practice: practice.clone(), coachee: robin.clone(), things: seen.map(|(kind, id)| (kind.to_owned(), id.to_owned())).into() };
         product.app.sign_checkpoints(None).await.expect("signed");
         let others = [("the owner", ada), ("a manager", mia), ("another coach", cleo), ("a coach without access", dan), ("the coachee", coachee)];

@@ -119,7 +119,7 @@ both! {
         product.prove().await;
     }
 
-    /// Recurrence is not built; name, day, description and the goal that it serves are.
+    /// Name and day; a description and the goal that it serves, where there are such.
     #[test]
     async fn an_action_has_a_name_and_may_have_a_day_a_description_and_a_goal(product: Product) {
         let (ada, practice) = product.coach("Ada").await;
@@ -377,7 +377,7 @@ both! {
         product.prove().await;
     }
 
-    /// Live, to a coach who has the portal open. (Notices are not built.)
+    /// Live, to a coach who has the portal open.
     #[test]
     async fn s3_16_goals_made_by_coachees_appear_at_the_coach(product: Product) {
         let (ada, practice) = product.coach("Ada").await;
@@ -450,6 +450,11 @@ both! {
         deleted(&ada, DELETE_ACTION, json!({ "practiceId": practice, "actionId": ask })).await;
         assert_eq!(ada.refused(DELETE_GOAL, json!({ "i": the_goal })).await, "GOAL_HAS_MILESTONES");
         deleted(&ada, DELETE_MILESTONE, the_milestone).await;
+        // Also what serves a goal without a milestone.
+        let beside = json!({ "practiceId": practice, "coacheeId": robin, "goalId": lead, "title": "Read a book" });
+        let read = made(&ada, ADD_ACTION, beside, "/addAction/action/id").await;
+        assert_eq!(ada.refused(DELETE_GOAL, json!({ "i": the_goal })).await, "GOAL_HAS_ACTIONS");
+        deleted(&ada, DELETE_ACTION, json!({ "practiceId": practice, "actionId": read })).await;
         assert_eq!(deleted(&ada, DELETE_GOAL, the_goal).await, json!(lead));
         let plan = seen_by_coach(&ada, &practice, &robin).await;
         assert_eq!((&plan["goals"]["nodes"], &plan["actions"]["nodes"]), (&json!([]), &json!([])));
@@ -477,7 +482,8 @@ both! {
         product.prove().await;
     }
 
-    /// Neither a goal nor a milestone can be another coachee's; whom the other one is not theirs to see learns nothing.
+    /// Neither a goal nor a milestone can be another coachee's; whom the other one is not theirs to see learns nothing. Of
+    /// one's own, the milestone belongs to the goal.
     #[test]
     async fn an_action_serves_its_own_coachees_goals_only(product: Product) {
         let (ada, practice) = product.coach("Ada").await;
@@ -487,12 +493,19 @@ both! {
         let lead = goal(&ada, &practice, &kim, "Lead the team").await;
         let speak = milestone(&ada, &practice, &lead, "Speak up").await;
         let own = goal(&ada, &practice, &robin, "Rest").await;
+        let another = goal(&ada, &practice, &robin, "Work less").await;
+        let sleep = milestone(&ada, &practice, &own, "Sleep").await;
         let input = |goal: Option<&str>, milestone: Option<&str>| {
             json!({ "i": { "practiceId": practice, "coacheeId": robin, "goalId": goal, "milestoneId": milestone, "title": "Read" } })
         };
-        for (goal, milestone) in [(Some(&*lead), None), (None, Some(&*speak)), (Some(&*own), Some(&*speak)), (Some(&*lead), Some(&*speak))] {
+        for (goal, milestone) in [
+            (Some(&*lead), None), (None, Some(&*speak)), (Some(&*own), Some(&*speak)), (Some(&*lead), Some(&*speak)), (Some(&*lead), Some(&*sleep)),
+        ] {
             assert_eq!(ada.refused(ADD_ACTION, input(goal, milestone)).await, "PLAN_ITEM_OF_ANOTHER_COACHEE");
             assert_eq!(coachee.fails(ADD_ACTION, input(goal, milestone)).await, "NOT_FOUND", "{goal:?} {milestone:?}");
+        }
+        for who in [&ada, &coachee] {
+            assert_eq!(who.refused(ADD_ACTION, input(Some(&another), Some(&sleep))).await, "MILESTONE_OF_ANOTHER_GOAL");
         }
         assert_eq!(seen_by_coach(&ada, &practice, &robin).await["actions"]["nodes"], json!([]));
         product.prove().await;

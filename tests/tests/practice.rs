@@ -355,7 +355,7 @@ both! {
         assert_eq!(ben.fails(COACHEE, json!({ "p": practice, "c": robin })).await, "NOT_FOUND");
         assert_eq!(ben.fails(AIM, aim(&practice, &robin, "Mine")).await, "NOT_FOUND");
         assert_eq!(sees(&ben, &practice).await, BTreeSet::from([kim.clone()]));
-        assert_eq!(changes(&mut open).await, [json!({ "__typename": "Gone", "id": robin })]);
+        assert_eq!(changes(&mut open).await, [json!({ "__typename": "Gone", "id": robin }), json!({ "__typename": "UnreadNotifications" })]);
         // What happens to Robin from now on is not heard; what happens to Kim is.
         ada.ask(AIM, aim(&practice, &robin, "Secret")).await;
         ada.ask(AIM, aim(&practice, &kim, "Rest")).await;
@@ -409,7 +409,7 @@ both! {
         let since = position(&ben, &practice).await;
         ada.ask(REVOKE, no_access(&practice, &ben, &robin)).await;
         let mut open = ben.listen(CHANGES, json!({ "p": practice, "a": since })).await;
-        assert_eq!(changes(&mut open).await, [json!({ "__typename": "Gone", "id": robin })]);
+        assert_eq!(changes(&mut open).await, [json!({ "__typename": "Gone", "id": robin }), json!({ "__typename": "UnreadNotifications" })]);
         let since = position(&ben, &practice).await;
         grant(&ada, &practice, &ben, &kim, "USER").await;
         let mut open = ben.listen(CHANGES, json!({ "p": practice, "a": since })).await;

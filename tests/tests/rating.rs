@@ -177,7 +177,9 @@ both! {
         let aim = goal(ada, practice, robin, "Lead the team").await;
         let things = Client {
             mark: "", practice: practice.clone(), coachee: robin.clone(),
-            things: [("practice", practice.as_str()), ("coachee", robin), ("session", id), ("goal", &aim), ("seen", "at2")]
+            things: [("practice", practice.as_str()), ("coachee", robin), ("session", id), ("goal", &aim), ("seen", "at2"),
+                ("group", "group_01h455vb4pex5vsknk084sn02q"), ("appointment", "appointment_01h455vb4pex5vsknk084sn02q"),
+                ("action", "action_01h455vb4pex5vsknk084sn02q")]
                 .map(|(kind, id)| (kind.to_owned(), id.to_owned())).into(),
         };
         product.app.sign_checkpoints(None).await.expect("signed");

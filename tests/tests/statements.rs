@@ -19,11 +19,12 @@ const ROSTER: &str = "query($p: ID!, $n: Int!) { viewer { coachPortal(practiceId
             authorization { number state } lookBack(first: 5) { title nextSteps { text } }
             fromLastSession { nextSteps { text } } revisions(first: $n) { nodes { revision } } } }
         authorizations(first: $n) { nodes { number state expiringSoon } }
+        appointments(first: $n) { nodes { startsAt appointment { title } } }
         activityLog(first: $n) { nodes { kind changes { field now } } } } } } } }";
 /// Coachees and how many there are; their plans' three levels; sessions, notes, their histories, steps, the coachee and the
 /// authorization of each; sessions before them and their steps, for each of two fields; authorizations, the practice by
-/// which they are judged; the activity log.
-const ROSTER_KINDS: u64 = 2 + 3 + 6 + 4 + 2 + 1;
+/// which they are judged; appointments; the activity log.
+const ROSTER_KINDS: u64 = 2 + 3 + 6 + 4 + 2 + 1 + 1;
 
 /// A coachee's profile with six lists.
 const PROFILE: &str = "query($p: ID!, $c: ID!, $n: Int!) { viewer { coachPortal(practiceId: $p) { position
@@ -63,6 +64,20 @@ const NOTES: &str = "query($p: ID!, $n: Int!) { viewer { coachPortal(practiceId:
 /// who leads the coachees whose texts are opened (R3); and the keys of what is nobody's alone, which come with a coachee's
 /// row, beside those of what is one person's.
 const NOTES_KINDS: u64 = 10;
+
+/// Groups with their members; and a coachee's, with the menus.
+const GROUPS: &str = "query($p: ID!, $n: Int!) { viewer { coachPortal(practiceId: $p) {
+    groups(first: $n) { totalCount nodes { name description coacheeCount coachees(first: $n) { nodes { fullName options quickMenu
+        groups(first: $n) { nodes { name coacheeCount } } } } } } } } }";
+/// Groups and how many there are; counts, memberships and coachees of each, and the keys of their texts, which are others
+/// than those of the groups; the memberships of each coachee and how many there are, their groups and the counts of those.
+const GROUPS_KINDS: u64 = 2 + 3 + 1 + 4;
+
+/// A roster by everything that it is filtered by.
+const FILTERED: &str = "query($p: ID!, $n: Int!, $f: CoacheeFilter) { viewer { coachPortal(practiceId: $p) {
+    coachees(first: $n, filter: $f, orderBy: STATUS) { totalCount nodes { fullName options } } } } }";
+/// Coachees and how many there are; the practice, whose day it is; the coach who has access; the access of each.
+const FILTERED_KINDS: u64 = 2 + 1 + 1 + 1;
 
 const NODES: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }";
 
@@ -114,6 +129,9 @@ async fn file(product: &Product, coach: &Person, practice: &str, name: &str) -> 
         "ratePerHour": { "amount": "80.00", "currency": "EUR" }, "startsOn": "2026-01-01", "endsOn": "2026-03-10" }));
     let added = coach.ask(add, authorization).await;
     let authorization = &added["addAuthorization"]["authorization"]["id"];
+    let add = "mutation($i: AddAppointmentInput!) { addAppointment(input: $i) { errors { code } } }";
+    let weekly = json!({ "title": "Weekly", "start": "2026-03-03T09:00", "recurrence": "FREQ=DAILY;COUNT=9" });
+    coach.ask(add, with(weekly)).await;
     let mut running = String::new();
     for (number, day) in ["2026-01-26", "2026-02-02", "2026-02-09", "2026-02-16"].into_iter().enumerate() {
         let (mutation, input) = if number == 3 {
@@ -179,6 +197,23 @@ both! {
         bounded(&product, &coach, (PROFILE, PROFILE_KINDS, [1, 100]), here.clone()).await;
         bounded(&product, &coach, (DASHBOARD, DASHBOARD_KINDS, [1, 100]), here.clone()).await;
         bounded(&product, &coach, (LIVE, LIVE_KINDS, [2, 20]), here.clone()).await;
+        let ids: Vec<&String> = files.iter().map(|(coachee, _)| coachee).collect();
+        let create = "mutation($i: CreateGroupInput!) { createGroup(input: $i) { group { id } errors { code } } }";
+        let mut group = Value::Null;
+        for name in ["Leads", "Mondays", "Managers"] {
+            let input = json!({ "practiceId": practice, "name": name, "coacheeIds": ids });
+            group = coach.ask(create, json!({ "i": input })).await["createGroup"]["group"]["id"].clone();
+        }
+        bounded(&product, &coach, (GROUPS, GROUPS_KINDS, [1, 9]), here.clone()).await;
+        let late = "mutation($i: AddActionInput!) { addAction(input: $i) { errors { code } } }";
+        for coachee in &ids {
+            let input = json!({ "practiceId": practice, "coacheeId": coachee, "title": "Late", "dueOn": "2026-01-01" });
+            coach.ask(late, json!({ "i": input })).await;
+        }
+        let mut filtered = here.clone();
+        filtered["f"] = json!({ "search": "reed coachee", "groupId": group, "coachId": coach.id, "hasOverdueActions": true,
+            "status": ["ACTIVE", "NOT_INVITED"], "deactivated": false });
+        bounded(&product, &coach, (FILTERED, FILTERED_KINDS, [1, 9]), filtered).await;
         // Whose portal a coachee's is takes three more: their file, who has access to it, and those coaches.
         bounded(&product, &jordan, (HOME, HOME_KINDS + 3, [1, 20]), here.clone()).await;
         // What is one person's own has a key of its own, which is one more statement for a page that comes by it.

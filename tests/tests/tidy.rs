@@ -162,13 +162,18 @@ fn every_kind_of_event_is_named_once_and_for_ever() {
 
 #[test]
 fn every_record_ever_stored_can_be_read() {
-    let mut golden = 0;
+    let (mut golden, mut kinds) = (0, std::collections::BTreeMap::new());
     for line in read("tests/golden/records.jsonl").lines() {
         let happened = app::record::decode(line.as_bytes()).unwrap_or_else(|error| panic!("{error:?}: {line}"));
         let stored: serde_json::Value = serde_json::from_str(line).expect("JSON");
         assert_eq!(stored["kind"], happened.event.kind());
         assert_eq!(stored["event"], serde_json::to_value(&happened.event).expect("it is written as it was"), "{line}");
         golden += 1;
+        *kinds.entry(happened.event.kind()).or_insert(false) |= domain::notice::news(&happened.event).is_some();
     }
     assert!(golden >= 30, "only {golden} records are kept");
+    // What is news is read by the reactor that tells of it, and nothing else is.
+    for (kind, is_news) in kinds {
+        assert_eq!(domain::notice::READS.contains(&kind), is_news, "{kind}");
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use app::signin::{Asked, Credentials, Device, NewSession};
 use app::{App, Idempotency};
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, SimpleObject};
 use domain::account::{self, Login, Portal};
 use domain::id::{AddressId, CommandId, Id as _, LogId, LoginId, PracticeId, UniqueId};
 use domain::text::{Email, Text as _};
@@ -12,6 +12,7 @@ use domain::text::{Email, Text as _};
 use crate::as_of::{AsOf, portal};
 use crate::cookies;
 use crate::limits::Limits;
+use crate::notice::preferences::NotificationPreferences;
 use crate::practice::{CoachPortal, PracticeCard};
 use crate::scalars::{DateTime, EmailAddress, Id, Position, id};
 use crate::tokens::AccessToken;
@@ -74,6 +75,7 @@ impl From<SessionKind> for account::Through {
 
 /// A person's account.
 #[derive(Debug, SimpleObject)]
+#[graphql(complex)]
 pub struct Account {
     /// Its id.
     id: ID,
@@ -83,6 +85,15 @@ pub struct Account {
     sessions: Vec<SignInSession>,
     /// The tokens that it gave to programs, the oldest first; those that have ended are not listed.
     access_tokens: Vec<AccessToken>,
+}
+
+#[ComplexObject]
+impl Account {
+    /// Which notifications reach its person, how and when.
+    async fn notification_preferences(&self, ctx: &Context<'_>) -> Result<NotificationPreferences> {
+        let preferences = app(ctx)?.notification_preferences(viewer(ctx)?.person()?).await.map_err(error)?;
+        Ok(NotificationPreferences::new(preferences))
+    }
 }
 
 /// Where a person is signed in.
@@ -136,6 +147,13 @@ impl ViewerObject {
         let (sessions, access_tokens) =
             (logins.into_iter().map(session).collect(), tokens.into_iter().map(AccessToken::new).collect());
         Ok(Some(Account { id: id(row.id), email, sessions, access_tokens }))
+    }
+
+    /// That there is an address from which the viewer's calendar is read; nothing where there is none. Programs do not see
+    /// it.
+    async fn calendar_feed(&self, ctx: &Context<'_>) -> Result<Option<crate::appointment::CalendarFeedInfo>> {
+        let row = app(ctx)?.calendar_feed(viewer(ctx)?.login()?.person).await.map_err(error)?;
+        Ok(row.as_ref().map(crate::appointment::CalendarFeedInfo::new))
     }
 
     /// The portals that the viewer has, each where they have it now; to a program, those that its token reaches.

@@ -95,6 +95,11 @@ impl ActivityEntry {
                 | domain::sight::Thing::Note
                 | domain::sight::Thing::Message
                 | domain::sight::Thing::Rating
+                | domain::sight::Thing::Assessment
+                | domain::sight::Thing::Draft
+                | domain::sight::Thing::Question
+                | domain::sight::Thing::Notice
+                | domain::sight::Thing::Membership
                 | domain::sight::Thing::Access
         ) && when.subject != when.log.into();
         about_coachee.then(|| id(CoacheeId::of(when.subject.uuid())))

@@ -136,10 +136,10 @@ impl AssessmentAnswer {
         let shown = given.map(|(question, answer)| {
             let none = Self { question, number: None, chosen: Vec::new(), text: None, areas: Vec::new() };
             match answer {
-                form::Answer::Number(number) => Self { number: Some(*number), ..none },
-                form::Answer::Chosen(chosen) => Self { chosen: chosen.iter().copied().collect(), ..none },
-                form::Answer::Text(text) => Self { text: Some(text.clone()), ..none },
-                form::Answer::Wheel(areas) => Self { areas: areas.clone(), ..none },
+                form::Response::Number(number) => Self { number: Some(*number), ..none },
+                form::Response::Chosen(chosen) => Self { chosen: chosen.iter().copied().collect(), ..none },
+                form::Response::Text(text) => Self { text: Some(text.clone()), ..none },
+                form::Response::Wheel(areas) => Self { areas: areas.clone(), ..none },
             }
         });
         shown.collect()
@@ -489,10 +489,10 @@ fn answers(given: Vec<AssessmentAnswerInput>) -> std::result::Result<form::Answe
         let place = usize::try_from(answer.question).ok().filter(|place| *place < form::MOST_QUESTIONS);
         let place = place.ok_or_else(wrong)?;
         let said = match (answer.number, answer.chosen, answer.text, answer.areas) {
-            (Some(number), None, None, None) => form::Answer::Number(number),
-            (None, Some(chosen), None, None) => form::Answer::Chosen(chosen.into_iter().collect()),
-            (None, None, Some(text), None) => form::Answer::Text(text),
-            (None, None, None, Some(areas)) => form::Answer::Wheel(areas),
+            (Some(number), None, None, None) => form::Response::Number(number),
+            (None, Some(chosen), None, None) => form::Response::Chosen(chosen.into_iter().collect()),
+            (None, None, Some(text), None) => form::Response::Text(text),
+            (None, None, None, Some(areas)) => form::Response::Wheel(areas),
             _ => return Err(wrong()),
         };
         if answers.0.len() <= place {

@@ -1,17 +1,22 @@
 //! Coachees: the coach's side of a file, and the root of the coachee portal.
 
+pub mod import;
+pub mod options;
+pub mod roster;
+
 use app::View;
 use app::tokens::Kind;
-use app::view::{Direction, Filter, Value};
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use domain::coachee::{self, NewInvitation, Sending, Status};
-use domain::id::{CoacheeId, LogId, PracticeId};
+use domain::id::{CoacheeId, GoalId, LogId, PersonId, PracticeId};
 use domain::text::Text as _;
 
+pub use self::options::{CoacheeOption, QuickMenuItem};
+pub use self::roster::CoachCoachees;
 use crate::accepting::{AcceptancePayload, accept, acceptance, no_invitation};
 use crate::account::SessionKind;
-use crate::page::{Asked, Cursor, List, Total};
+use crate::page::{Asked, Cursor, List};
 use crate::practice::{CoachCard, PracticeCard};
 use crate::scalars::{DateTime, EmailAddress, Id, Position, id};
 use crate::words::{
@@ -30,6 +35,22 @@ pub enum CoacheeStatus {
     NotInvited,
 }
 
+/// How the work with a coachee is paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "coachee::BillingModel")]
+pub enum BillingModel {
+    /// By an employee assistance program, within authorizations.
+    Eap,
+    /// A sum each month.
+    MonthlyRetainer,
+    /// Each session.
+    PayPerSession,
+    /// A number of sessions, paid together.
+    Packages,
+    /// Not at all.
+    Free,
+}
+
 /// Whose a coachee's file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "coachee::FileOwner")]
@@ -38,19 +59,6 @@ pub enum FileOwner {
     Practice,
     /// The person who was invited.
     Invitee,
-}
-
-/// What can be done with a coachee now, from a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub enum CoacheeOption {
-    /// `sendInvitation`.
-    SendInvitation,
-    /// `resendInvitation`.
-    ResendInvitation,
-    /// `updateCoachee`: name and email are the coach's to correct.
-    EditNameAndEmail,
-    /// `startSession`.
-    StartNewSession,
 }
 
 /// A coachee's file, as coaches see it.
@@ -92,15 +100,14 @@ impl Coachee {
     async fn status(&self) -> CoacheeStatus {
         self.row.status.into()
     }
-    /// What can be done with the coachee now: the quick access menu of a list.
-    async fn options(&self) -> Vec<CoacheeOption> {
-        let mut options = match self.row.status {
-            Status::NotInvited => vec![CoacheeOption::SendInvitation, CoacheeOption::EditNameAndEmail],
-            Status::Invited => vec![CoacheeOption::ResendInvitation, CoacheeOption::EditNameAndEmail],
-            Status::Active => Vec::new(),
-        };
-        options.push(CoacheeOption::StartNewSession);
-        options
+    /// What the viewer may do with the coachee now: the quick access menu of a list, called Options. Empty for a program
+    /// whose token only reads.
+    async fn options(&self, ctx: &Context<'_>) -> Result<Vec<CoacheeOption>> {
+        options::options(ctx, &self.view, &self.row).await
+    }
+    /// What the viewer may begin from the profile: the quick menu.
+    async fn quick_menu(&self, ctx: &Context<'_>) -> Result<Vec<QuickMenuItem>> {
+        options::quick_menu(ctx, &self.view, &self.row).await
     }
     /// Whose the file is.
     async fn file_owner(&self) -> FileOwner {
@@ -109,6 +116,14 @@ impl Coachee {
     /// The coach who leads.
     async fn lead_coach_id(&self) -> Option<ID> {
         self.row.lead.map(id)
+    }
+    /// How the work is paid; nothing where nobody said.
+    async fn billing_model(&self) -> Option<BillingModel> {
+        self.row.billing_model.map(Into::into)
+    }
+    /// Since when the coachee is deactivated, if they are: their portal is closed, and they are off the list.
+    async fn deactivated_at(&self) -> Option<DateTime> {
+        self.row.deactivated_at.map(DateTime)
     }
     /// The one sentence that coach and coachee work toward now.
     async fn active_goal(&self) -> Result<Option<String>> {
@@ -138,10 +153,10 @@ impl Coachee {
     async fn plan(&self) -> crate::plan::CoacheePlan {
         crate::plan::CoacheePlan { view: self.view.clone(), coachee: self.row.id }
     }
-    /// How far the plan had come, day by day.
+    /// How far the plan had come, day by day: all of it, or one goal of it.
     #[graphql(complexity = "200 + child_complexity")]
-    async fn journey(&self) -> Result<Option<crate::journey::Journey>> {
-        crate::journey::progress(&self.view, self.row.id, None).await.map(Some)
+    async fn journey(&self, goal_id: Option<Id<GoalId>>) -> Result<Option<crate::journey::Journey>> {
+        crate::journey::progress(&self.view, self.row.id, goal_id.map(|goal| goal.0)).await.map(Some)
     }
     /// The newest wheel of life that the coachee submitted, beside the one before it.
     #[graphql(complexity = "50 + child_complexity")]
@@ -170,8 +185,20 @@ impl Coachee {
         crate::message::with(&self.view, self.row.id).await
     }
     #[graphql(flatten)]
+    async fn groups(&self) -> crate::group::FileGroups {
+        crate::group::FileGroups { view: self.view.clone(), coachee: self.row.id }
+    }
+    #[graphql(flatten)]
     async fn authorizations(&self) -> crate::authorization::FileAuthorizations {
         crate::authorization::FileAuthorizations { view: self.view.clone(), coachee: self.row.id }
+    }
+    #[graphql(flatten)]
+    async fn appointments(&self) -> crate::appointment::CoacheeAppointments {
+        crate::appointment::CoacheeAppointments { view: self.view.clone(), coachee: self.row.id }
+    }
+    /// The file's first tab: what happened lately, what is next, what was.
+    async fn activity_summary(&self) -> ActivitySummary {
+        ActivitySummary { view: self.view.clone(), coachee: self.row.id }
     }
     /// The coachee's entries of the activity log, the newest first.
     #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
@@ -187,77 +214,49 @@ impl Coachee {
     }
 }
 
-/// Which coachees.
-#[derive(Debug, Default, InputObject)]
-pub struct CoacheeFilter {
-    /// Of these statuses.
-    status: Option<Vec<CoacheeStatus>>,
-    /// Whose name or email contains this, whatever its case.
-    search: Option<String>,
-    /// Whose newest session began before this, or who had none.
-    no_session_since: Option<DateTime>,
+/// The first tab of a coachee's file (S2.17).
+pub struct ActivitySummary {
+    view: View,
+    coachee: CoacheeId,
 }
-
-/// In which order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub enum CoacheeOrder {
-    /// By first name.
-    FirstName,
-    /// By last name.
-    LastName,
-    /// Those added last first.
-    NewestFirst,
-    /// Those whose newest session is most recent first.
-    LastSessionFirst,
-}
-
-impl CoacheeFilter {
-    fn filters(self) -> Vec<Filter> {
-        let mut filters = Vec::new();
-        if let Some(statuses) = self.status {
-            let words = statuses.into_iter().map(|status| Value::Text(Status::from(status).word().to_owned()));
-            filters.push(Filter::In("status".to_owned(), words.collect()));
-        }
-        if let Some(search) = self.search.filter(|search| !search.trim().is_empty()) {
-            filters.push(Filter::Contains("search".to_owned(), search.trim().to_lowercase()));
-        }
-        if let Some(since) = self.no_session_since {
-            filters.push(Filter::Lt("last_session_at".to_owned(), Value::Int(since.0.0)));
-        }
-        filters
-    }
-}
-
-/// The coach portal's coachees.
-pub struct CoachCoachees(pub View);
 
 #[Object]
-impl CoachCoachees {
-    /// The coachees that the viewer has access to.
+impl ActivitySummary {
+    /// The coachee's newest entries of the activity log.
     #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
-    async fn coachees(
+    async fn recent_activity(
         &self,
-        filter: Option<CoacheeFilter>,
-        #[graphql(default_with = "CoacheeOrder::FirstName")] order_by: CoacheeOrder,
         after: Option<String>,
         before: Option<String>,
         first: Option<i32>,
         last: Option<i32>,
-    ) -> Result<Connection<Cursor, Coachee, Total>> {
-        let order = match order_by {
-            CoacheeOrder::FirstName => ("name_key", Direction::Ascending),
-            CoacheeOrder::LastName => ("last_name_key", Direction::Ascending),
-            CoacheeOrder::NewestFirst => ("added_at", Direction::Descending),
-            CoacheeOrder::LastSessionFirst => ("last_session_at", Direction::Descending),
-        };
-        let list = List { filters: filter.unwrap_or_default().filters(), order: vec![order], ..List::default() };
-        let view = self.0.clone();
-        list.counted(&self.0, &Asked { after, before, first, last }, move |row| Coachee::new(&view, row)).await
+    ) -> Result<Connection<crate::activity::Seq, crate::activity::ActivityEntry>> {
+        let filter = crate::activity::ActivityFilter { coachee_id: Some(Id(self.coachee)), ..Default::default() };
+        crate::activity::page(&self.view, Some(filter), &Asked { after, before, first, last }).await
     }
-    /// One coachee.
-    async fn coachee(&self, id: Id<CoacheeId>) -> Result<Option<Coachee>> {
-        let row = self.0.one(id.0).await.map_err(error)?.ok_or_else(|| error(app::Error::NotFound))?;
-        Ok(Some(Coachee::new(&self.0, row)))
+    /// The coachee's appointments that have not ended, in order; the next 400 days where no range is given.
+    #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
+    async fn upcoming_appointments(
+        &self,
+        range: Option<crate::appointment::Range>,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<Cursor, crate::appointment::AppointmentOccurrence>> {
+        let diary = crate::appointment::Diary { view: &self.view, coachee: Some(self.coachee), cancelled: false };
+        diary.upcoming(range, &Asked { after, before, first, last }).await
+    }
+    /// Sessions that took place, the newest first.
+    #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
+    async fn completed_sessions(
+        &self,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<Cursor, crate::session::Session>> {
+        crate::session::completed(&self.view, self.coachee, &Asked { after, before, first, last }).await
     }
 }
 
@@ -342,10 +341,10 @@ impl CoacheePortal {
     async fn plan(&self) -> Result<crate::plan::CoacheePlan> {
         Ok(crate::plan::CoacheePlan { view: self.0.clone(), coachee: self.oneself()? })
     }
-    /// How far the plan had come, day by day.
+    /// How far the plan had come, day by day: all of it, or one goal of it.
     #[graphql(complexity = "200 + child_complexity")]
-    async fn journey(&self) -> Result<Option<crate::journey::Journey>> {
-        crate::journey::progress(&self.0, self.oneself()?, None).await.map(Some)
+    async fn journey(&self, goal_id: Option<Id<GoalId>>) -> Result<Option<crate::journey::Journey>> {
+        crate::journey::progress(&self.0, self.oneself()?, goal_id.map(|goal| goal.0)).await.map(Some)
     }
     /// The newest wheel of life that the viewer submitted, beside the one before it.
     #[graphql(complexity = "50 + child_complexity")]
@@ -373,8 +372,16 @@ impl CoacheePortal {
         Ok(crate::message::OwnConversations { view: self.0.clone(), coachee: self.oneself()? })
     }
     #[graphql(flatten)]
+    async fn appointments(&self) -> Result<crate::appointment::CoacheeAppointments> {
+        Ok(crate::appointment::CoacheeAppointments { view: self.0.clone(), coachee: self.oneself()? })
+    }
+    #[graphql(flatten)]
     async fn log(&self) -> crate::activity::Log {
         crate::activity::Log(self.0.clone())
+    }
+    #[graphql(flatten)]
+    async fn notices(&self) -> crate::notice::Notifications {
+        crate::notice::Notifications(self.0.clone())
     }
     #[graphql(flatten)]
     async fn proofs(&self) -> crate::audit::Proofs {
@@ -459,6 +466,28 @@ pub struct CoacheeInput {
     practice_id: Id<PracticeId>,
     /// Whom.
     coachee_id: Id<CoacheeId>,
+}
+
+/// Names the coach who leads.
+#[derive(Debug, InputObject)]
+pub struct SetLeadCoachInput {
+    /// The practice.
+    practice_id: Id<PracticeId>,
+    /// Whose.
+    coachee_id: Id<CoacheeId>,
+    /// Who leads from now on.
+    coach_id: Id<PersonId>,
+}
+
+/// Says how the work with a coachee is paid.
+#[derive(Debug, InputObject)]
+pub struct SetBillingModelInput {
+    /// The practice.
+    practice_id: Id<PracticeId>,
+    /// With whom.
+    coachee_id: Id<CoacheeId>,
+    /// How.
+    billing_model: BillingModel,
 }
 
 /// Accepts an invitation to the coachee portal.
@@ -559,6 +588,50 @@ impl CoacheeMutation {
             None => None,
         };
         accept(ctx, (&once, command), input.kind, (practice, accepted)).await
+    }
+
+    /// Deactivates a coachee: their portal closes at once, and they are off the list. Nothing is lost. It takes User Admin
+    /// access.
+    async fn deactivate_coachee(&self, ctx: &Context<'_>, input: CoacheeInput) -> Result<Option<CoacheePayload>> {
+        run(ctx, input.practice_id.0, |_| Ok(coachee::DeactivateCoachee { coachee: input.coachee_id.0 })).await
+    }
+
+    /// Brings a deactivated coachee back, with everything as it was. It takes User Admin access.
+    async fn reactivate_coachee(&self, ctx: &Context<'_>, input: CoacheeInput) -> Result<Option<CoacheePayload>> {
+        run(ctx, input.practice_id.0, |_| Ok(coachee::ReactivateCoachee { coachee: input.coachee_id.0 })).await
+    }
+
+    /// Names the coach who leads: notices about the coachee go to them. It takes Admin access, and the coach must have
+    /// access to the coachee.
+    async fn set_lead_coach(&self, ctx: &Context<'_>, input: SetLeadCoachInput) -> Result<Option<CoacheePayload>> {
+        run(ctx, input.practice_id.0, |_| {
+            Ok(coachee::SetLeadCoach { coachee: input.coachee_id.0, coach: input.coach_id.0 })
+        })
+        .await
+    }
+
+    /// Says how the work with a coachee is paid. It takes Admin access.
+    async fn set_billing_model(
+        &self,
+        ctx: &Context<'_>,
+        input: SetBillingModelInput,
+    ) -> Result<Option<CoacheePayload>> {
+        run(ctx, input.practice_id.0, |_| {
+            Ok(coachee::SetBillingModel { coachee: input.coachee_id.0, model: input.billing_model.into() })
+        })
+        .await
+    }
+
+    /// Adds the coachees of a file of comma-separated values, or of semicolons or tabs, whose first line names the columns:
+    /// first name (or name), last name, email address; others are passed over. At most 1 000 rows at once. Every row is
+    /// reported. An address that a coachee of the practice has is passed over, so the same file again adds nobody. A dry
+    /// run reports the same and changes nothing.
+    async fn import_coachees(
+        &self,
+        ctx: &Context<'_>,
+        input: import::ImportCoacheesInput,
+    ) -> Result<Option<import::ImportPayload>> {
+        import::import(ctx, input).await
     }
 
     /// Erases a coachee for ever: what anybody wrote about them can never be read again, here or in a backup whose keyring

@@ -5,10 +5,11 @@ use app::View;
 use app::view::{Direction, Entries, Filter, Value};
 use async_graphql::SimpleObject;
 use domain::Event;
-use domain::assessment::form::{Answer, Answers, Asks, Form, WHEEL_MOST};
+use domain::assessment::form::{Answers, Asks, Form, Response, WHEEL_MOST};
 use domain::assessment::{Assessment, Status};
 use domain::id::{CoacheeId, GoalId, PracticeId};
 use domain::journey::{self, Point};
+use domain::plan::Goal;
 use domain::practice::Practice;
 use plotters::prelude::{
     BLACK, ChartBuilder, Color as _, IntoDrawingArea as _, LineSeries, PathElement, Polygon, RGBColor, SVGBackend,
@@ -80,8 +81,12 @@ pub(crate) struct WheelOfLife {
     text: String,
 }
 
-/// A coachee's plan over time, or that of one goal.
+/// A coachee's plan over time, or that of one of their goals.
 pub(crate) async fn progress(view: &View, coachee: CoacheeId, goal: Option<GoalId>) -> Result<Journey> {
+    if let Some(goal) = goal {
+        let row = view.one::<Goal>(goal).await.map_err(error)?.filter(|row| row.coachee == coachee);
+        row.ok_or_else(|| error(app::Error::NotFound))?;
+    }
     let wanted = Entries {
         coachee: Some(coachee),
         kinds: Some(journey::KINDS.map(str::to_owned).to_vec()),
@@ -189,7 +194,7 @@ fn wheel_of(row: &Assessment) -> Option<Wheel> {
     let answers = Answers::read(domain::text::Text::as_str(row.answers.as_ref()?.text()?))?;
     let asked = form.questions().iter().zip(answers.0);
     let areas = asked.into_iter().find_map(|(question, answer)| {
-        let (Asks::Wheel(areas), Some(Answer::Wheel(values))) = (&question.asks, answer) else { return None };
+        let (Asks::Wheel(areas), Some(Response::Wheel(values))) = (&question.asks, answer) else { return None };
         Some(areas.iter().cloned().zip(values).collect())
     })?;
     Some(Wheel { areas, at: row.submitted_at? })

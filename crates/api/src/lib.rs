@@ -8,16 +8,19 @@ mod accepting;
 mod access_log;
 mod account;
 mod activity;
+mod appointment;
 mod as_of;
 mod assessment;
 mod audit;
 mod authorization;
+mod calendar;
 mod coachee;
 pub mod cookies;
 mod dashboard;
 mod entering;
 mod gate;
 mod google;
+mod group;
 pub mod http;
 mod journey;
 mod limits;
@@ -26,6 +29,7 @@ pub mod markdown;
 mod message;
 mod node;
 mod note;
+mod notice;
 mod page;
 mod pages;
 mod plan;
@@ -104,7 +108,11 @@ pub struct Mutation(
     google::GoogleMutation,
     practice::PracticeMutation,
     coachee::CoacheeMutation,
+    group::GroupMutation,
     plan::PlanMutation,
+    plan::action::ActionMutation,
+    plan::comment::CommentMutation,
+    plan::series::SeriesMutation,
     session::SessionMutation,
     session::notes::NotesMutation,
     session::rating::RatingMutation,
@@ -114,6 +122,10 @@ pub struct Mutation(
     question::QuestionMutation,
     note::NoteMutation,
     message::MessageMutation,
+    appointment::AppointmentMutation,
+    appointment::FeedMutation,
+    notice::NoticeMutation,
+    notice::preferences::PreferencesMutation,
 );
 
 /// The schema.
@@ -156,8 +168,9 @@ pub fn router(app: App, settings: http::Settings) -> axum::Router {
 pub fn router_of_trusted(app: App, settings: http::Settings, trusted: Trusted) -> axum::Router {
     let limits = Arc::new(limits::Limits::default());
     let pages = pages::router(app.clone(), limits.clone(), settings.clone());
+    let calendars = calendar::router(app.clone(), settings.clone());
     let heartbeat = live::Heartbeat(settings.bounds.heartbeat);
     let schema = schema(Some((app.clone(), limits, heartbeat)));
     let entering = entering::Entering { schema, app: app.clone() };
-    http::router(entering, gate::Doorkeeper(app, trusted), settings).merge(pages)
+    http::router(entering, gate::Doorkeeper(app, trusted), settings).merge(pages).merge(calendars)
 }

@@ -14,9 +14,9 @@ use async_graphql::{Context, ID, SimpleObject, Subscription, Union};
 use domain::Table;
 use domain::account::{Portal, Right};
 use domain::id::{
-    AccessId, ActionId, AssessmentId, AuthorizationId, CoacheeId, ConversationId, GoalId, Id as _, InvitationId,
-    MessageId, MilestoneId, NextStepId, NoteCommentId, NoteId, PersonId, PracticeId, QuestionCommentId, QuestionId,
-    SessionId, TemplateId,
+    AccessId, ActionId, AppointmentId, AssessmentId, AuthorizationId, BoardId, CoacheeId, CommentId, ConversationId,
+    GoalId, GroupId, Id as _, InvitationId, MessageId, MilestoneId, NextStepId, NoteCommentId, NoteId, NoticeId,
+    PersonId, PracticeId, QuestionCommentId, QuestionId, SeriesId, SessionId, TemplateId,
 };
 use futures_util::Stream;
 use futures_util::future::try_join_all;
@@ -24,12 +24,15 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::activity::{ActivityEntry, ActivityFilter};
+use crate::appointment::Appointment;
 use crate::assessment::{Assessment, AssessmentTemplate};
 use crate::authorization::Authorization;
 use crate::coachee::{Coachee, CoacheeProfile};
+use crate::group::Group;
 use crate::message::{Conversation, Message};
 use crate::note::{Note, NoteComment};
-use crate::plan::{Action, Goal, Milestone};
+use crate::notice::{Notification, UnreadNotifications};
+use crate::plan::{Action, ActionSeries, Comment, Goal, Milestone};
 use crate::practice::{Access, Coach, CoachCard, CoachInvitation, Practice, PracticeCard};
 use crate::question::{CoachingQuestion, QuestionComment};
 use crate::scalars::{Id, Position, id};
@@ -78,12 +81,18 @@ pub enum CoachPortalChange {
     Access(Access),
     /// A coachee's file.
     Coachee(Coachee),
+    /// One of the viewer's own groups, also where only its coachees changed.
+    Group(Group),
     /// A goal.
     Goal(Goal),
     /// A milestone.
     Milestone(Milestone),
     /// An action.
     Action(Action),
+    /// What makes an action again and again.
+    ActionSeries(ActionSeries),
+    /// A comment on an action.
+    Comment(Comment),
     /// A session, also where only its notes changed.
     Session(Session),
     /// A next step.
@@ -106,6 +115,12 @@ pub enum CoachPortalChange {
     Conversation(Conversation),
     /// A message.
     Message(Message),
+    /// An appointment, with its occurrences.
+    Appointment(Appointment),
+    /// One of the viewer's own notifications.
+    Notification(Notification),
+    /// How many of them are unread.
+    Unread(UnreadNotifications),
     /// Something that is there no more.
     Gone(Gone),
     /// Load again.
@@ -127,6 +142,10 @@ pub enum CoacheePortalChange {
     Milestone(Milestone),
     /// An action.
     Action(Action),
+    /// What makes an action again and again.
+    ActionSeries(ActionSeries),
+    /// A comment on an action.
+    Comment(Comment),
     /// A session.
     Session(CoacheeSession),
     /// A next step.
@@ -145,6 +164,12 @@ pub enum CoacheePortalChange {
     Conversation(Conversation),
     /// A message.
     Message(Message),
+    /// An appointment, with its occurrences.
+    Appointment(Appointment),
+    /// One of the viewer's own notifications.
+    Notification(Notification),
+    /// How many of them are unread.
+    Unread(UnreadNotifications),
     /// Something that is there no more.
     Gone(Gone),
     /// Load again.
@@ -160,6 +185,10 @@ pub enum PlanChange {
     Milestone(Milestone),
     /// An action.
     Action(Action),
+    /// What makes an action again and again.
+    ActionSeries(ActionSeries),
+    /// A comment on an action.
+    Comment(Comment),
     /// Something that is there no more.
     Gone(Gone),
     /// Load again.
@@ -185,6 +214,19 @@ pub(crate) enum ConversationChange {
     /// A message that was sent.
     Message(Message),
     /// Something that is there no more.
+    Gone(Gone),
+    /// Load again.
+    ResyncRequired(ResyncRequired),
+}
+
+/// What changed among the viewer's notifications.
+#[derive(Union)]
+pub(crate) enum NotificationChange {
+    /// A notification: a new one, or one that was marked as read.
+    Notification(Notification),
+    /// How many are unread.
+    Unread(UnreadNotifications),
+    /// Something that is there no more: with a coachee all notifications about them.
     Gone(Gone),
     /// Load again.
     ResyncRequired(ResyncRequired),
@@ -221,6 +263,10 @@ item! {
     ConversationItem of ConversationChange
 }
 item! {
+    /// What changed among the viewer's notifications.
+    NotificationItem of NotificationChange
+}
+item! {
     /// What changed in a session.
     LiveSessionItem of LiveSessionChange
 }
@@ -231,6 +277,10 @@ trait Change: Sized + Send + 'static {
     fn load(view: &View, table: Table, id: Uuid) -> impl Future<Output = Result<Loaded<Self>>> + Send;
     fn gone(gone: Gone) -> Self;
     fn resync(resync: ResyncRequired) -> Self;
+    /// How many notifications are unread, if this kind of change shows that: with a coachee go those about them.
+    fn unread(_: &View) -> Option<Self> {
+        None
+    }
 }
 
 /// What became of loading a row.
@@ -263,9 +313,9 @@ enum Shown {
 const fn shown(table: Table) -> Shown {
     match table {
         Table::practice | Table::member | Table::coach_invitation | Table::access => Shown::Itself,
-        Table::coachee => Shown::Itself,
-        Table::goal | Table::milestone | Table::action => Shown::Itself,
-        Table::authorization => Shown::Itself,
+        Table::coachee | Table::group => Shown::Itself,
+        Table::goal | Table::milestone | Table::action | Table::action_series | Table::comment => Shown::Itself,
+        Table::authorization | Table::appointment => Shown::Itself,
         Table::session | Table::next_step => Shown::Itself,
         Table::notes | Table::self_rating => Shown::As(Table::session),
         Table::assessment_template | Table::assessment => Shown::Itself,
@@ -275,19 +325,28 @@ const fn shown(table: Table) -> Shown {
         Table::note_text => Shown::As(Table::note),
         Table::conversation | Table::message => Shown::Itself,
         Table::address | Table::account | Table::login | Table::portal => Shown::Nowhere,
-        Table::access_token | Table::google_account => Shown::Nowhere,
+        Table::access_token | Table::google_account | Table::calendar_feed => Shown::Nowhere,
+        // Whoever is added to a group, or removed from it, changes the group.
+        Table::group_member | Table::coachee_word => Shown::Nowhere,
         Table::coachee_email | Table::coachee_invitation | Table::activation => Shown::Nowhere,
-        Table::unit | Table::reading => Shown::Nowhere,
+        Table::unit | Table::reading | Table::action_thread => Shown::Nowhere,
+        Table::notice | Table::notice_board => Shown::Itself,
+        Table::notice_preferences => Shown::Nowhere,
     }
 }
 
-/// Declares of which tables a kind of change shows rows, each by its id, and as what.
+/// Declares of which tables a kind of change shows rows, each by its id, and as what; perhaps only those for which
+/// something holds.
 macro_rules! shows {
-    ($change:ident { $($table:ident by $id:ident => $variant:ident($make:expr),)+ }) => {
+    ($change:ident $(counts $unread:ident)? { $($table:ident by $id:ident => $variant:ident($make:expr) $(if $holds:expr)?,)+ }) => {
         impl Change for $change {
             async fn load(view: &View, table: Table, id: Uuid) -> Result<Loaded<Self>> {
                 $(if table == Table::$table {
-                    return Loaded::of(view.one($id::of(id)).await, |row| Self::$variant($make(view, row)));
+                    let row = view.one($id::of(id)).await;
+                    $(if row.as_ref().is_ok_and(|row| row.as_ref().is_some_and(|row| !$holds(row))) {
+                        return Ok(Loaded::Ignored);
+                    })?
+                    return Loaded::of(row, |row| Self::$variant($make(view, row)));
                 })+
                 Ok(Loaded::Ignored)
             }
@@ -297,20 +356,26 @@ macro_rules! shows {
             fn resync(resync: ResyncRequired) -> Self {
                 Self::ResyncRequired(resync)
             }
+            $(fn unread(view: &View) -> Option<Self> {
+                Some(Self::$unread(UnreadNotifications::of(view)))
+            })?
         }
     };
 }
 
 shows! {
-    CoachPortalChange {
+    CoachPortalChange counts Unread {
         practice by PracticeId => Practice(Practice::new),
         member by PersonId => Coach(Coach::new),
         coach_invitation by InvitationId => CoachInvitation(CoachInvitation::new),
         access by AccessId => Access(Access::new),
         coachee by CoacheeId => Coachee(Coachee::new),
+        group by GroupId => Group(Group::new),
         goal by GoalId => Goal(Goal::new),
         milestone by MilestoneId => Milestone(Milestone::new),
         action by ActionId => Action(Action::new),
+        action_series by SeriesId => ActionSeries(ActionSeries::new),
+        comment by CommentId => Comment(Comment::new),
         session by SessionId => Session(Session::new),
         next_step by NextStepId => NextStep(NextStep::new),
         authorization by AuthorizationId => Authorization(Authorization::new),
@@ -322,7 +387,18 @@ shows! {
         note_comment by NoteCommentId => NoteComment(NoteComment::new),
         conversation by ConversationId => Conversation(Conversation::new),
         message by MessageId => Message(Message::new),
+        appointment by AppointmentId => Appointment(Appointment::new),
+        notice by NoticeId => Notification(Notification::new) if is_shown,
+        notice_board by BoardId => Unread(UnreadNotifications::new),
     }
+}
+
+fn is_shown(notice: &domain::notice::Notice) -> bool {
+    notice.is_shown
+}
+
+const fn never<R>(_: &R) -> bool {
+    false
 }
 
 shows! {
@@ -333,15 +409,20 @@ shows! {
         goal by GoalId => Goal(Goal::new),
         milestone by MilestoneId => Milestone(Milestone::new),
         action by ActionId => Action(Action::new),
+        action_series by SeriesId => ActionSeries(ActionSeries::new),
+        comment by CommentId => Comment(Comment::new),
         session by SessionId => Session(CoacheeSession::new),
         next_step by NextStepId => NextStep(NextStep::new),
         assessment by AssessmentId => Assessment(Assessment::new),
         question by QuestionId => CoachingQuestion(CoachingQuestion::new),
         question_comment by QuestionCommentId => QuestionComment(QuestionComment::new),
+        appointment by AppointmentId => Appointment(Appointment::new),
         note by NoteId => Note(Note::new),
         note_comment by NoteCommentId => NoteComment(NoteComment::new),
         conversation by ConversationId => Conversation(Conversation::new),
         message by MessageId => Message(Message::new),
+        notice by NoticeId => Notification(Notification::new) if is_shown,
+        notice_board by BoardId => Unread(UnreadNotifications::new),
     }
 }
 
@@ -353,10 +434,21 @@ shows! {
 }
 
 shows! {
+    NotificationChange counts Unread {
+        // Only that one is there no more.
+        coachee by CoacheeId => Gone(|_, row: domain::coachee::Coachee| Gone { id: id(row.id) }) if never,
+        notice by NoticeId => Notification(Notification::new) if is_shown,
+        notice_board by BoardId => Unread(UnreadNotifications::new),
+    }
+}
+
+shows! {
     PlanChange {
         goal by GoalId => Goal(Goal::new),
         milestone by MilestoneId => Milestone(Milestone::new),
         action by ActionId => Action(Action::new),
+        action_series by SeriesId => ActionSeries(ActionSeries::new),
+        comment by CommentId => Comment(Comment::new),
     }
 }
 
@@ -421,6 +513,7 @@ async fn changes<C: Change>(focus: Focus, news: News) -> Result<Vec<C>> {
         News::Anew(at_least) => return Ok(vec![C::resync(ResyncRequired { at_least: Position(at_least) })]),
         News::Rows { view, rows, gone } => (view, rows, gone),
     };
+    let has_lost_coachee = gone.iter().any(|it| matches!(it, app::watch::Gone::Coachee(_)));
     let gone = gone.into_iter().map(|it| match it {
         app::watch::Gone::Coachee(coachee) => Gone { id: id(coachee) },
         app::watch::Gone::Coach(coach) => Gone { id: id(coach) },
@@ -432,14 +525,20 @@ async fn changes<C: Change>(focus: Focus, news: News) -> Result<Vec<C>> {
     rows.extend(faces.into_iter().flatten().filter(|row| done.insert((row.table, row.id))));
     let loading = rows.into_iter().map(async |row| {
         Result::Ok(match C::load(&view, row.table, row.id).await? {
-            Loaded::There(change) => Some(change),
+            Loaded::There(change) => Some((change, false)),
             Loaded::Missing if row.is_known => {
-                Some(C::gone(Gone { id: id(domain::id::text(row.table.prefix(), row.id)) }))
+                let gone = C::gone(Gone { id: id(domain::id::text(row.table.prefix(), row.id)) });
+                Some((gone, row.table == Table::coachee))
             }
             Loaded::Missing | Loaded::Ignored => None,
         })
     });
-    changes.extend(try_join_all(loading).await?.into_iter().flatten());
+    let loaded: Vec<(C, bool)> = try_join_all(loading).await?.into_iter().flatten().collect();
+    let has_lost_coachee = has_lost_coachee || loaded.iter().any(|(_, is_lost_coachee)| *is_lost_coachee);
+    changes.extend(loaded.into_iter().map(|(change, _)| change));
+    if has_lost_coachee {
+        changes.extend(C::unread(&view));
+    }
     Ok(changes)
 }
 
@@ -472,7 +571,8 @@ fn items<C: Change, I: Send + 'static>(
     }
 }
 
-/// What portals follow.
+/// What portals follow. An item of changes counts as a page of the largest size: it may hold more of them, but each is of
+/// one kind, and a document's fields of all kinds are added up.
 #[derive(Default)]
 pub struct LiveSubscription;
 
@@ -509,6 +609,7 @@ impl LiveSubscription {
     }
 
     /// What changes in a practice, as a coach sees it.
+    #[graphql(complexity = "100 * child_complexity + 1")]
     async fn coach_portal_changes(
         &self,
         ctx: &Context<'_>,
@@ -520,6 +621,7 @@ impl LiveSubscription {
     }
 
     /// What changes in a practice, as a coachee sees it.
+    #[graphql(complexity = "100 * child_complexity + 1")]
     async fn coachee_portal_changes(
         &self,
         ctx: &Context<'_>,
@@ -531,6 +633,7 @@ impl LiveSubscription {
     }
 
     /// What changes in one coachee's plan, for both sides.
+    #[graphql(complexity = "100 * child_complexity + 1")]
     async fn plan(
         &self,
         ctx: &Context<'_>,
@@ -543,6 +646,7 @@ impl LiveSubscription {
     }
 
     /// What changes in one conversation, for its two sides: messages, each once and in order, and how far each has read.
+    #[graphql(complexity = "100 * child_complexity + 1")]
     async fn conversation(
         &self,
         ctx: &Context<'_>,
@@ -554,7 +658,21 @@ impl LiveSubscription {
         Ok(items(watch, *ctx.data()?, |position, changes| ConversationItem { position, changes }))
     }
 
+    /// The viewer's notifications as they come and are marked as read, and how many are unread: as a coach where they are
+    /// one, else as a coachee.
+    #[graphql(complexity = "100 * child_complexity + 1")]
+    async fn notifications(
+        &self,
+        ctx: &Context<'_>,
+        practice_id: Id<PracticeId>,
+        after: Option<Position>,
+    ) -> Result<impl Stream<Item = Result<NotificationItem>> + use<>> {
+        let watch = watch(ctx, practice_id.0, None, after).await?;
+        Ok(items(watch, *ctx.data()?, |position, changes| NotificationItem { position, changes }))
+    }
+
     /// What changes in one session, its notes and its next steps; for coaches.
+    #[graphql(complexity = "100 * child_complexity + 1")]
     async fn live_session(
         &self,
         ctx: &Context<'_>,

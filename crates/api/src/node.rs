@@ -3,18 +3,23 @@
 use app::View;
 use async_graphql::{Context, ID, Interface};
 use domain::id::{
-    ActionId, AssessmentId, AuthorizationId, CoacheeId, ConversationId, GoalId, Id as _, MessageId, MilestoneId,
-    NextStepId, NoteCommentId, NoteId, PersonId, PracticeId, QuestionId, SessionId,
+    ActionId, AppointmentId, AssessmentId, AuthorizationId, CoacheeId, CommentId, ConversationId, GoalId, GroupId,
+    Id as _, MessageId, MilestoneId, NextStepId, NoteCommentId, NoteId, NoticeId, PersonId, PracticeId, QuestionId,
+    SeriesId, SessionId,
 };
 use domain::note;
+use domain::notice::Notice;
 use futures_util::future::try_join_all;
 
+use crate::appointment::Appointment;
 use crate::assessment::Assessment;
 use crate::authorization::Authorization;
 use crate::coachee::{Coachee, CoacheeProfile};
+use crate::group::Group;
 use crate::message::{Conversation, Message};
 use crate::note::{Note, NoteComment};
-use crate::plan::{Action, Goal, Milestone};
+use crate::notice::Notification;
+use crate::plan::{Action, ActionSeries, Comment, Goal, Milestone};
 use crate::practice::{Coach, Practice};
 use crate::question::CoachingQuestion;
 use crate::session::steps::NextStep;
@@ -33,18 +38,26 @@ pub enum Node {
     Coachee(Coachee),
     /// A coachee's own profile.
     CoacheeProfile(CoacheeProfile),
+    /// One of the viewer's own groups.
+    Group(Group),
     /// A goal.
     Goal(Goal),
     /// A milestone.
     Milestone(Milestone),
     /// An action.
     Action(Action),
+    /// What makes an action again and again.
+    ActionSeries(ActionSeries),
+    /// A comment on an action.
+    Comment(Comment),
     /// A session.
     Session(Session),
     /// One of the viewer's own sessions as a coachee.
     CoacheeSession(CoacheeSession),
     /// A next step.
     NextStep(NextStep),
+    /// An appointment.
+    Appointment(Appointment),
     /// An authorization.
     Authorization(Authorization),
     /// An assessment.
@@ -59,6 +72,8 @@ pub enum Node {
     Conversation(Conversation),
     /// A message.
     Message(Message),
+    /// One of the viewer's own notifications.
+    Notification(Notification),
 }
 
 /// The thing of this id in the practices of the viewer.
@@ -133,12 +148,22 @@ async fn load(view: &View, prefix: &str, uuid: uuid::Uuid) -> Result<Option<Node
             Some(_) => Node::CoacheeProfile(CoacheeProfile::new(view, row)),
             None => Node::Coachee(Coachee::new(view, row)),
         }),
+        GroupId::PREFIX if view.oneself().is_none() => {
+            view.one(GroupId::of(uuid)).await.map_err(error)?.map(|row| Node::Group(Group::new(view, row)))
+        }
         GoalId::PREFIX => view.one(GoalId::of(uuid)).await.map_err(error)?.map(|row| Node::Goal(Goal::new(view, row))),
         MilestoneId::PREFIX => {
             view.one(MilestoneId::of(uuid)).await.map_err(error)?.map(|row| Node::Milestone(Milestone::new(view, row)))
         }
         ActionId::PREFIX => {
             view.one(ActionId::of(uuid)).await.map_err(error)?.map(|row| Node::Action(Action::new(view, row)))
+        }
+        SeriesId::PREFIX => {
+            let row = view.one(SeriesId::of(uuid)).await.map_err(error)?;
+            row.map(|row| Node::ActionSeries(ActionSeries::new(view, row)))
+        }
+        CommentId::PREFIX => {
+            view.one(CommentId::of(uuid)).await.map_err(error)?.map(|row| Node::Comment(Comment::new(view, row)))
         }
         SessionId::PREFIX => view.one(SessionId::of(uuid)).await.map_err(error)?.map(|row| match view.oneself() {
             Some(_) => Node::CoacheeSession(CoacheeSession::new(view, row)),
@@ -157,6 +182,11 @@ async fn load(view: &View, prefix: &str, uuid: uuid::Uuid) -> Result<Option<Node
             .await
             .map_err(error)?
             .map(|row| Node::CoachingQuestion(CoachingQuestion::new(view, row))),
+        AppointmentId::PREFIX => view
+            .one(AppointmentId::of(uuid))
+            .await
+            .map_err(error)?
+            .map(|row| Node::Appointment(Appointment::new(view, row))),
         AuthorizationId::PREFIX if view.oneself().is_none() => view
             .one(AuthorizationId::of(uuid))
             .await
@@ -177,6 +207,10 @@ async fn load(view: &View, prefix: &str, uuid: uuid::Uuid) -> Result<Option<Node
             .map(|row| Node::Conversation(Conversation::new(view, row))),
         MessageId::PREFIX => {
             view.one(MessageId::of(uuid)).await.map_err(error)?.map(|row| Node::Message(Message::new(view, row)))
+        }
+        NoticeId::PREFIX => {
+            let row: Option<Notice> = view.one(NoticeId::of(uuid)).await.map_err(error)?;
+            row.filter(|row| row.is_shown).map(|row| Node::Notification(Notification::new(view, row)))
         }
         _ => None,
     })

@@ -1,8 +1,10 @@
 //! Connections: pages of lists, as Relay's specification says.
 
+use std::collections::HashMap;
+
 use app::view::{Direction, Filter, Page, Parent, Under, Value, View, Wanted};
 use async_graphql::connection::{Connection, CursorType, Edge, EmptyFields};
-use async_graphql::{OutputType, SimpleObject};
+use async_graphql::{ObjectType, OutputType, SimpleObject};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::row::Row;
@@ -57,6 +59,19 @@ pub const NOT_A_CURSOR: &str = "This cursor is not one that the API gave out for
 /// A place in an order, opaque outside.
 pub struct Cursor(Vec<Value>);
 
+impl Cursor {
+    /// Of a place in an order.
+    pub(crate) const fn of(place: Vec<Value>) -> Self {
+        Self(place)
+    }
+
+    /// The place that a cursor's text names, in an order by so many values.
+    pub(crate) fn values(text: &str, length: usize) -> Result<Vec<Value>> {
+        let place = Self::decode_cursor(text).map_err(bad)?.0;
+        if place.len() == length { Ok(place) } else { Err(bad("This cursor belongs to a list in another order.")) }
+    }
+}
+
 impl CursorType for Cursor {
     type Error = &'static str;
 
@@ -66,7 +81,8 @@ impl CursorType for Cursor {
         let values = parts.into_iter().map(|(kind, text)| match kind {
             'i' => text.parse().ok().map(Value::Int),
             'b' => text.parse().ok().map(Value::Bool),
-            't' => Some(Value::Text(text)),
+            // No text of a row holds a NUL, and a database may refuse it.
+            't' => (!text.contains('\0')).then_some(Value::Text(text)),
             'x' => BASE64.decode(text).ok().map(Value::Bytes),
             _ => None,
         });
@@ -151,9 +167,27 @@ impl List {
         asked: &Asked,
         make: impl Fn(R) -> N,
     ) -> Result<Connection<Cursor, N>> {
+        self.connection_with(view, asked, EmptyFields, make).await
+    }
+
+    /// The page as a connection of what its rows name: members by their memberships. A row whose thing the viewer does not
+    /// see has no edge. What the lists of an answer name is read together.
+    pub async fn through<R: Row, S: Row, N: OutputType>(
+        &self,
+        view: &View,
+        (asked, total_count): (&Asked, u64),
+        named: impl Fn(&R) -> S::Id,
+        make: impl Fn(S) -> N,
+    ) -> Result<Connection<Cursor, N, Total>> {
         let page = self.page::<R>(view, asked).await?;
-        let mut connection = Connection::with_additional_fields(page.has_previous, page.has_next, EmptyFields);
-        connection.edges.extend(page.rows.into_iter().map(|(row, place)| Edge::new(Cursor(place), make(row))));
+        let ids: Vec<S::Id> = page.rows.iter().map(|(row, _)| named(row)).collect();
+        let things = view.many::<S>(&ids).await.map_err(error)?;
+        let mut things: HashMap<S::Id, S> = things.into_iter().map(|thing| (thing.id(), thing)).collect();
+        let mut connection =
+            Connection::with_additional_fields(page.has_previous, page.has_next, Total { total_count });
+        let edges = page.rows.into_iter().zip(ids);
+        let edges = edges.filter_map(|((_, place), id)| Some(Edge::new(Cursor(place), make(things.remove(&id)?))));
+        connection.edges.extend(edges);
         Ok(connection)
     }
 
@@ -165,9 +199,19 @@ impl List {
         make: impl Fn(R) -> N,
     ) -> Result<Connection<Cursor, N, Total>> {
         let total_count = view.count::<R>(self.filters.clone()).await.map_err(error)?;
+        self.connection_with(view, asked, Total { total_count }, make).await
+    }
+
+    /// The page as a connection that says something more of the whole list.
+    pub async fn connection_with<R: Row, N: OutputType, M: ObjectType>(
+        &self,
+        view: &View,
+        asked: &Asked,
+        more: M,
+        make: impl Fn(R) -> N,
+    ) -> Result<Connection<Cursor, N, M>> {
         let page = self.page::<R>(view, asked).await?;
-        let mut connection =
-            Connection::with_additional_fields(page.has_previous, page.has_next, Total { total_count });
+        let mut connection = Connection::with_additional_fields(page.has_previous, page.has_next, more);
         connection.edges.extend(page.rows.into_iter().map(|(row, place)| Edge::new(Cursor(place), make(row))));
         Ok(connection)
     }

@@ -1,4 +1,5 @@
-//! The pages beside GraphQL: signing in, accepting an invitation, the terms, and the explorer at `/`.
+//! The pages beside GraphQL: signing in, accepting an invitation, taking oneself off mails, the terms, and the explorer at
+//! `/`.
 //!
 //! They are plain HTML that works without scripts; only the explorer has one. What holds:
 //!
@@ -26,6 +27,7 @@ use axum::routing::get;
 use axum::{Router, http::request::Parts};
 use domain::account::{self, LINK_MINUTES, Portal, Through};
 use domain::id::{LogId, PracticeId};
+use domain::notice::Unsubscription;
 use domain::text::Text as _;
 use domain::{Refusal, coachee, practice};
 use http::header::{
@@ -70,6 +72,7 @@ pub(crate) fn router(app: App, limits: Arc<Limits>, settings: Settings) -> Route
         .route("/", get(explorer::open))
         .route("/login", get(open_login).post(log_in))
         .route("/invitations/{token}", get(open_invitation).post(accept_invitation))
+        .route("/unsubscribe/{token}", get(open_unsubscribe).post(unsubscribe))
         .route("/terms", get(terms))
         .route(google::PATH, get(google::begin).post(google::come_back))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
@@ -230,6 +233,28 @@ async fn accept(app: &App, viewer: &Viewer, token: &str) -> Result<Option<NewSes
         return app.run(request(practice), accept).await.map(|_| session);
     }
     Err(Refusal::from(practice::Refusal::InvitationIsNotValid).into())
+}
+
+/// From which mails a link takes its reader off, and the button that does it. Whether it was done before is not looked at.
+async fn open_unsubscribe(State(room): Pages, Path(token): Path<String>) -> Response {
+    let Some((_, from)) = room.gate.0.unsubscription(&token) else { return failed(&Error::NotFound) };
+    let mails = Html::own(match from {
+        Unsubscription::Kind(_) => "mails of this one kind",
+        Unsubscription::Digest => "the daily mail, and no single ones instead of it",
+    });
+    page(StatusCode::OK, "Get fewer mails", Html::fill(include_str!("pages/unsubscribe.html"), &[("mails", mails)]))
+}
+
+/// Takes somebody off mails: by the button, or by their mail program alone (RFC 8058), which knows no cookie of ours.
+async fn unsubscribe(State(room): Pages, Path(token): Path<String>) -> Response {
+    match room.gate.0.unsubscribe(&token).await {
+        Ok(()) => {
+            let message = "You get no more of these mails. What happens is in your portal as before; in your account you can have the \
+                           mails again.";
+            note(StatusCode::OK, "Done", message)
+        }
+        Err(error) => failed(&error),
+    }
 }
 
 /// Whose the data is (S1.70).

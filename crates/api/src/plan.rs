@@ -1,15 +1,35 @@
-//! The plan: goals, milestones, actions.
+//! The plan: goals and milestones, and the lists of both portals.
+//!
+//! [`action`] has the actions, [`comment`] what is said about them, [`series`] what makes them again and again.
 
 use app::View;
+use app::view::{Filter, Value};
 use async_graphql::connection::Connection;
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, Enum, ID, InputObject, Object};
 use domain::id::{ActionId, CoacheeId, GoalId, MilestoneId, PracticeId};
 use domain::plan;
-use domain::value::Percent;
 
 use crate::page::{Asked, Cursor, List, is};
 use crate::scalars::{Date, DateTime, Id, id};
-use crate::words::{DeletedPayload, Result, UserError, delete, error, payload, run, shown, text, text_or};
+use crate::words::{DeletedPayload, Result, delete, error, payload, run, shown, text, text_or};
+
+pub(crate) mod action;
+pub(crate) mod comment;
+pub(crate) mod series;
+
+pub use action::Action;
+pub use comment::Comment;
+pub use series::ActionSeries;
+
+/// As what somebody made something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "plan::Maker")]
+pub enum Maker {
+    /// A coach or manager.
+    Coach,
+    /// The coachee whose plan it is.
+    Coachee,
+}
 
 /// A goal of a coachee. It is complete when all its milestones are; without one it never is by itself.
 pub struct Goal {
@@ -54,9 +74,30 @@ impl Goal {
     async fn completed_milestone_count(&self) -> u32 {
         self.row.milestones.less(self.row.open).0
     }
+    /// As what its author set it.
+    async fn created_by(&self) -> Maker {
+        self.row.by.into()
+    }
+    /// Who set it.
+    async fn author_id(&self) -> Option<ID> {
+        self.row.author.map(id)
+    }
     /// When it was set.
     async fn created_at(&self) -> DateTime {
         DateTime(self.row.created_at)
+    }
+    /// The actions that serve it without belonging to a milestone, by day: those without one last.
+    #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
+    async fn actions(
+        &self,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<Cursor, Action>> {
+        let list = List::by("due").under("lone", self.row.id);
+        let view = self.view.clone();
+        list.connection(&self.view, &Asked { after, before, first, last }, move |row| Action::new(&view, row)).await
     }
     /// Its milestones, by day.
     #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
@@ -131,67 +172,6 @@ impl Milestone {
     }
 }
 
-/// Something to do.
-pub struct Action {
-    view: View,
-    row: plan::Action,
-}
-
-impl Action {
-    /// From its row.
-    pub fn new(view: &View, row: plan::Action) -> Self {
-        Self { view: view.clone(), row }
-    }
-}
-
-#[Object]
-impl Action {
-    /// Its id.
-    pub async fn id(&self) -> ID {
-        id(self.row.id)
-    }
-    /// Whose.
-    async fn coachee_id(&self) -> ID {
-        id(self.row.coachee)
-    }
-    /// The goal that it serves, if any.
-    async fn goal_id(&self) -> Option<ID> {
-        self.row.goal.map(id)
-    }
-    /// The milestone that it belongs to, if any.
-    async fn milestone_id(&self) -> Option<ID> {
-        self.row.milestone.map(id)
-    }
-    /// What is to be done.
-    async fn title(&self) -> Result<Option<String>> {
-        shown(&self.view, &self.row, Some(&self.row.title)).await
-    }
-    /// The same at length.
-    async fn description(&self) -> Result<Option<String>> {
-        shown(&self.view, &self.row, self.row.description.as_ref()).await
-    }
-    /// By when.
-    async fn due_on(&self) -> Option<Date> {
-        self.row.due.map(Date)
-    }
-    /// How far it is, 0 to 100.
-    async fn progress(&self) -> i32 {
-        i32::from(self.row.progress.get())
-    }
-    /// Whether it is done: 100.
-    async fn complete(&self) -> bool {
-        self.row.progress == Percent::ALL
-    }
-    /// Who set it.
-    async fn author_id(&self) -> Option<ID> {
-        self.row.author.map(id)
-    }
-    /// When it was set.
-    async fn created_at(&self) -> DateTime {
-        DateTime(self.row.created_at)
-    }
-}
-
 /// A coachee's plan, for both sides.
 pub struct CoacheePlan {
     /// Who looks.
@@ -206,12 +186,13 @@ impl CoacheePlan {
     #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
     async fn goals(
         &self,
+        filter: Option<CoacheePlanFilter>,
         after: Option<String>,
         before: Option<String>,
         first: Option<i32>,
         last: Option<i32>,
     ) -> Result<Connection<Cursor, Goal>> {
-        let list = List::by("due").under("subject", self.coachee);
+        let list = filter.unwrap_or_default().list(&self.view).await?.under("subject", self.coachee);
         let view = self.view.clone();
         list.connection(&self.view, &Asked { after, before, first, last }, move |row| Goal::new(&view, row)).await
     }
@@ -219,18 +200,73 @@ impl CoacheePlan {
     #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
     async fn actions(
         &self,
+        filter: Option<CoacheePlanFilter>,
         after: Option<String>,
         before: Option<String>,
         first: Option<i32>,
         last: Option<i32>,
     ) -> Result<Connection<Cursor, Action>> {
-        let list = List::by("due").under("subject", self.coachee);
+        let list = filter.unwrap_or_default().list(&self.view).await?.under("subject", self.coachee);
         let view = self.view.clone();
         list.connection(&self.view, &Asked { after, before, first, last }, move |row| Action::new(&view, row)).await
     }
+    /// What makes actions again and again, those that were set first first.
+    #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
+    async fn action_series(
+        &self,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<Cursor, ActionSeries>> {
+        let list = List::by("created_at").under("subject", self.coachee);
+        let view = self.view.clone();
+        list.connection(&self.view, &Asked { after, before, first, last }, move |row| ActionSeries::new(&view, row))
+            .await
+    }
 }
 
-/// Which goals or actions.
+/// Which goals or actions of a coachee. All that is given holds.
+#[derive(Debug, Default, InputObject)]
+pub struct CoacheePlanFilter {
+    /// Only complete ones, or only open ones.
+    complete: Option<bool>,
+    /// Due on this day or before.
+    due_until: Option<Date>,
+    /// Only those that are open after their day in the practice's time zone, or only the others.
+    overdue: Option<bool>,
+    /// Made by the coachee, or by a coach.
+    created_by: Option<Maker>,
+}
+
+impl CoacheePlanFilter {
+    async fn list(self, view: &View) -> Result<List> {
+        let mut list = List::by("due");
+        let day = |date: domain::value::Date| Value::Int(i64::from(date.0));
+        let is_complete = |yes| Filter::Eq("complete".to_owned(), Value::Bool(yes));
+        if let Some(complete) = self.complete {
+            list = list.only(is_complete(complete));
+        }
+        if let Some(until) = self.due_until {
+            list = list.only(Filter::Le("due".to_owned(), day(until.0)));
+        }
+        if let Some(overdue) = self.overdue {
+            let today = view.now().date_in(&view.practice().await.map_err(error)?.zone);
+            list = if overdue {
+                list.only(is_complete(false)).only(Filter::Lt("due".to_owned(), day(today)))
+            } else {
+                list.only(Filter::Any(vec![is_complete(true), Filter::Ge("due".to_owned(), day(today))]))
+            };
+        }
+        if let Some(maker) = self.created_by {
+            let word = plan::Maker::from(maker).word().to_owned();
+            list = list.only(Filter::Eq("maker".to_owned(), Value::Text(word)));
+        }
+        Ok(list)
+    }
+}
+
+/// Which goals or actions. All that is given holds.
 #[derive(Debug, Default, InputObject)]
 pub struct PlanFilter {
     /// Of this coachee.
@@ -239,22 +275,31 @@ pub struct PlanFilter {
     complete: Option<bool>,
     /// Due on this day or before.
     due_until: Option<Date>,
+    /// Only those that are open after their day in the practice's time zone, or only the others.
+    overdue: Option<bool>,
+    /// Made by the coachee, or by a coach.
+    created_by: Option<Maker>,
 }
 
 impl PlanFilter {
-    fn list(self) -> List {
-        let mut list = List::by("due");
-        if let Some(coachee) = self.coachee_id {
-            list = list.only(is("subject", coachee.0));
-        }
-        if let Some(complete) = self.complete {
-            list = list.only(app::view::Filter::Eq("complete".to_owned(), app::view::Value::Bool(complete)));
-        }
-        if let Some(until) = self.due_until {
-            list = list.only(app::view::Filter::Le("due".to_owned(), app::view::Value::Int(i64::from(until.0.0))));
-        }
-        list
+    async fn list(self, view: &View) -> Result<List> {
+        let Self { coachee_id, complete, due_until, overdue, created_by } = self;
+        let list = CoacheePlanFilter { complete, due_until, overdue, created_by }.list(view).await?;
+        Ok(match coachee_id {
+            Some(coachee) => list.only(is("subject", coachee.0)),
+            None => list,
+        })
     }
+}
+
+/// A page of the actions that are open after their day: those that wait longest first. Who is deactivated is off the list,
+/// and so is what they have not done.
+pub(crate) async fn overdue(view: &View, asked: &Asked) -> Result<Connection<Cursor, Action>> {
+    let list = CoacheePlanFilter { overdue: Some(true), ..CoacheePlanFilter::default() }.list(view).await?;
+    let active = vec![Filter::Eq("deactivated".to_owned(), Value::Bool(false))];
+    let list = list.only(view.about_coachees(active).map_err(error)?);
+    let through = view.clone();
+    list.connection(view, asked, move |row| Action::new(&through, row)).await
 }
 
 /// The coach portal's goals and actions, over all coachees that the viewer has access to.
@@ -272,12 +317,9 @@ impl CoachPlan {
         first: Option<i32>,
         last: Option<i32>,
     ) -> Result<Connection<Cursor, Goal>> {
+        let list = filter.unwrap_or_default().list(&self.0).await?;
         let view = self.0.clone();
-        filter
-            .unwrap_or_default()
-            .list()
-            .connection(&self.0, &Asked { after, before, first, last }, move |row| Goal::new(&view, row))
-            .await
+        list.connection(&self.0, &Asked { after, before, first, last }, move |row| Goal::new(&view, row)).await
     }
     /// Actions, by day.
     #[graphql(complexity = "crate::page::cost(first, last, child_complexity)")]
@@ -289,24 +331,25 @@ impl CoachPlan {
         first: Option<i32>,
         last: Option<i32>,
     ) -> Result<Connection<Cursor, Action>> {
+        let list = filter.unwrap_or_default().list(&self.0).await?;
         let view = self.0.clone();
-        filter
-            .unwrap_or_default()
-            .list()
-            .connection(&self.0, &Asked { after, before, first, last }, move |row| Action::new(&view, row))
-            .await
+        list.connection(&self.0, &Asked { after, before, first, last }, move |row| Action::new(&view, row)).await
     }
     /// One goal.
     async fn goal(&self, id: Id<GoalId>) -> Result<Option<Goal>> {
         let row = self.0.one(id.0).await.map_err(error)?.ok_or_else(|| error(app::Error::NotFound))?;
         Ok(Some(Goal::new(&self.0, row)))
     }
+    /// One action, with what was said about it.
+    async fn action(&self, id: Id<ActionId>) -> Result<Option<Action>> {
+        let row = self.0.one(id.0).await.map_err(error)?.ok_or_else(|| error(app::Error::NotFound))?;
+        Ok(Some(Action::new(&self.0, row)))
+    }
 }
 
 payload! {
     GoalPayload { goal: Goal } of plan::Goal
     MilestonePayload { milestone: Milestone } of plan::Milestone
-    ActionPayload { action: Action } of plan::Action
 }
 
 /// Sets a goal.
@@ -379,60 +422,6 @@ pub struct DeleteMilestoneInput {
     milestone_id: Id<MilestoneId>,
 }
 
-/// Sets an action.
-#[derive(Debug, InputObject)]
-pub struct AddActionInput {
-    /// The practice.
-    practice_id: Id<PracticeId>,
-    /// Whose.
-    coachee_id: Id<CoacheeId>,
-    /// The goal that it serves, if any; a milestone brings its own.
-    goal_id: Option<Id<GoalId>>,
-    /// The milestone that it belongs to, if any.
-    milestone_id: Option<Id<MilestoneId>>,
-    /// What is to be done.
-    title: String,
-    /// The same at length.
-    description: Option<String>,
-    /// By when.
-    due_on: Option<Date>,
-}
-
-/// Changes an action; what is left out stays.
-#[derive(Debug, InputObject)]
-pub struct UpdateActionInput {
-    /// The practice.
-    practice_id: Id<PracticeId>,
-    /// Which.
-    action_id: Id<ActionId>,
-    /// Another title.
-    title: Option<String>,
-    /// Another description; an empty one clears it.
-    description: Option<String>,
-    /// Another day.
-    due_on: Option<Date>,
-}
-
-/// Sets how far an action is.
-#[derive(Debug, InputObject)]
-pub struct SetActionProgressInput {
-    /// The practice.
-    practice_id: Id<PracticeId>,
-    /// Which.
-    action_id: Id<ActionId>,
-    /// A whole number, 0 to 100.
-    progress: i32,
-}
-
-/// Names an action.
-#[derive(Debug, InputObject)]
-pub struct DeleteActionInput {
-    /// The practice.
-    practice_id: Id<PracticeId>,
-    /// Which.
-    action_id: Id<ActionId>,
-}
-
 /// The plan, for both sides.
 #[derive(Default)]
 pub struct PlanMutation;
@@ -461,7 +450,7 @@ impl PlanMutation {
         .await
     }
 
-    /// Deletes a goal that has no milestones.
+    /// Deletes a goal that has neither milestones nor actions.
     async fn delete_goal(&self, ctx: &Context<'_>, input: DeleteGoalInput) -> Result<Option<DeletedPayload>> {
         delete(ctx, input.practice_id.0, |_| Ok(plan::DeleteGoal { goal: input.goal_id.0 })).await
     }
@@ -491,53 +480,5 @@ impl PlanMutation {
     /// Deletes a milestone that has no actions.
     async fn delete_milestone(&self, ctx: &Context<'_>, input: DeleteMilestoneInput) -> Result<Option<DeletedPayload>> {
         delete(ctx, input.practice_id.0, |_| Ok(plan::DeleteMilestone { milestone: input.milestone_id.0 })).await
-    }
-
-    /// Sets an action, alone, for a goal, or under a milestone, which then is open.
-    async fn add_action(&self, ctx: &Context<'_>, input: AddActionInput) -> Result<Option<ActionPayload>> {
-        run(ctx, input.practice_id.0, |new| {
-            Ok(plan::AddAction {
-                action: new.id(),
-                coachee: input.coachee_id.0,
-                goal: input.goal_id.map(|goal| goal.0),
-                milestone: input.milestone_id.map(|milestone| milestone.0),
-                title: text("title", &input.title)?,
-                description: text_or("description", input.description.as_ref())?,
-                due: input.due_on.map(|due| due.0),
-            })
-        })
-        .await
-    }
-
-    /// Changes an action's words or day.
-    async fn update_action(&self, ctx: &Context<'_>, input: UpdateActionInput) -> Result<Option<ActionPayload>> {
-        run(ctx, input.practice_id.0, |_| {
-            Ok(plan::UpdateAction {
-                action: input.action_id.0,
-                title: text_or("title", input.title.as_ref())?,
-                description: text_or("description", input.description.as_ref())?,
-                due: input.due_on.map(|due| due.0),
-            })
-        })
-        .await
-    }
-
-    /// Sets how far an action is. Its milestone and goal follow.
-    async fn set_action_progress(
-        &self,
-        ctx: &Context<'_>,
-        input: SetActionProgressInput,
-    ) -> Result<Option<ActionPayload>> {
-        run(ctx, input.practice_id.0, |_| {
-            let progress =
-                Percent::parse(i64::from(input.progress)).map_err(|refusal| UserError::at("progress", refusal))?;
-            Ok(plan::SetActionProgress { action: input.action_id.0, progress })
-        })
-        .await
-    }
-
-    /// Deletes an action.
-    async fn delete_action(&self, ctx: &Context<'_>, input: DeleteActionInput) -> Result<Option<DeletedPayload>> {
-        delete(ctx, input.practice_id.0, |_| Ok(plan::DeleteAction { action: input.action_id.0 })).await
     }
 }

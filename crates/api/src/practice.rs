@@ -297,8 +297,16 @@ impl CoachPortal {
             .await
     }
     #[graphql(flatten)]
+    async fn notices(&self) -> crate::notice::Notifications {
+        crate::notice::Notifications(self.0.clone())
+    }
+    #[graphql(flatten)]
     async fn coachees(&self) -> crate::coachee::CoachCoachees {
         crate::coachee::CoachCoachees(self.0.clone())
+    }
+    #[graphql(flatten)]
+    async fn groups(&self) -> crate::group::CoachGroups {
+        crate::group::CoachGroups(self.0.clone())
     }
     #[graphql(flatten)]
     async fn plan(&self) -> crate::plan::CoachPlan {
@@ -331,6 +339,10 @@ impl CoachPortal {
     #[graphql(flatten)]
     async fn authorizations(&self) -> crate::authorization::CoachAuthorizations {
         crate::authorization::CoachAuthorizations(self.0.clone())
+    }
+    #[graphql(flatten)]
+    async fn appointments(&self) -> crate::appointment::CoachAppointments {
+        crate::appointment::CoachAppointments(self.0.clone())
     }
     /// What wants attention.
     async fn dashboard(&self) -> crate::dashboard::Dashboard {

@@ -80,6 +80,13 @@ text_scalar! {
 }
 
 text_scalar! {
+    /// What a clock on the wall shows, to the minute: `2026-11-21T09:30`. Which moment that is, a time zone says.
+    LocalDateTime(domain::appointment::Wall), "LocalDateTime", "https://www.rfc-editor.org/rfc/rfc5545#section-3.3.5";
+    parse |text| text.parse().map_err(|_| wrong("this is not a local date and time to the minute, such as 2026-11-21T09:30"));
+    show |it| it.to_string()
+}
+
+text_scalar! {
     /// A time zone of the IANA database: `Europe/Berlin`.
     TimeZone(domain::value::Zone), "TimeZone", "https://www.iana.org/time-zones";
     parse |text| domain::value::Zone::parse(text).map_err(|refusal| wrong(refusal.message()));

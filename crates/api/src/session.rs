@@ -13,7 +13,7 @@ use app::View;
 use app::view::{Direction, Filter, Value};
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, InputObject, Object};
-use domain::id::{AuthorizationId, CoacheeId, PracticeId, SessionId};
+use domain::id::{AppointmentId, AuthorizationId, CoacheeId, PracticeId, SessionId};
 use domain::session::{self, Status};
 
 use crate::activity::Seq;
@@ -21,15 +21,12 @@ use crate::authorization::Authorization;
 use crate::note::{Note, NoteOrigin};
 use crate::page::{Asked, Cursor, List, is};
 use crate::revisions::{self, NotesRevision, NotesText};
-use crate::scalars::{DateTime, Id, id};
+use crate::scalars::{DateTime, Id, LocalDateTime, id};
 use crate::session::notes::SessionNotes;
 use crate::session::past::{FromLastSession, PastSession};
 use crate::session::rating::SelfRating;
 use crate::session::steps::NextStep;
 use crate::words::{Result, UserError, error, payload, run, shown, text, text_or};
-
-/// What a session is called where nobody says.
-const TITLE: &str = "Session";
 
 /// How a session went. One that is still going on has none of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -172,6 +169,10 @@ impl Session {
         let row = self.view.one(authorization).await.map_err(error)?;
         Ok(row.map(|row| Authorization::new(&self.view, row)))
     }
+    /// The appointment from which it was started, if it was.
+    async fn appointment_id(&self) -> Option<ID> {
+        self.row.appointment.map(id)
+    }
     /// How the viewer found their own coaching in it; nothing where it is not theirs or they did not rate it. Nobody
     /// else sees it.
     #[graphql(complexity = "10 + child_complexity")]
@@ -252,6 +253,14 @@ impl SessionLogFilter {
         }
         list
     }
+}
+
+/// Sessions of a coachee that took place, the newest first.
+pub(crate) async fn completed(view: &View, coachee: CoacheeId, asked: &Asked) -> Result<Connection<Cursor, Session>> {
+    let status = Some(vec![SessionStatus::Attended, SessionStatus::Late]);
+    let list = SessionLogFilter { status, ..SessionLogFilter::default() }.list().under("subject", coachee);
+    let shown = view.clone();
+    list.connection(view, asked, move |row| Session::new(&shown, row)).await
 }
 
 /// The word in a session's column while it goes on.
@@ -389,8 +398,12 @@ pub(crate) struct StartSessionInput {
     practice_id: Id<PracticeId>,
     /// With whom.
     coachee_id: Id<CoacheeId>,
-    /// What it is called; "Session" where it is left out.
+    /// What it is called; as its appointment, or "Session", where it is left out.
     title: Option<String>,
+    /// The appointment from which it is started, if any.
+    appointment_id: Option<Id<AppointmentId>>,
+    /// Which occurrence of the appointment, where it repeats.
+    occurrence: Option<LocalDateTime>,
     /// The active authorization that it counts on, if any.
     authorization_id: Option<Id<AuthorizationId>>,
 }
@@ -477,7 +490,7 @@ pub(crate) struct UnlinkAuthorizationInput {
 }
 
 fn title(given: Option<&String>) -> std::result::Result<domain::text::Title, UserError> {
-    text("title", given.map_or(TITLE, String::as_str))
+    text("title", given.map_or(session::TITLE, String::as_str))
 }
 
 /// Starting, ending, logging and correcting sessions, and what they count on.
@@ -492,7 +505,11 @@ impl SessionMutation {
             Ok(session::StartSession {
                 session: new.id(),
                 coachee: input.coachee_id.0,
-                title: title(input.title.as_ref())?,
+                title: text_or("title", input.title.as_ref())?,
+                from: input.appointment_id.map(|appointment| session::StartedFrom {
+                    appointment: appointment.0,
+                    occurrence: input.occurrence.map(|occurrence| occurrence.0),
+                }),
                 authorization: input.authorization_id.map(|authorization| authorization.0),
             })
         })

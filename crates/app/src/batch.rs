@@ -82,6 +82,7 @@ pub(crate) struct Working<'i> {
     outbox: Vec<store::Outbox>,
     forgotten: Vec<store::Forgotten>,
     work: Vec<store::Work>,
+    stirs: bool,
     bytes: usize,
     known: HashMap<(store::Id, [u8; 32]), store::Command>,
 }
@@ -133,6 +134,7 @@ impl<'i> Working<'i> {
             outbox: Vec::new(),
             forgotten: Vec::new(),
             work: Vec::new(),
+            stirs: false,
             bytes: 0,
             known: HashMap::new(),
         })
@@ -358,11 +360,17 @@ impl<'i> Working<'i> {
             let (log, subject) = (stored.log, subject.uuid().into_bytes());
             self.forgotten.push(store::Forgotten { log, subject, seq: when.seq, at: when.at.0 });
         }
-        if let Some(parcel) = crate::mail::parcel(event, when) {
-            self.outbox.push(parcel);
-        }
-        if let Some(reactor) = crate::react::reactor(event) {
-            self.work.push(store::Work { log: stored.log, reactor: reactor.to_owned(), at: when.at.0 });
+        self.outbox.extend(crate::mail::parcels(event, when));
+        for reactor in crate::react::reactors(event) {
+            self.stirs = true;
+            // Each once; what a batch leaves of one log mostly comes in a row.
+            let is_it = |work: &&mut store::Work| (work.log, work.reactor.as_str()) == (stored.log, reactor.name());
+            match self.work.iter_mut().rev().find(is_it) {
+                Some(work) => work.at = when.at.0,
+                None => {
+                    self.work.push(store::Work { log: stored.log, reactor: reactor.name().to_owned(), at: when.at.0 });
+                }
+            }
         }
         self.bytes += stored.record.len() + 256;
         self.events.push(stored);
@@ -371,7 +379,6 @@ impl<'i> Working<'i> {
     /// Writes everything. Whether there was anything to write.
     pub async fn write(&mut self, batch: &mut Batch) -> Result<bool, store::Error> {
         let (mut new, mut changed, mut work) = (Vec::new(), Vec::new(), std::mem::take(&mut self.work));
-        work.dedup();
         let mut changes = fold::Changes::default();
         for log in self.logs.values_mut().filter(|log| log.changed) {
             let id = log.id.uuid().into_bytes();
@@ -408,6 +415,11 @@ impl<'i> Working<'i> {
     /// Whether somebody was forgotten.
     pub fn forgot(&self) -> bool {
         !self.forgotten.is_empty()
+    }
+
+    /// Whether there is work for a reactor.
+    pub fn stirs(&self) -> bool {
+        self.stirs
     }
 
     /// After the commit: leaves the logs to the next batch, and gives the events that were appended. Of a log that forgot

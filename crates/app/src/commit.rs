@@ -217,13 +217,16 @@ async fn attempted(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: 
     };
     match committed {
         Ok(()) => {
-            let forgot = working.forgot();
+            let (forgot, stirs) = (working.forgot(), working.stirs());
             let appended = working.keep(cache);
             if forgot {
                 wipe(inner);
             }
             inner.hub.publish(&appended);
             ring(inner, &appended);
+            if stirs {
+                inner.stirred.notify_one();
+            }
             inner.pulse.commits.took(began.elapsed());
             answer_all(&inner.pulse, jobs, answers, full_at, again)
         }

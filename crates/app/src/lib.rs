@@ -6,6 +6,7 @@
 
 pub mod backup;
 mod batch;
+pub mod calendar;
 pub mod check;
 pub mod checkpoints;
 pub mod clock;
@@ -17,9 +18,11 @@ pub mod fold;
 pub mod follow;
 pub mod google;
 mod hub;
+pub mod import;
 pub mod keys;
 pub mod mail;
 pub mod moments;
+mod notices;
 mod passage;
 pub mod programs;
 pub mod proof;
@@ -116,6 +119,8 @@ pub(crate) struct Inner {
     pub pulse: pulse::Pulse,
     pub readings: readings::Recent,
     pub tasks: Tasks,
+    /// Rung when a commit has left work for a reactor.
+    pub stirred: tokio::sync::Notify,
     pub sign_up_closed: AtomicBool,
     pub google: std::sync::OnceLock<google::Google>,
     lanes: std::sync::RwLock<Vec<mpsc::Sender<commit::Job>>>,
@@ -151,6 +156,7 @@ impl App {
             pulse: pulse::Pulse::default(),
             readings: readings::Recent::default(),
             tasks: Tasks::default(),
+            stirred: tokio::sync::Notify::new(),
             sign_up_closed: AtomicBool::new(false),
             google: std::sync::OnceLock::new(),
             lanes: std::sync::RwLock::default(),
@@ -250,8 +256,9 @@ impl App {
     }
 
     /// A reaction's command id: derived from the event that it reacts to, so that it happens once.
-    pub fn reaction(log: LogId, seq: u64, reactor: &str) -> CommandId {
-        CommandId::of(uuid::Uuid::new_v5(&log.uuid(), format!("{reactor} {seq}").as_bytes()))
+    pub fn reaction(log: store::Id, seq: u64, reactor: &str) -> CommandId {
+        let log = uuid::Uuid::from_bytes(log);
+        CommandId::of(uuid::Uuid::new_v5(&log, format!("{reactor} {seq}").as_bytes()))
     }
 
     /// Forgets idempotent commands and sent parcels of more than seven days ago.

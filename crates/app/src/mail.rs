@@ -7,6 +7,9 @@
 //! hid that it had been sent, is the same mail. No address and no token is ever logged: what a mail server says is not
 //! repeated, only its code.
 
+mod appointment;
+mod notice;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -14,16 +17,17 @@ use domain::Event;
 use domain::account::{self, Address};
 use domain::coachee::{self, Coachee};
 use domain::fold::When;
-use domain::id::{LogId, PersonId};
+use domain::id::{CoacheeId, Id as _, LogId, PersonId};
 use domain::practice::{self, CoachInvitation, Member, Practice, Role};
 use domain::text::{Email, Text as _};
 use domain::value::Time;
 use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::message::{Mailbox, MessageBuilder, MultiPart, SinglePart};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use self::appointment::To;
 use crate::tokens::{Kind, Token};
 use crate::{App, Error, Happened, pause};
 
@@ -31,6 +35,11 @@ use crate::{App, Error, Happened, pause};
 const SIGN_IN_LINK: &str = "sign_in_link";
 const COACH_INVITATION: &str = "coach_invitation";
 const COACHEE_INVITATION: &str = "coachee_invitation";
+const APPOINTMENT_COACH: &str = "appointment_coach";
+const APPOINTMENT_COACHEE: &str = "appointment_coachee";
+
+/// What the link says by which somebody takes themself off such mails.
+const OFF: &str = "Get no more mails of this kind";
 
 /// How long a claim of a parcel holds.
 const LEASE_MINUTES: i64 = 1;
@@ -41,8 +50,14 @@ const AT_ONCE: u32 = 16;
 /// How many minutes after a failed attempt the next one is made; after the last there is none.
 const BACKOFF_MINUTES: [i64; 7] = [1, 5, 30, 60, 120, 240, 480];
 
-/// The parcel that an event asks for, if it asks for one.
-pub(crate) fn parcel(event: &Event, when: &When) -> Option<store::Outbox> {
+/// The parcels that an event asks for: a mail each.
+pub(crate) fn parcels(event: &Event, when: &When) -> Vec<store::Outbox> {
+    if let Event::Notice(event) = event {
+        return notice::parcel(event, when).into_iter().collect();
+    }
+    if appointment::is_told(event) {
+        return vec![parcel(APPOINTMENT_COACH, "mail to coach", when), parcel(APPOINTMENT_COACHEE, "mail", when)];
+    }
     let kind = if let Event::Account(account::Event::LinkRequested { .. }) = event {
         SIGN_IN_LINK
     } else if let Event::Practice(practice::Event::CoachInvited { .. }) = event {
@@ -50,19 +65,28 @@ pub(crate) fn parcel(event: &Event, when: &When) -> Option<store::Outbox> {
     } else if let Event::Coachee(coachee::Event::Invited { .. }) = event {
         COACHEE_INVITATION
     } else {
-        return None;
+        return Vec::new();
     };
+    vec![parcel(kind, "mail", when)]
+}
+
+/// A parcel that is due at once.
+fn parcel(kind: &str, name: &str, when: &When) -> store::Outbox {
+    parcel_of(when, kind, &format!("{name} {}", when.seq), when.at)
+}
+
+/// A parcel of an event's log; the same name is the same parcel.
+fn parcel_of(when: &When, kind: &str, name: &str, due: Time) -> store::Outbox {
     let log = when.log.uuid();
-    let id = Uuid::new_v5(&log, format!("mail {}", when.seq).as_bytes()).into_bytes();
-    Some(store::Outbox {
+    store::Outbox {
         log: log.into_bytes(),
-        id,
+        id: Uuid::new_v5(&log, name.as_bytes()).into_bytes(),
         seq: when.seq,
         kind: kind.to_owned(),
-        due: when.at.0,
+        due: due.0,
         attempts: 0,
         sent_at: None,
-    })
+    }
 }
 
 /// What every mail needs beside its content.
@@ -180,6 +204,43 @@ struct Letter {
     link: String,
     /// What the link does.
     label: &'static str,
+    /// What is listed between the two, a line each.
+    lines: Vec<String>,
+    /// Where its reader takes themself off such mails, where they can (RFC 8058).
+    unsubscribe: Option<String>,
+}
+
+/// What becomes of a parcel.
+enum Rendered {
+    /// It is sent: when it was written, and what it says.
+    Letter(Time, Letter),
+    /// It is sent as it is.
+    Message(Box<Message>),
+    /// It is out of date.
+    Nothing,
+    /// It waits until then.
+    Later(Time),
+}
+
+impl Rendered {
+    fn of(at: Time, letter: Option<Letter>) -> Self {
+        letter.map_or(Self::Nothing, |letter| Self::Letter(at, letter))
+    }
+
+    fn whole(message: Option<Message>) -> Self {
+        message.map_or(Self::Nothing, |message| Self::Message(Box::new(message)))
+    }
+}
+
+/// What became of a parcel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tried {
+    /// Its mail left.
+    Left,
+    /// There was nothing to send any more.
+    Dropped,
+    /// It waits until then.
+    Waits(Time),
 }
 
 /// Who invites to what.
@@ -208,7 +269,7 @@ impl App {
                 self.try_parcel(parcel, now, post, settings).instrument(span)
             });
             for (parcel, tried) in parcels.iter().zip(futures_util::future::join_all(tries).await) {
-                let has_left = u64::from(matches!(tried, Ok(true)));
+                let has_left = u64::from(tried == Ok(Tried::Left));
                 self.inner.pulse.mails_sent.add(has_left);
                 left += has_left;
                 self.settle(parcel, now, tried).await?;
@@ -233,10 +294,16 @@ impl App {
     }
 
     /// Notes what became of a parcel.
-    async fn settle(&self, parcel: &store::Outbox, now: Time, tried: Result<bool, String>) -> Result<(), Error> {
+    async fn settle(&self, parcel: &store::Outbox, now: Time, tried: Result<Tried, String>) -> Result<(), Error> {
         let id = Uuid::from_bytes(parcel.id);
-        let Err(why) = tried else {
-            return Ok(self.inner.store.outbox_sent(parcel.log, parcel.id, now.0).await?);
+        let why = match tried {
+            Ok(Tried::Left | Tried::Dropped) => {
+                return Ok(self.inner.store.outbox_sent(parcel.log, parcel.id, now.0).await?);
+            }
+            Ok(Tried::Waits(until)) => {
+                return Ok(self.inner.store.outbox_wait(parcel.log, parcel.id, until.0).await?);
+            }
+            Err(why) => why,
         };
         self.inner.pulse.mails_failed.add(1);
         // Claiming has counted this attempt.
@@ -258,35 +325,44 @@ impl App {
         now: Time,
         post: &Post,
         settings: &MailSettings,
-    ) -> Result<bool, String> {
-        let rendered =
-            self.render(parcel, now, settings).await.map_err(|error| format!("it cannot be made: {error:?}"))?;
-        let Some((at, letter)) = rendered else { return Ok(false) };
+    ) -> Result<Tried, String> {
         let id = Uuid::from_bytes(parcel.id);
-        let message = message(id, at, &letter, settings)?;
+        let rendered = self.render(parcel, now, settings).await;
+        let message = match rendered.map_err(|error| format!("it cannot be made: {error:?}"))? {
+            Rendered::Letter(at, letter) => message(id, at, &letter, settings)?,
+            Rendered::Message(message) => *message,
+            Rendered::Nothing => return Ok(Tried::Dropped),
+            Rendered::Later(until) => return Ok(Tried::Waits(until)),
+        };
         let sending = tokio::time::timeout(Duration::from_secs(SENDING_SECONDS), post.send(id, message));
-        sending.await.map_err(|_| "it was not sent in time".to_owned())?.map(|()| true)
+        sending.await.map_err(|_| "it was not sent in time".to_owned())?.map(|()| Tried::Left)
     }
 
-    /// The letter of a parcel and the time it is dated; `None` where it is out of date.
-    async fn render(
-        &self,
-        parcel: &store::Outbox,
-        now: Time,
-        settings: &MailSettings,
-    ) -> Result<Option<(Time, Letter)>, Error> {
+    /// What becomes of a parcel, and its letter with the time it is dated.
+    async fn render(&self, parcel: &store::Outbox, now: Time, settings: &MailSettings) -> Result<Rendered, Error> {
         let mut snapshot = self.inner.store.snapshot_of(&[parcel.log]).await?;
         let stored = snapshot.event(parcel.log, parcel.seq).await?;
         snapshot.close().await?;
         let Some(stored) = stored else { return Err(Error::internal("its event is not there")) };
-        let Some(happened) = self.read(&stored).await? else { return Ok(None) };
+        let Some(happened) = self.read(&stored).await? else { return Ok(Rendered::Nothing) };
+        let id = Uuid::from_bytes(parcel.id);
         let letter = match parcel.kind.as_str() {
             SIGN_IN_LINK => self.sign_in_letter(&happened, now, settings).await?,
             COACH_INVITATION => self.coach_letter(&happened, now, settings).await?,
             COACHEE_INVITATION => self.coachee_letter(&happened, now, settings).await?,
+            APPOINTMENT_COACH => {
+                let mail = self.appointment_mail(&happened, To::Coach, (id, now), settings).await?;
+                return Ok(Rendered::whole(mail));
+            }
+            APPOINTMENT_COACHEE => {
+                let mail = self.appointment_mail(&happened, To::Coachee, (id, now), settings).await?;
+                return Ok(Rendered::whole(mail));
+            }
+            notice::NOTICE => return self.notice_letter(&happened, now, settings).await,
+            notice::DIGEST => return self.digest_letter(&happened, now, settings).await,
             _ => return Err(Error::internal("this version of the program knows no such parcel")),
         };
-        Ok(letter.map(|letter| (happened.when.at, letter)))
+        Ok(Rendered::of(happened.when.at, letter))
     }
 
     async fn sign_in_letter(
@@ -320,6 +396,8 @@ impl App {
             ],
             link: format!("{}/login?token={}", settings.base_url, token.text),
             label: "Sign in",
+            lines: Vec::new(),
+            unsubscribe: None,
         }))
     }
 
@@ -370,7 +448,8 @@ impl App {
         let row = self.inner.row::<Coachee>(&mut snapshot, log, *coachee).await?;
         let inviting = self.inviting(&mut snapshot, happened).await?;
         snapshot.close().await?;
-        let row = row.filter(|row| row.invitation == Some(*invitation) && now < *expires_at);
+        let stands = |row: &Coachee| row.invitation == Some(*invitation) && row.deactivated_at.is_none();
+        let row = row.filter(|row| stands(row) && now < *expires_at);
         let (Some(row), Some(inviting)) = (row, inviting) else { return Ok(None) };
         let token = self.token_again(Kind::CoacheeInvitation, happened, token)?;
         let to_what = format!("to your coaching portal at {}", inviting.practice);
@@ -395,10 +474,15 @@ impl App {
     fn token_again(&self, kind: Kind, happened: &Happened, hash: &[u8; 32]) -> Result<Token, Error> {
         let token = self.token(kind, happened.when.log, happened.command);
         if vault::same_hash(&token.hash, hash) {
-            Ok(token)
-        } else {
-            Err(Error::internal("its token is not its command's"))
+            return Ok(token);
         }
+        // A command that hands out several says for whom each is.
+        let (_, whom) = happened.event.thing();
+        let token = self.token_for(kind, happened.when.log, happened.command, CoacheeId::of(whom));
+        if vault::same_hash(&token.hash, hash) {
+            return Ok(token);
+        }
+        Err(Error::internal("its token is not its command's"))
     }
 }
 
@@ -426,18 +510,33 @@ fn invitation_letter(
         ],
         link: format!("{}/invitations/{}", settings.base_url, token.text),
         label: "Accept the invitation",
+        lines: Vec::new(),
+        unsubscribe: None,
     }
 }
 
 /// The letter as a message: the same letter is always the same bytes.
 fn message(id: Uuid, at: Time, letter: &Letter, settings: &MailSettings) -> Result<Message, String> {
-    let cannot = |what: &'static str| move || format!("{what} cannot be written into a mail");
-    let to = letter.to.as_str().parse().map_err(|_| cannot("the address")())?;
-    let Letter { subject, paragraphs: [before, after], link, label, .. } = letter;
-    let text = format!("{before}\r\n\r\n{link}\r\n\r\n{after}\r\n");
+    let Letter { subject, paragraphs: [before, after], link, label, lines, unsubscribe, .. } = letter;
+    let mut text = format!("{before}\r\n\r\n");
+    let mut items = String::new();
+    for line in lines {
+        text.extend(["- ", line, "\r\n"]);
+        items.extend(["<li>", &escaped(line), "</li>\r\n"]);
+    }
+    if !lines.is_empty() {
+        text.push_str("\r\n");
+        items = format!("<ul>\r\n{items}</ul>\r\n");
+    }
+    text.extend([link, "\r\n\r\n", after, "\r\n"]);
+    let mut off = String::new();
+    if let Some(unsubscribe) = unsubscribe {
+        text.extend([OFF, ": ", unsubscribe, "\r\n"]);
+        off = format!("<p><a href=\"{}\">{OFF}</a></p>\r\n", escaped(unsubscribe));
+    }
     let html = format!(
         "<!doctype html>\r\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title></head><body>\r\n\
-         <p>{}</p>\r\n<p><a href=\"{}\">{label}</a></p>\r\n<p>{}</p>\r\n</body></html>\r\n",
+         <p>{}</p>\r\n{items}<p><a href=\"{}\">{label}</a></p>\r\n<p>{}</p>\r\n{off}</body></html>\r\n",
         escaped(subject),
         escaped(before),
         escaped(link),
@@ -445,17 +544,33 @@ fn message(id: Uuid, at: Time, letter: &Letter, settings: &MailSettings) -> Resu
     );
     let both = MultiPart::alternative().boundary(id.simple().to_string());
     let both = both.singlepart(SinglePart::plain(text)).singlepart(SinglePart::html(html));
+    let mut builder = envelope((id, at), &letter.to, subject, settings)?;
+    if let Some(unsubscribe) = unsubscribe {
+        let header = |name: &'static str, value: String| HeaderValue::new(HeaderName::new_from_ascii_str(name), value);
+        builder = builder
+            .raw_header(header("List-Unsubscribe", format!("<{unsubscribe}>")))
+            .raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+    }
+    builder.multipart(both).map_err(|_| "the letter cannot be written into a mail".to_owned())
+}
+
+/// A message without its content: from whom to whom, its subject, time and id.
+fn envelope(
+    (id, at): (Uuid, Time),
+    to: &Email,
+    subject: &str,
+    settings: &MailSettings,
+) -> Result<MessageBuilder, String> {
+    let to = to.as_str().parse().map_err(|_| "the address cannot be written into a mail".to_owned())?;
     // Machines that answer mail leave such a one alone (RFC 3834, section 5).
     let automatic = HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned());
-    Message::builder()
+    Ok(Message::builder()
         .from(settings.from.clone())
         .to(Mailbox::new(None, to))
-        .subject(subject.as_str())
+        .subject(subject)
         .date(UNIX_EPOCH + Duration::from_micros(u64::try_from(at.0).unwrap_or(0)))
         .message_id(Some(format!("<{id}@{}>", settings.from.email.domain())))
-        .raw_header(automatic)
-        .multipart(both)
-        .map_err(|_| cannot("the letter")())
+        .raw_header(automatic))
 }
 
 /// A text as it stands in HTML, in content and in quoted attributes.

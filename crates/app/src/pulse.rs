@@ -8,7 +8,8 @@ use std::time::Duration;
 use domain::timer;
 use store::{Overdue, Snapshot};
 
-use crate::{App, Error, Tables, checkpoints, react};
+use crate::react::Reactor;
+use crate::{App, Error, Tables, checkpoints};
 
 /// The upper bounds of a [`Timing`]'s buckets, in seconds.
 pub const BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
@@ -89,6 +90,8 @@ pub struct Pulse {
     pub timers_rung: Count,
     /// Timers whose command failed; they are tried again.
     pub timers_failed: Count,
+    /// Reactions that were run: what events meant for another log, or for whom they were news.
+    pub reactions: Count,
     /// Mails that left.
     pub mails_sent: Count,
     /// Attempts to send a mail that failed; the last one of each that was given up too.
@@ -180,7 +183,8 @@ pub fn timed(tables: &Tables) -> Result<Vec<&store::Table>, Error> {
 pub async fn backlog(snapshot: &mut Snapshot, timed: &[&store::Table], now: i64) -> Result<Backlog, Error> {
     let mails = snapshot.mails_waiting(COUNTED_MAX).await?;
     let mut work = Vec::new();
-    for reactor in [checkpoints::REACTOR, react::LEAVING] {
+    let reactors = Reactor::ALL.iter().map(|reactor| reactor.name());
+    for reactor in [checkpoints::REACTOR].into_iter().chain(reactors) {
         work.push((reactor, snapshot.work_waiting(reactor, COUNTED_MAX).await?));
     }
     let mut timers = Overdue::default();

@@ -1,110 +1,248 @@
-//! Reactors: what an event of one log means for another.
+//! Reactors: what an event of one log means for another, or for its own.
 //!
 //! A commit that a reactor cares about leaves a row in `work`, in the same transaction. Nodes claim such rows, read the
-//! log from where the reactor came to last, and run a command in the other log, whose id derives from the event. A crash
-//! in between repeats the command, which finds nothing left to do: so it happens at least once, and its effect once.
+//! log from where the reactor came to last, and run commands whose ids derive from the events. A crash in between repeats
+//! the commands, which find nothing left to do: so it happens at least once, and its effect once. A reactor is a line in
+//! each `match` of [`Reactor`]; nothing else knows which there are.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::account::{self, Portal};
 use domain::id::LogId;
+use domain::notice::{NEWS_DAYS, READS, news};
 use domain::{Actor, Decide, Event, coachee, practice};
+use futures_util::StreamExt as _;
+use uuid::Uuid;
 
 use crate::{App, Error, Happened, Request, Through, pause};
 
-/// Tells practices that an account was deleted.
-pub(crate) const LEAVING: &str = "leaving";
-/// What it reads.
-const LEAVING_READS: &[&str] = &["account.portal_closed"];
-
-/// How many logs are claimed, and how many events are read, at once.
-const AT_ONCE: u32 = 64;
+/// How many logs are claimed at once.
+const LOGS_AT_ONCE: u32 = 64;
+/// How many of them are read at the same time.
+const AT_ONCE: usize = 16;
+/// How many events are read, and reacted to in one go: so many commands wait for their lane together.
+const EVENTS_AT_ONCE: u32 = 128;
 /// How long claimed work is somebody's, in microseconds.
 const LEASE_MICROS: i64 = 60_000_000;
+/// How often what events mean is looked up again, where it changed before it could be done.
+const TRIES_MAX: u32 = 4;
+/// What happens in so short a time is reacted to together: under load a round of reactions costs no more than that.
+const GATHERING: Duration = Duration::from_millis(200);
 
-/// The reactor that cares about an event, if any.
-pub(crate) fn reactor(event: &Event) -> Option<&'static str> {
-    LEAVING_READS.contains(&event.kind()).then_some(LEAVING)
+/// Who reacts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reactor {
+    /// Tells practices that an account was deleted.
+    Leaving,
+    /// Tells people what others did.
+    Notices,
 }
 
-/// What an event means elsewhere: a log, and a command for it.
-fn reaction(event: &Event) -> Option<(LogId, Arc<dyn Decide>)> {
-    let Event::Account(account::Event::PortalClosed { person, practice, portal }) = event else { return None };
+impl Reactor {
+    /// Every reactor.
+    pub(crate) const ALL: [Self; 2] = [Self::Leaving, Self::Notices];
+
+    /// The name by which it claims work and remembers how far it has read.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Leaving => "leaving",
+            Self::Notices => "notices",
+        }
+    }
+
+    /// The kinds of events that it reads.
+    const fn reads(self) -> &'static [&'static str] {
+        match self {
+            Self::Leaving => &["account.portal_closed"],
+            Self::Notices => READS,
+        }
+    }
+
+    /// For how many days it looks back into a log that it has not read yet; all of it, where nothing is said.
+    const fn looks_back_days(self) -> Option<i64> {
+        match self {
+            Self::Leaving => None,
+            Self::Notices => Some(NEWS_DAYS),
+        }
+    }
+
+    /// Whether it cares about an event.
+    fn cares(self, event: &Event) -> bool {
+        match self {
+            Self::Leaving => matches!(event, Event::Account(account::Event::PortalClosed { .. })),
+            Self::Notices => news(event).is_some(),
+        }
+    }
+}
+
+/// The reactors that care about an event.
+pub(crate) fn reactors(event: &Event) -> impl Iterator<Item = Reactor> {
+    Reactor::ALL.into_iter().filter(|reactor| reactor.cares(event))
+}
+
+/// What an event means: the log of the command, and the command.
+pub(crate) struct Reaction {
+    /// The event's position.
+    pub cause: u64,
+    /// Where it means something.
+    pub log: LogId,
+    /// What.
+    pub command: Arc<dyn Decide>,
+}
+
+/// Events to react to.
+struct Chunk {
+    events: Vec<Happened>,
+    /// Everything up to here is among them.
+    until: u64,
+    /// Whether there is nothing after them.
+    is_last: bool,
+}
+
+/// What the end of a portal means for its practice.
+fn leaving(happened: &Happened) -> Option<Reaction> {
+    let Event::Account(account::Event::PortalClosed { person, practice, portal }) = &happened.event else {
+        return None;
+    };
     let command: Arc<dyn Decide> = match portal {
         Portal::Coach => Arc::new(practice::RemoveCoach { coach: *person }),
         Portal::Coachee => Arc::new(coachee::Detach { person: *person }),
     };
-    Some((LogId::Practice(*practice), command))
+    Some(Reaction { cause: happened.when.seq, log: LogId::Practice(*practice), command })
 }
 
 impl App {
-    /// Does what reactors have to do now; how many events were reacted to. Several nodes may do it at once.
+    /// Does what reactors have to do now; how many reactions there were. Several nodes may do it at once.
     ///
     /// # Errors
-    /// The store's, and what a reaction failed with: its work stays, and is claimed again a minute later.
+    /// The store's, and what the last reaction that failed did with: its log's work stays, and is claimed again a minute
+    /// later. What is to be done for other logs, and by other reactors, is done all the same.
     pub async fn react(&self) -> Result<u64, Error> {
-        let mut reacted = 0;
-        loop {
-            let now = self.clock().now().0;
-            let lease = now.saturating_add(LEASE_MICROS);
-            let claimed = self.inner.store.claim_work(LEAVING, now, lease, AT_ONCE).await?;
-            if claimed.is_empty() {
-                return Ok(reacted);
-            }
-            for work in claimed {
-                reacted += self.react_in(work.log).await?;
-                self.inner.store.work_done(&work).await?;
+        let (mut reacted, mut failed) = (0, None);
+        for reactor in Reactor::ALL {
+            loop {
+                let now = self.clock().now().0;
+                let lease = now.saturating_add(LEASE_MICROS);
+                let claimed = self.inner.store.claim_work(reactor.name(), now, lease, LOGS_AT_ONCE).await?;
+                if claimed.is_empty() {
+                    break;
+                }
+                let each: Vec<_> = claimed.into_iter().map(|work| self.do_work(reactor, work)).collect();
+                let mut each = futures_util::stream::iter(each).buffer_unordered(AT_ONCE);
+                while let Some((log, done)) = each.next().await {
+                    match done {
+                        Ok(number) => reacted += number,
+                        Err(error) => {
+                            let log = Uuid::from_bytes(log);
+                            tracing::warn!(reactor = reactor.name(), %log, ?error, "a reaction failed; it is tried again");
+                            failed = Some(error);
+                        }
+                    }
+                }
             }
         }
+        failed.map_or(Ok(reacted), Err)
+    }
+
+    /// Does the claimed work of one log: how many reactions there were.
+    async fn do_work(&self, reactor: Reactor, work: store::Work) -> (store::Id, Result<u64, Error>) {
+        let doing = async {
+            let reacted = self.react_in(reactor, work.log).await?;
+            self.inner.store.work_done(&work).await?;
+            Ok::<_, Error>(reacted)
+        };
+        let done = doing.await;
+        (work.log, done)
     }
 
     /// Reacts to what a log holds since the last time.
-    async fn react_in(&self, log: store::Id) -> Result<u64, Error> {
-        let mut reacted = 0;
+    async fn react_in(&self, reactor: Reactor, log: store::Id) -> Result<u64, Error> {
+        let (mut reacted, mut tries) = (0, 0);
         loop {
-            let mut snapshot = self.inner.store.snapshot().await?;
-            let after = snapshot.follower(log, LEAVING).await?;
-            let wanted = store::Activity {
-                log,
-                sight: None,
-                thing: None,
-                subject: None,
-                actor: None,
-                kinds: LEAVING_READS.iter().map(|kind| (*kind).to_owned()).collect(),
-                to_both: Vec::new(),
-                from_at: None,
-                to_at: None,
-                after_seq: Some(after),
-                before_seq: None,
-                descending: false,
-                limit: AT_ONCE,
-            };
-            let stored = snapshot.activity(&wanted).await?;
-            snapshot.close().await?;
-            let Some(last) = stored.last() else { return Ok(reacted) };
-            for stored in &stored {
-                self.react_to(&crate::record::decode(&stored.record)?).await?;
-                reacted += 1;
+            let Some(chunk) = self.chunk(reactor, log).await? else { return Ok(reacted) };
+            let reactions = self.reactions(reactor, &chunk.events).await?;
+            let number = reactions.len() as u64;
+            let done = reactions.into_iter().map(|reaction| self.run_reaction(reactor, log, reaction));
+            match futures_util::future::join_all(done).await.into_iter().collect::<Result<(), Error>>() {
+                // What it was made from is another thing now. What was done already is found done.
+                Err(Error::Again) if tries < TRIES_MAX => {
+                    tries += 1;
+                    continue;
+                }
+                done => done?,
             }
+            reacted += number;
+            self.inner.pulse.reactions.add(number);
             let mut batch = self.inner.store.batch().await?;
-            batch.set_followers(&[store::Follower { log, name: LEAVING.to_owned(), seq: last.seq }]).await?;
+            batch.set_followers(&[store::Follower { log, name: reactor.name().to_owned(), seq: chunk.until }]).await?;
             batch.commit().await?;
+            if chunk.is_last {
+                return Ok(reacted);
+            }
         }
     }
 
-    async fn react_to(&self, happened: &Happened) -> Result<(), Error> {
-        let Some((log, command)) = reaction(&happened.event) else { return Ok(()) };
+    /// The next events of a log that a reactor reads; nothing where it has read all of it.
+    async fn chunk(&self, reactor: Reactor, log: store::Id) -> Result<Option<Chunk>, Error> {
+        let mut snapshot = self.inner.store.snapshot().await?;
+        let mut after = snapshot.follower(log, reactor.name()).await?;
+        let end = snapshot.head(log).await?.map_or(0, |head| head.seq);
+        if let Some(days) = reactor.looks_back_days().filter(|_| after == 0) {
+            after = snapshot.position_by(log, self.clock().now().plus_days(-days).0, end).await?;
+        }
+        let wanted = store::Activity {
+            log,
+            sight: None,
+            thing: None,
+            subject: None,
+            actor: None,
+            kinds: reactor.reads().iter().map(|kind| (*kind).to_owned()).collect(),
+            to_both: Vec::new(),
+            from_at: None,
+            to_at: None,
+            after_seq: Some(after),
+            before_seq: None,
+            descending: false,
+            limit: EVENTS_AT_ONCE,
+        };
+        let stored = snapshot.activity(&wanted).await?;
+        snapshot.close().await?;
+        if after >= end {
+            return Ok(None);
+        }
+        let is_last = stored.len() < EVENTS_AT_ONCE as usize;
+        let events = stored.iter().map(|stored| crate::record::decode(&stored.record));
+        let mut events: Vec<Happened> = events.collect::<Result<_, _>>()?;
+        // What one command did is looked at together, unless it is more than that.
+        let newest = events.last().filter(|_| !is_last).map(|last| last.command);
+        if let Some(whole) = events.iter().rposition(|it| newest.is_some_and(|newest| it.command != newest)) {
+            events.truncate(whole + 1);
+        }
+        let until = events.last().filter(|_| !is_last).map_or(end, |last| last.when.seq);
+        Ok(Some(Chunk { events, until, is_last }))
+    }
+
+    /// What events mean.
+    async fn reactions(&self, reactor: Reactor, events: &[Happened]) -> Result<Vec<Reaction>, Error> {
+        match reactor {
+            Reactor::Leaving => Ok(events.iter().filter_map(leaving).collect()),
+            Reactor::Notices => self.notices(events).await,
+        }
+    }
+
+    async fn run_reaction(&self, reactor: Reactor, of: store::Id, reaction: Reaction) -> Result<(), Error> {
+        let Reaction { cause, log, command } = reaction;
         let request = Request {
             log,
-            actor: Actor::System(LEAVING),
+            actor: Actor::System(reactor.name()),
             through: Through::System,
             now: self.clock().now(),
-            command: Self::reaction(happened.when.log, happened.when.seq, LEAVING),
+            command: Self::reaction(of, cause, reactor.name()),
             idempotency: None,
         };
         match self.run_boxed(request, command).await {
-            // What it would end has ended already.
+            // What it would end has ended already, or whom it is about was erased.
             Ok(_) | Err(Error::NotFound) => Ok(()),
             Err(Error::Refused(refusal)) => {
                 tracing::error!(%log, code = refusal.code(), "a reaction was refused; it is passed over");
@@ -114,11 +252,18 @@ impl App {
         }
     }
 
-    /// Reacts until the app stops.
+    /// Reacts until the app stops: whenever a commit of this node left work, and every so often to what others left.
     pub fn start_reactions(&self, every: Duration) {
         let (app, mut stopping) = (self.clone(), self.inner.tasks.stopping());
         self.inner.tasks.start("reactions", async move {
-            while pause(&mut stopping, every).await {
+            loop {
+                let goes_on = tokio::select! {
+                    goes_on = pause(&mut stopping, every) => goes_on,
+                    () = app.inner.stirred.notified() => pause(&mut stopping.clone(), GATHERING).await,
+                };
+                if !goes_on {
+                    return;
+                }
                 if let Err(error) = app.react().await {
                     tracing::warn!(?error, "a reaction failed; it is tried again");
                 }

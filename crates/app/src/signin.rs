@@ -350,6 +350,8 @@ impl App {
         let Some(invitation) = invitation.filter(|row| vault::same_hash(&row.token, &hash)) else { return Ok(None) };
         let coachee = self.inner.row::<domain::coachee::Coachee>(&mut snapshot, log, invitation.coachee).await?;
         snapshot.close().await?;
+        // Whoever is deactivated is not let in meanwhile.
+        let coachee = coachee.filter(|coachee| coachee.deactivated_at.is_none());
         Ok(coachee.map(|coachee| (invitation, coachee)))
     }
 

@@ -18,13 +18,16 @@ const SQL: &[(&str, &str)] = &[
     ("practice", include_str!("../../../projections/practice.sql")),
     ("coachee", include_str!("../../../projections/coachee.sql")),
     ("plan", include_str!("../../../projections/plan.sql")),
+    ("group", include_str!("../../../projections/group.sql")),
     ("authorization", include_str!("../../../projections/authorization.sql")),
     ("note", include_str!("../../../projections/note.sql")),
     ("message", include_str!("../../../projections/message.sql")),
     ("session", include_str!("../../../projections/session.sql")),
     ("assessment", include_str!("../../../projections/assessment.sql")),
     ("question", include_str!("../../../projections/question.sql")),
+    ("appointment", include_str!("../../../projections/appointment.sql")),
     ("reading", include_str!("../../../projections/reading.sql")),
+    ("notice", include_str!("../../../projections/notice.sql")),
 ];
 
 /// A projection's fingerprint.

@@ -41,12 +41,14 @@ impl App {
                 };
                 let id = Uuid::from_bytes(id);
                 let Some(command) = timer::due(*table, id, &document).map_err(Error::internal)? else { continue };
+                // Derived from the row as it is: a timer that is set again rings again.
+                let rung_by = [id.as_bytes(), document.as_slice()].concat();
                 let request = Request {
                     log,
                     actor: Actor::System("timers"),
                     through: Through::System,
                     now,
-                    command: CommandId::of(Uuid::new_v5(&log.uuid(), id.as_bytes())),
+                    command: CommandId::of(Uuid::new_v5(&log.uuid(), &rung_by)),
                     idempotency: None,
                 };
                 match self.run_boxed(request, Arc::from(command)).await {

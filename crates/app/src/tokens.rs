@@ -25,10 +25,14 @@ pub enum Kind {
     Login,
     /// A program's token with scopes and an end, of an account's log.
     AccessToken,
+    /// The address of a person's calendar, of an account's log.
+    CalendarFeed,
     /// An invitation of a coach, of a practice's log.
     CoachInvitation,
     /// An invitation of a coachee, of a practice's log.
     CoacheeInvitation,
+    /// What takes somebody off mails of a kind, of their account's log.
+    Unsubscribe,
 }
 
 impl Kind {
@@ -40,8 +44,10 @@ impl Kind {
             Self::Code => "sign-in code",
             Self::Login => "login",
             Self::AccessToken => "access token",
+            Self::CalendarFeed => "calendar feed",
             Self::CoachInvitation => "coach invitation",
             Self::CoacheeInvitation => "coachee invitation",
+            Self::Unsubscribe => "unsubscribe",
         }
     }
 }
@@ -81,6 +87,11 @@ impl App {
         let secret = self.inner.lasting.secret(log.uuid().into_bytes(), kind.name(), command.uuid().into_bytes());
         let text = format!("{log}.{}", BASE64.encode(secret.expose()));
         Token { text, hash: vault::token_hash(kind.name(), secret.expose()) }
+    }
+
+    /// The token that this command, which hands out several, hands out for one of them.
+    pub fn token_for(&self, kind: Kind, log: LogId, command: CommandId, whom: impl Id) -> Token {
+        self.token(kind, log, CommandId::of(Uuid::new_v5(&command.uuid(), whom.uuid().as_bytes())))
     }
 
     /// The six digits that this browser shows for an address. They stay the same while the browser is known, so that a

@@ -8,6 +8,7 @@
 
 mod open;
 mod read;
+mod rights;
 mod together;
 
 use std::collections::HashMap;
@@ -21,10 +22,11 @@ use domain::practice::{Access, Member, Practice, Role};
 use domain::row::Row;
 use domain::sight::{Owners, Scope, Sees, Side, Thing};
 use domain::value::Time;
-use store::Select;
 pub use store::{Direction, Filter, Parent, Value};
+use store::{Named, Select};
 use tokio::sync::{Mutex, OnceCell};
 
+pub use self::rights::Rights;
 use self::together::{Question, Together, Turn};
 use crate::keys::LogKeys;
 use crate::moments::{AsOf, Place, find};
@@ -354,7 +356,7 @@ async fn coachees_side(
     log: LogId,
     activation: Option<Activation>,
 ) -> Result<Option<Side>, Error> {
-    let Some(activation) = activation else { return Ok(None) };
+    let Some(activation) = activation.filter(|activation| !activation.closed) else { return Ok(None) };
     let Some(coachee) = inner.row::<Coachee>(snapshot, log, activation.coachee).await? else { return Ok(None) };
     let client = vec![Filter::Eq("client".to_owned(), Value::from(coachee.client().uuid().into_bytes()))];
     let accesses = inner.rows::<Access>(snapshot, log, client, SCOPE_MAX).await?;
@@ -451,7 +453,7 @@ impl View {
             Turn::Mine(mut mine) => {
                 let asked = mine.questions.iter().map(|question| match question {
                     Question::Rows(_, ids) => ids.as_slice(),
-                    Question::List(..) | Question::Entries(_) => &[],
+                    Question::List(..) | Question::Entries(_) | Question::Count(..) => &[],
                 });
                 let asked: Vec<&[store::Id]> = asked.collect();
                 let answers = self.read_rows::<R>(&mut mine.reading, &asked).await?;
@@ -472,7 +474,7 @@ impl View {
             Turn::Mine(mut mine) => {
                 let lists = mine.questions.iter().filter_map(|question| match question {
                     Question::List(_, wanted) => Some(wanted),
-                    Question::Rows(..) | Question::Entries(_) => None,
+                    Question::Rows(..) | Question::Entries(_) | Question::Count(..) => None,
                 });
                 let lists: Vec<&Wanted> = lists.collect();
                 let pages = self.read_lists::<R>(&mut mine.reading, &lists).await?;
@@ -487,6 +489,45 @@ impl View {
         let sight = sight(&self.sees(R::THING));
         let select = Select { sight: Some(&sight), filters, ..Select::new(table, self.log().uuid().into_bytes(), 0) };
         Ok(self.reading.lock().await.rows().await?.count(&select).await?)
+    }
+
+    /// How many rows of a kind a parent has, whose id this column holds, as far as the viewer sees them. Those of all
+    /// parents of an answer are counted together.
+    pub async fn count_under<R: Row>(&self, column: &'static str, parent: impl domain::id::Id) -> Result<u64, Error> {
+        let parent = parent.uuid().into_bytes();
+        match self.together.ask(&self.reading, Question::Count(R::TABLE, column, parent)).await? {
+            Turn::Answered(count) => Ok(count),
+            Turn::Mine(mut mine) => {
+                let parents = mine.questions.iter().filter_map(|question| match question {
+                    Question::Count(_, _, parent) => Some(*parent),
+                    Question::Rows(..) | Question::List(..) | Question::Entries(_) => None,
+                });
+                let parents: Vec<store::Id> = parents.collect();
+                let counts = self.read_counts::<R>(&mut mine.reading, column, &parents).await?;
+                mine.settle(counts)
+            }
+        }
+    }
+
+    /// A filter for coachees: about whom there is a row of this kind that the viewer sees and for which all of these hold.
+    pub fn coachees_with<R: Row>(&self, filters: Vec<Filter>) -> Result<Filter, Error> {
+        let (list, rows) = (self.sees(Coachee::THING), self.sees(R::THING));
+        // The list itself says whom the viewer sees; that is not said twice, where it is the same.
+        let everyone = rows.everyone || (!list.everyone && rows.subjects == list.subjects);
+        let named = Named {
+            table: self.app.inner.tables.physical(R::TABLE)?.clone(),
+            column: "subject".to_owned(),
+            sight: Some(sight(&Sees { everyone, ..rows })),
+            filters,
+        };
+        Ok(Filter::Named("id".to_owned(), named))
+    }
+
+    /// A filter for what is about coachees: those for whom all of these hold. Whom the viewer sees, the list itself says.
+    pub fn about_coachees(&self, filters: Vec<Filter>) -> Result<Filter, Error> {
+        let table = self.app.inner.tables.physical(Coachee::TABLE)?.clone();
+        let named = Named { table, column: "id".to_owned(), sight: None, filters };
+        Ok(Filter::Named("subject".to_owned(), named))
     }
 
     /// The position after the view's.
@@ -505,7 +546,7 @@ impl View {
             Turn::Mine(mut mine) => {
                 let asked = mine.questions.iter().filter_map(|question| match question {
                     Question::Entries(wanted) => Some(wanted),
-                    Question::Rows(..) | Question::List(..) => None,
+                    Question::Rows(..) | Question::List(..) | Question::Count(..) => None,
                 });
                 let asked: Vec<&Entries> = asked.collect();
                 let entries = self.read_entries(&mut mine.reading, &asked).await?;

@@ -295,7 +295,7 @@ impl Watch {
                 continue;
             }
             let is_new = gathered.added.contains(&when.subject);
-            for row in &it.touched {
+            for row in it.touched.iter().filter(|row| may_be_shown(row.0)) {
                 let event = &it.happened.event;
                 let of = (when.subject, when.owner);
                 let changed = Changed { row: *row, of, sees: event.sees(), to: event.to() };
@@ -429,6 +429,11 @@ impl Watch {
         }
         Ok(None)
     }
+}
+
+/// Whether rows of a table may be shown to anybody. What only decisions and searches look at is nothing missed.
+fn may_be_shown(table: Table) -> bool {
+    table.thing() != Thing::Internal && table != Table::coachee_word
 }
 
 /// What a move comes to for the viewer.

@@ -220,6 +220,7 @@ fn add_action(coachee: CoacheeId, milestone: MilestoneId, action: ActionId, due:
         title: Title::parse("Write down one question before the meeting")?,
         description: None,
         due: Some(due),
+        series: None,
     })
 }
 

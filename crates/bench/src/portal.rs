@@ -143,7 +143,16 @@ impl Portal {
         all(numbers.iter().map(async |(number, goal, action, authorization, session)| {
             let title = Title::parse("Write down one question before the meeting")?;
             let (goal, due) = (Some(*goal), Some(today.plus_days(*number)));
-            let add = AddAction { action: *action, coachee, goal, milestone: None, title, description: None, due };
+            let add = AddAction {
+                action: *action,
+                coachee,
+                goal,
+                milestone: None,
+                title,
+                description: None,
+                due,
+                series: None,
+            };
             run(&app, log, owner, add).await?;
             let of = fixture::Coachee { log, id: coachee, authorization: *authorization };
             run(&app, log, owner, log_session(&app, &of, *session)?).await?;
@@ -152,9 +161,9 @@ impl Portal {
         .await?;
         self.actions.extend(numbers.iter().map(|(_, _, action, ..)| *action));
         let session = app.mint();
-        let title = Title::parse("Today")?;
+        let title = Some(Title::parse("Today")?);
         let authorization = numbers.first().map(|(_, _, _, authorization, _)| *authorization);
-        run(&app, log, owner, StartSession { session, coachee, title, authorization }).await?;
+        run(&app, log, owner, StartSession { session, coachee, title, from: None, authorization }).await?;
         write_session(&app, log, owner, session).await?;
         Ok(session)
     }

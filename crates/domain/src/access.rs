@@ -80,18 +80,30 @@ pub enum Deed {
     ChangeCoachee,
     /// Erase a coachee for ever: Admin, for it takes away what every coach wrote about them.
     EraseCoachee,
+    /// Deactivate a coachee, or bring them back (S4.8).
+    DeactivateCoachee,
+    /// Name the coach who leads: managers, and coaches with Admin.
+    NameLead,
+    /// Sort coachees into groups of one's own (S2.10).
+    KeepGroups,
     /// Send or resend an invitation (S4.6, S4.8).
     InviteCoachee,
     /// Write the active goal, synopsis and what else belongs to the coach's work with a coachee (S4.7).
     WriteFile,
     /// Hold, change and log sessions (S4.7).
     HoldSessions,
+    /// Make, move and cancel appointments (S2.16).
+    KeepAppointments,
+    /// Say whether one comes to an appointment: the coachee's alone.
+    AnswerAppointments,
     /// Check next steps and change the plan: both sides (S2.27, S3.15).
     ChangePlan,
     /// Write notes for oneself, share one's own, comment on what one sees (S2.31–S2.33).
     WriteNotes,
     /// Write messages to each other, and say how far one has read (S2.16).
     Converse,
+    /// Have the coach told of what becomes of an action, or not: the coachee alone (S2.22).
+    MonitorAction,
     /// Add, change and close authorizations: money (S4.3, S4.8).
     KeepAuthorizations,
     /// Make and remove forms of the practice: its coaches.
@@ -106,6 +118,12 @@ pub enum Deed {
     DiscussQuestions,
     /// Enter in a practice's access log what one has read oneself.
     EnterReading,
+    /// Tell somebody of what another did: a reaction's.
+    Notify,
+    /// Mark one's own notices as read.
+    ReadNotices,
+    /// Take the account's person off mails, by the link in one.
+    Unsubscribe,
 }
 
 /// Whether.
@@ -130,6 +148,10 @@ enum Rule {
     Founder,
     /// Whoever has read something.
     Reader,
+    /// The product itself, and nobody else.
+    Product,
+    /// Everybody who belongs to the practice; what is whose, the command looks.
+    Members,
     /// The practice's own matter: its owner's.
     Owner,
     /// The practice's own matter: its managers', the owner among them.
@@ -157,6 +179,9 @@ const fn rule(deed: Deed) -> Rule {
         Deed::KeepAccount => Rule::Account,
         Deed::FoundPractice => Rule::Founder,
         Deed::EnterReading => Rule::Reader,
+        Deed::Notify => Rule::Product,
+        Deed::ReadNotices => Rule::Members,
+        Deed::Unsubscribe => Rule::Link { members: Unseen },
         Deed::ManageManagers => Rule::Owner,
         Deed::ChangePractice => Rule::Managers,
         Deed::ManageCoaches => Rule::Managers,
@@ -167,14 +192,20 @@ const fn rule(deed: Deed) -> Rule {
         Deed::ChangePlan => Rule::Client { coach: Level::User, coachee: Yes },
         Deed::WriteNotes => Rule::Client { coach: Level::User, coachee: Yes },
         Deed::Converse => Rule::Client { coach: Level::User, coachee: Yes },
+        Deed::MonitorAction => Rule::CoacheeOneself,
         Deed::WriteFile => Rule::Client { coach: Level::User, coachee: No },
         Deed::HoldSessions => Rule::Client { coach: Level::User, coachee: No },
+        Deed::KeepAppointments => Rule::Client { coach: Level::User, coachee: No },
+        Deed::AnswerAppointments => Rule::CoacheeOneself,
         Deed::InviteCoachee => Rule::Client { coach: Level::UserAdmin, coachee: No },
         Deed::KeepTemplates => Rule::Coaches,
         Deed::Assign => Rule::Client { coach: Level::User, coachee: No },
         Deed::AnswerAssessments => Rule::CoacheeOneself,
         Deed::KeepResults => Rule::Client { coach: Level::UserAdmin, coachee: No },
         Deed::DiscussQuestions => Rule::Client { coach: Level::User, coachee: Yes },
+        Deed::DeactivateCoachee => Rule::Client { coach: Level::UserAdmin, coachee: No },
+        Deed::NameLead => Rule::Client { coach: Level::Admin, coachee: No },
+        Deed::KeepGroups => Rule::Coaches,
         Deed::EraseCoachee => Rule::Client { coach: Level::Admin, coachee: No },
         Deed::KeepAuthorizations => Rule::Client { coach: Level::Admin, coachee: Unseen },
     }
@@ -188,14 +219,16 @@ pub fn may(who: Standing, deed: Deed) -> Answer {
         Standing::System => Yes,
         Standing::Owner => match rule {
             Rule::Link { members } => members,
-            Rule::Account | Rule::Founder | Rule::Reader => Unseen,
+            Rule::Account | Rule::Founder | Rule::Reader | Rule::Product => Unseen,
+            Rule::Members => Yes,
             Rule::Owner | Rule::Managers | Rule::ManagersOfClient | Rule::Coaches => Yes,
             Rule::CoachOneself | Rule::CoachesWhoMayAdd | Rule::Client { .. } => Yes,
             Rule::CoacheeOneself => No,
         },
         Standing::Manager => match rule {
             Rule::Link { members } => members,
-            Rule::Account | Rule::Founder | Rule::Reader => Unseen,
+            Rule::Account | Rule::Founder | Rule::Reader | Rule::Product => Unseen,
+            Rule::Members => Yes,
             Rule::Owner => No,
             Rule::Managers | Rule::ManagersOfClient | Rule::Coaches => Yes,
             Rule::CoachOneself | Rule::CoachesWhoMayAdd | Rule::Client { .. } => Yes,
@@ -203,7 +236,8 @@ pub fn may(who: Standing, deed: Deed) -> Answer {
         },
         Standing::Coach { level, may_add, oneself } => match rule {
             Rule::Link { members } => members,
-            Rule::Account | Rule::Founder | Rule::Reader => Unseen,
+            Rule::Account | Rule::Founder | Rule::Reader | Rule::Product => Unseen,
+            Rule::Members => Yes,
             Rule::Owner | Rule::Managers => No,
             Rule::Coaches => Yes,
             Rule::ManagersOfClient | Rule::CoacheeOneself => level.map_or(Unseen, |_| No),
@@ -216,7 +250,8 @@ pub fn may(who: Standing, deed: Deed) -> Answer {
             Rule::Client { coachee, .. } if oneself => coachee,
             Rule::CoacheeOneself if oneself => Yes,
             Rule::CoacheeOneself | Rule::Coaches => Unseen,
-            Rule::Client { .. } | Rule::Account | Rule::Founder | Rule::Reader | Rule::Owner => Unseen,
+            Rule::Members => Yes,
+            Rule::Client { .. } | Rule::Account | Rule::Founder | Rule::Reader | Rule::Product | Rule::Owner => Unseen,
             Rule::Managers | Rule::ManagersOfClient | Rule::CoachOneself | Rule::CoachesWhoMayAdd => Unseen,
         },
         Standing::Oneself => seen_if(matches!(rule, Rule::Account | Rule::Link { .. })),

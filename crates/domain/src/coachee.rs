@@ -1,10 +1,19 @@
-//! Coachees: adding, inviting, accepting; the active goal and the synopsis (S1.14–S1.16, S1.30, S1.33–S1.35, S2.3–S2.9).
+//! Coachees: adding, inviting, accepting, deactivating; who leads; the active goal and the synopsis (S1.14–S1.16, S1.29,
+//! S1.30, S1.33–S1.35, S1.68, S2.1–S2.9).
 
+mod import;
+mod inviting;
 mod leaving;
+mod search;
+mod standing;
 
 use serde::{Deserialize, Serialize};
 
+pub use import::{IMPORT_MAX, ImportCoachees};
+pub use inviting::{AcceptInvitation, ExpireInvitation, Invite, NewInvitation, Sending};
 pub use leaving::{Detach, EraseCoachee};
+pub use search::{SearchWord, words_asked};
+pub use standing::{BillingModel, DeactivateCoachee, ReactivateCoachee, SetBillingModel, SetLeadCoach};
 
 use crate::access::{Deed, Level};
 use crate::account::Portal;
@@ -13,8 +22,8 @@ use crate::declare::{events, row};
 use crate::edit::{changed, personal};
 use crate::entry::Entry;
 use crate::fold::When;
-use crate::id::{AccessId, ClientId, CoacheeId, CompanyId, InvitationId, LogId, PersonId, PracticeId, UniqueId};
-use crate::practice::{self, Acceptance};
+use crate::id::{AccessId, ClientId, CoacheeId, CompanyId, InvitationId, PersonId, UniqueId};
+use crate::practice;
 use crate::row::{Column, SortKey, Type, Value};
 use crate::text::{
     ActiveGoal, Change, Confidential, Email, Kind, LastName, Name, Personal, Synopsis, Text as _, facts,
@@ -86,10 +95,18 @@ events! {
         "coachee.active_goal_set" as "active_goal_set" ActiveGoalSet sees Profile { coachee: CoacheeId, goal: Change<Confidential<ActiveGoal>> },
         /// The synopsis was written.
         "coachee.synopsis_written" as "synopsis_write" SynopsisWritten sees File { coachee: CoacheeId, synopsis: Change<Confidential<Synopsis>> },
+        /// Another coach leads: notices go to them.
+        "coachee.lead_set" as "lead_coach_set" LeadSet sees File { coachee: CoacheeId, lead: Change<PersonId> },
+        /// How the work with the coachee is paid.
+        "coachee.billing_model_set" as "billing_model_set" BillingModelSet sees File { coachee: CoacheeId, model: Change<BillingModel> },
+        /// The coachee was deactivated: their portal is closed, and they are off the list until they are reactivated.
+        "coachee.deactivated" as "coachee_deactivate" Deactivated sees Profile { coachee: CoacheeId, person: Option<PersonId> },
+        /// The coachee was reactivated: everything is as it was.
+        "coachee.reactivated" as "coachee_reactivate" Reactivated sees Profile { coachee: CoacheeId, person: Option<PersonId> },
         /// The coachee deleted their account: their portal is closed, and the file stays.
         "coachee.detached" as "coachee_detach" Detached sees Profile { coachee: CoacheeId, person: PersonId },
         /// The coachee was erased: what was written about them can never be read again.
-        "coachee.erased" as "coachee_erase" Erased sees Profile { coachee: CoacheeId, person: Option<PersonId> },
+        "coachee.erased" as "coachee_erase" Erased sees Practice { coachee: CoacheeId, person: Option<PersonId> },
     }
 }
 
@@ -110,6 +127,18 @@ refusals! {
         NotInvited "COACHEE_IS_NOT_INVITED" "No invitation has been sent yet. Use sendInvitation.",
         /// An address signs in to one coachee's portal of a practice.
         PersonIsTaken "PERSON_IS_ANOTHER_COACHEE" "This account is another coachee of this practice already.",
+        /// What a portal needs waits until they are reactivated.
+        Deactivated "COACHEE_IS_DEACTIVATED" "This coachee is deactivated. Reactivate them first.",
+        /// Nothing to bring back.
+        NotDeactivated "COACHEE_IS_NOT_DEACTIVATED" "This coachee is not deactivated.",
+        /// Notices go to who leads, and tell of the file.
+        LeadSeesNothing "LEAD_COACH_HAS_NO_ACCESS" "This coach has no access to the coachee. Grant it first; notices about the coachee go to who leads.",
+        /// An import is one command, and bounded.
+        ImportIsTooLong "IMPORT_IS_TOO_LONG" "At most 1 000 rows are imported at once. Split the file, and import its parts one after another.",
+        /// Nothing is added while something is wrong.
+        ImportHasBadRows "IMPORT_HAS_BAD_ROWS" "Some rows cannot be imported; the rows say why. Correct them, or import with onBadRows: SKIP.",
+        /// The first line names the columns.
+        ImportHasNoColumns "IMPORT_HAS_NO_COLUMNS" "The first line must name the columns, and one of them must be the email address and one the first name.",
         /// Erasing cannot be undone.
         NameDiffers "COACHEE_NAME_DIFFERS" "Erasing cannot be undone. To confirm, type the coachee's full name exactly as the profile shows it.",
     }
@@ -132,6 +161,8 @@ pub struct Coachee {
     pub file_owner: FileOwner,
     /// The coach who leads: who added them, until another is named.
     pub lead: Option<PersonId>,
+    /// How the work with them is paid; nothing where nobody said.
+    pub billing_model: Option<BillingModel>,
     /// Their company, if they belong to one.
     pub company: Option<CompanyId>,
     /// The newest invitation.
@@ -148,6 +179,8 @@ pub struct Coachee {
     pub invited_at: Option<Time>,
     /// When they accepted.
     pub accepted_at: Option<Time>,
+    /// Since when they are deactivated, if they are: beside the status, which stays.
+    pub deactivated_at: Option<Time>,
     /// When the newest session with them began.
     pub last_session_at: Option<Time>,
     /// Who wrote the active goal.
@@ -161,7 +194,9 @@ columns |r| [
     status: Status = r.status,
     name_key: SortKey = SortKey::of(&[r.first_name.as_str(), r.last_name.as_str()]),
     last_name_key: SortKey = SortKey::of(&[r.last_name.as_str(), r.first_name.as_str()]),
-    search: String = format!("{} {} {}", r.first_name.as_str(), r.last_name.as_str(), r.email.as_str()).to_lowercase(),
+    lead: Option<PersonId> = r.lead,
+    billing_model: Option<BillingModel> = r.billing_model,
+    deactivated: bool = r.deactivated_at.is_some(),
     added_at: Time = r.added_at,
     last_session_at: Time = r.last_session_at.unwrap_or_default(),
 ],
@@ -207,17 +242,20 @@ pub struct Invitation {
 row! { Invitation in coachee_invitation, seen as Internal, id id: InvitationId, subject |r| r.coachee,
 columns |r| [due: Time = r.expires_at] }
 
-/// That an account is a coachee of this practice.
+/// That an account is a coachee of this practice. Whoever lets somebody in asks whether it is closed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Activation {
     /// The account.
     pub id: PersonId,
     /// The coachee.
     pub coachee: CoacheeId,
+    /// Whether the coachee is deactivated: the account stays theirs, and opens nothing meanwhile.
+    pub closed: bool,
 }
 row! { Activation in activation, seen as Internal, id id: PersonId, subject |r| r.coachee }
 
-fn email_key(email: &Email) -> UniqueId {
+/// The key of an email address, which one coachee has.
+pub fn email_key(email: &Email) -> UniqueId {
     UniqueId::new("coachee email", email.as_str())
 }
 
@@ -230,6 +268,9 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                 return;
             };
             rows.put(CoacheeEmail { id: email_key(email), coachee: *coachee });
+            search::put(rows, *coachee, "first name", first_name.as_str());
+            search::put(rows, *coachee, "last name", last_name.as_str());
+            search::put(rows, *coachee, "email", email.as_str());
             rows.put(Coachee {
                 id: *coachee,
                 first_name: first_name.clone(),
@@ -238,6 +279,7 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                 status: Status::NotInvited,
                 file_owner: FileOwner::Practice,
                 lead: *lead,
+                billing_model: None,
                 company: None,
                 invitation: None,
                 person: None,
@@ -246,6 +288,7 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                 added_at: when.at,
                 invited_at: None,
                 accepted_at: None,
+                deactivated_at: None,
                 last_session_at: None,
                 active_goal_by: None,
                 synopsis_by: None,
@@ -260,6 +303,9 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                     rows.put(CoacheeEmail { id: email_key(now), coachee: *coachee });
                 }
             }
+            search::replace(rows, *coachee, "first name", first_name.as_ref());
+            search::replace(rows, *coachee, "last name", last_name.as_ref());
+            search::replace(rows, *coachee, "email", email.as_ref());
             let first = first_name.as_ref().and_then(|change| change.now.text().cloned());
             let last = last_name.as_ref().and_then(|change| change.now.text().cloned());
             let email = email.as_ref().and_then(|change| change.now.text().cloned());
@@ -288,7 +334,7 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
         }
         Event::Accepted { coachee, invitation, person } => {
             rows.delete::<Invitation>(*invitation);
-            rows.put(Activation { id: *person, coachee: *coachee });
+            rows.put(Activation { id: *person, coachee: *coachee, closed: false });
             let (person, at) = (*person, when.at);
             rows.edit(*coachee, move |row: &mut Coachee| {
                 row.status = Status::Active;
@@ -307,6 +353,16 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
             let by = when.actor;
             rows.edit(*coachee, move |row: &mut Coachee| (row.synopsis, row.synopsis_by) = (Some(synopsis), by));
         }
+        Event::LeadSet { coachee, lead } => {
+            let lead = lead.now;
+            rows.edit(*coachee, move |row: &mut Coachee| row.lead = Some(lead));
+        }
+        Event::BillingModelSet { coachee, model } => {
+            let model = model.now;
+            rows.edit(*coachee, move |row: &mut Coachee| row.billing_model = Some(model));
+        }
+        Event::Deactivated { coachee, person } => standing::fold(rows, *coachee, *person, Some(when.at)),
+        Event::Reactivated { coachee, person } => standing::fold(rows, *coachee, *person, None),
         Event::Detached { coachee, person } => {
             rows.delete::<Activation>(*person);
             rows.edit(*coachee, |row: &mut Coachee| {
@@ -340,6 +396,10 @@ pub fn entry(event: &Event) -> Entry {
         Event::Accepted { .. } => Entry::default(),
         Event::ActiveGoalSet { goal, .. } => Entry::default().edit("activeGoal", Some(goal)),
         Event::SynopsisWritten { synopsis, .. } => Entry::default().edit("synopsis", Some(synopsis)),
+        Event::LeadSet { lead, .. } => Entry::default().edit("leadCoach", Some(lead)),
+        Event::BillingModelSet { model, .. } => Entry::default().edit("billingModel", Some(model)),
+        Event::Deactivated { .. } => Entry::default(),
+        Event::Reactivated { .. } => Entry::default(),
         Event::Detached { .. } => Entry::default(),
         Event::Erased { coachee, .. } => Entry::default().set("coachee", coachee),
     }
@@ -360,22 +420,6 @@ pub struct AddCoachee {
     pub invitation: Option<NewInvitation>,
 }
 
-/// An invitation to send.
-#[derive(Debug, Clone, Copy)]
-pub struct NewInvitation {
-    /// Its id, from its token.
-    pub id: InvitationId,
-    /// The hash of its token.
-    pub token: [u8; 32],
-}
-
-impl NewInvitation {
-    fn event(&self, coachee: CoacheeId, replaced: Option<InvitationId>, now: Time) -> Event {
-        let expires_at = now.plus_days(practice::INVITATION_DAYS);
-        Event::Invited { coachee, invitation: self.id, replaced, token: self.token, expires_at }
-    }
-}
-
 impl Command for AddCoachee {
     shows!(Coachee coachee);
     fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
@@ -388,8 +432,15 @@ impl Command for AddCoachee {
         if taken?.is_some() {
             return Err(Refusal::EmailIsTaken.into());
         }
+        Ok(self.happens(facts, decision))
+    }
+}
+
+impl AddCoachee {
+    /// What adding means, also where many are added at once: the same events.
+    fn happens(&self, facts: &Facts<'_>, decision: Decision) -> Decision {
         let lead = facts.actor.person();
-        let decision = decision.with(Event::Added {
+        let decision = decision.about(self.coachee).with(Event::Added {
             coachee: self.coachee,
             first_name: Personal::new(self.first_name.clone()),
             last_name: Personal::new(self.last_name.clone()),
@@ -402,7 +453,7 @@ impl Command for AddCoachee {
             practice::Event::AccessGranted { access, coach, client, level: Level::Admin }
         });
         let invited = self.invitation.map(|invitation| invitation.event(self.coachee, None, facts.now));
-        Ok(decision.with_all(granted).with_all(invited))
+        decision.with_all(granted).with_all(invited)
     }
 }
 
@@ -439,99 +490,6 @@ impl Command for UpdateCoachee {
         let nothing = first_name.is_none() && last_name.is_none() && email.is_none();
         let event = Event::Changed { coachee: self.coachee, first_name, last_name, email };
         Ok(if nothing { decision } else { decision.with(event) })
-    }
-}
-
-/// Whether an invitation is the first one or replaces another (S2.9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sending {
-    /// For a coachee who was not invited.
-    First,
-    /// For a coachee who was.
-    Again,
-}
-
-/// Sends or resends an invitation (S2.5, S2.9).
-#[derive(Debug)]
-pub struct Invite {
-    /// Whom.
-    pub coachee: CoacheeId,
-    /// The invitation.
-    pub invitation: NewInvitation,
-    /// The first one or another.
-    pub sending: Sending,
-}
-
-impl Command for Invite {
-    shows!(Coachee coachee);
-    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
-        let row = facts.get::<Coachee>(self.coachee)?;
-        let decision = facts.allow(Deed::InviteCoachee, self.coachee)?;
-        match (row.status, self.sending) {
-            (Status::Active, Sending::First | Sending::Again) => Err(Refusal::AlreadyActive.into()),
-            (Status::Invited, Sending::First) => Err(Refusal::AlreadyInvited.into()),
-            (Status::NotInvited, Sending::Again) => Err(Refusal::NotInvited.into()),
-            (Status::Invited, Sending::Again) | (Status::NotInvited, Sending::First) => {
-                Ok(decision.with(self.invitation.event(self.coachee, row.invitation, facts.now)))
-            }
-        }
-    }
-}
-
-/// Ends an invitation whose time is over; what a timer asks for.
-#[derive(Debug)]
-pub struct ExpireInvitation {
-    /// Whose.
-    pub coachee: CoacheeId,
-    /// Which.
-    pub invitation: InvitationId,
-}
-
-impl Command for ExpireInvitation {
-    shows!(Coachee coachee);
-    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
-        let row = facts.find::<Invitation>(self.invitation)?;
-        let decision = facts.allow(Deed::InviteCoachee, self.coachee)?;
-        let over = row.is_some_and(|row| facts.now >= row.expires_at);
-        let event = Event::InvitationExpired { coachee: self.coachee, invitation: self.invitation };
-        Ok(if over { decision.with(event) } else { decision })
-    }
-}
-
-/// Accepts a coachee's invitation: the account is activated and the portal opens (S2.8, S3.5).
-#[derive(Debug)]
-pub struct AcceptInvitation {
-    /// The practice.
-    pub practice: PracticeId,
-    /// The invitation, from its token.
-    pub invitation: InvitationId,
-    /// The hash of its token.
-    pub token: [u8; 32],
-    /// The coachee whose invitation it is, as it was when the command was made.
-    pub coachee: CoacheeId,
-    /// Who accepts.
-    pub acceptance: Acceptance,
-}
-
-impl Command for AcceptInvitation {
-    shows!(Coachee coachee);
-    fn others(&self) -> Vec<LogId> {
-        self.acceptance.logs()
-    }
-    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
-        let person = self.acceptance.person;
-        let invitation = facts.find::<Invitation>(self.invitation);
-        let (row, activation) = (facts.find::<Coachee>(self.coachee), facts.find::<Activation>(person));
-        let (invitation, row, activation) = (invitation?, row?, activation?);
-        let decision = facts.allow(Deed::AcceptInvitation, self.coachee)?;
-        let valid = invitation
-            .is_some_and(|it| it.token == self.token && facts.now < it.expires_at && it.coachee == self.coachee);
-        let row = row.filter(|_| valid).ok_or(practice::Refusal::InvitationIsNotValid)?;
-        if activation.is_some() {
-            return Err(Refusal::PersonIsTaken.into());
-        }
-        let account = self.acceptance.decide(facts, &row.email, self.practice, Portal::Coachee)?;
-        Ok(decision.with(Event::Accepted { coachee: self.coachee, invitation: self.invitation, person }).and(account))
     }
 }
 

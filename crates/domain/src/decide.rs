@@ -18,7 +18,7 @@ use crate::id::{AccessId, CoacheeId, CommandId, Id as _, LogId, PersonId, Subjec
 use crate::practice::{Access, Member, Practice, Role};
 use crate::row::Row;
 use crate::text::{Confidential, Text};
-use crate::value::Time;
+use crate::value::{Time, Zone};
 use crate::{Event, Refusal, Rows, Table};
 
 /// Who acts.
@@ -180,6 +180,14 @@ impl<'a> Facts<'a> {
         self.here
     }
 
+    /// The time zone in which the days of the practice begin whose log is looked into.
+    pub fn zone(&self) -> Result<&'a Zone, Stop> {
+        match self.here {
+            LogId::Practice(practice) => Ok(&self.get::<Practice>(practice)?.zone),
+            LogId::Account(_) | LogId::Address(_) | LogId::Google(_) | LogId::AccessLog(_) => Err(Stop::NotFound),
+        }
+    }
+
     /// The row of this id, which must be there.
     pub fn get<R: Row>(&self, id: R::Id) -> Result<&'a R, Stop> {
         self.find(id)?.ok_or(Stop::NotFound)
@@ -261,7 +269,7 @@ impl<'a> Facts<'a> {
                     (self.find::<Practice>(practice), self.find::<Member>(person), self.find::<Activation>(person));
                 let (practice, member, activation) = (wanted.0?, wanted.1?, wanted.2?);
                 let member = member.filter(|_| self.only != Some(Portal::Coachee));
-                let activation = activation.filter(|_| self.only != Some(Portal::Coach));
+                let activation = activation.filter(|it| !it.closed && self.only != Some(Portal::Coach));
                 let mut standings = Vec::with_capacity(2);
                 if practice.is_none() {
                     standings.push(Standing::Founder);

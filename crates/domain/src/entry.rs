@@ -128,8 +128,10 @@ words! {
     crate::id::GoalId: |it| it.to_string();
     crate::id::MilestoneId: |it| it.to_string();
     crate::id::ActionId: |it| it.to_string();
+    crate::id::GroupId: |it| it.to_string();
     crate::id::SessionId: |it| it.to_string();
     crate::id::AuthorizationId: |it| it.to_string();
+    crate::id::AppointmentId: |it| it.to_string();
     crate::access::Level: |it| format!("{it:?}");
 }
 pub(crate) use words;

@@ -157,6 +157,8 @@ ids! {
     CompanyId "company";
     /// A session.
     SessionId "session";
+    /// An appointment.
+    AppointmentId "appointment";
     /// A next step of a session.
     NextStepId "nextstep";
     /// A coach's or a coachee's note.
@@ -173,6 +175,14 @@ ids! {
     MilestoneId "milestone";
     /// An action.
     ActionId "action";
+    /// A coach's group of coachees.
+    GroupId "group";
+    /// That a coachee belongs to a group; derived from both.
+    MembershipId "membership";
+    /// What makes an action again and again.
+    SeriesId "series";
+    /// A comment on an action.
+    CommentId "comment";
     /// An EAP authorization.
     AuthorizationId "authorization";
     /// The unit of an authorization that a session holds or has used; derived from the session.
@@ -203,8 +213,19 @@ ids! {
     QuestionId "question";
     /// A comment on a coaching question.
     QuestionCommentId "questioncomment";
+    /// What somebody is told of what another did; derived from the event that it tells of.
+    NoticeId "notification";
+    /// Somebody's unread notices about one coachee; derived from both.
+    BoardId "board";
     /// A command, whose effect happens once.
     CommandId "command";
+}
+
+impl ActionId {
+    /// The action that a series makes the so manieth time.
+    pub fn of_series(series: SeriesId, number: u32) -> Self {
+        Self(Uuid::new_v5(&series.uuid(), &number.to_be_bytes()))
+    }
 }
 
 impl AccessId {
@@ -228,10 +249,24 @@ impl UniqueId {
     }
 }
 
+impl MembershipId {
+    /// The one membership of this coachee in this group.
+    pub fn of_coachee(group: GroupId, coachee: CoacheeId) -> Self {
+        Self(Uuid::new_v5(&group.uuid(), coachee.uuid().as_bytes()))
+    }
+}
+
 impl UnitId {
     /// The unit that this session may hold.
     pub fn of_session(session: SessionId) -> Self {
         Self(session.uuid())
+    }
+}
+
+impl BoardId {
+    /// The notices of this person about this coachee.
+    pub fn of_both(person: PersonId, coachee: CoacheeId) -> Self {
+        Self(Uuid::new_v5(&person.uuid(), &[coachee.uuid().as_bytes().as_slice(), b"notices"].concat()))
     }
 }
 

@@ -10,6 +10,7 @@ mod declare;
 pub mod id;
 pub mod access;
 pub mod account;
+pub mod appointment;
 pub mod assessment;
 pub mod authorization;
 pub mod coachee;
@@ -17,10 +18,12 @@ pub mod decide;
 mod edit;
 pub mod entry;
 pub mod fold;
+pub mod group;
 pub mod journey;
 pub mod message;
 pub mod note;
 pub mod notes;
+pub mod notice;
 pub mod plan;
 pub mod practice;
 pub mod question;
@@ -35,21 +38,25 @@ pub mod value;
 use declare::features;
 
 features! {
-    refusals [text as Text, account as Account, practice as Practice, coachee as Coachee, plan as Plan, authorization as Authorization, notes as Notes, session as Session, assessment as Assessment, question as Question, note as Note, message as Message]
+    refusals [text as Text, account as Account, practice as Practice, coachee as Coachee, plan as Plan, group as Group, authorization as Authorization, notes as Notes, session as Session, assessment as Assessment, question as Question, note as Note, message as Message, appointment as Appointment, notice as Notice]
     account as Account version 2 {
         address: account::Address, account: account::Account, login: account::Login, portal: account::PortalOf,
         access_token: account::AccessToken, google_account: account::GoogleAccount
     }
-    practice as Practice version 1 {
+    practice as Practice version 2 {
         practice: practice::Practice, member: practice::Member, coach_invitation: practice::CoachInvitation, access: practice::Access
     }
-    coachee as Coachee version 2 {
+    coachee as Coachee version 3 {
         coachee: coachee::Coachee, coachee_email: coachee::CoacheeEmail, coachee_invitation: coachee::Invitation,
-        activation: coachee::Activation
+        activation: coachee::Activation, coachee_word: coachee::SearchWord
     }
-    plan as Plan version 2 { goal: plan::Goal, milestone: plan::Milestone, action: plan::Action }
+    group as Group version 1 { group: group::Group, group_member: group::Membership }
+    plan as Plan version 3 {
+        goal: plan::Goal, milestone: plan::Milestone, action: plan::Action, action_series: plan::ActionSeries,
+        comment: plan::Comment, action_thread: plan::ActionThread
+    }
     authorization as Authorization version 1 { authorization: authorization::Authorization, unit: authorization::Unit }
-    session as Session version 2 {
+    session as Session version 3 {
         session: session::Session, notes: session::Notes, next_step: session::NextStep, self_rating: session::SelfRating
     }
     assessment as Assessment version 1 {
@@ -58,7 +65,11 @@ features! {
     question as Question version 1 { question: question::Question, question_comment: question::QuestionComment }
     note as Note version 1 { note: note::Note, note_text: note::Body, note_comment: note::Comment }
     message as Message version 1 { conversation: message::Conversation, message: message::Message }
+    appointment as Appointment version 1 { appointment: appointment::Appointment, calendar_feed: appointment::CalendarFeed }
     reading as Reading version 1 { reading: reading::Reading }
+    notice as Notice version 1 {
+        notice: notice::Notice, notice_board: notice::Board, notice_preferences: notice::Preferences
+    }
 }
 
 pub use decide::{Actor, Command, Decide, Decision, Facts, Stop};

@@ -3,26 +3,80 @@
 //! A milestone is complete when all its actions are, a goal when all its milestones are; one without parts never by
 //! itself. Adding an action to a complete milestone, or lowering a percentage, reopens milestone and goal. Completing
 //! and reopening are events of their own, written by whoever's command caused them.
+//!
+//! Each kind of thing has its file: `goal`, `milestone` with the roll-up, `action`, `comment`, and `series`, which makes
+//! actions again and again by the rules of [`recurrence`].
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::Deed;
 use crate::coachee::Coachee;
-use crate::decide::{Command, Decision, Facts, Stop, shows};
-use crate::declare::{events, row};
-use crate::edit::{changed, changed_from, rewritten};
+use crate::decide::{Facts, Stop};
+use crate::declare::events;
 use crate::entry::Entry;
 use crate::fold::When;
-use crate::id::{ActionId, CoacheeId, GoalId, MilestoneId, PersonId};
-use crate::text::{Change, Confidential, Description, Text as _, Title};
-use crate::value::{Count, Date, Percent, Time};
+use crate::id::{ActionId, CoacheeId, CommentId, GoalId, MilestoneId, SeriesId};
+use crate::row::{Column, Row, Type, Value};
+use crate::text::{self, Change, Confidential, Description, Text as _, Title, facts};
+use crate::value::{Count, Date, Percent};
 use crate::{Rows, refusals};
+
+mod action;
+mod comment;
+mod goal;
+mod milestone;
+pub mod recurrence;
+mod series;
+
+pub use action::{Action, AddAction, DeleteAction, SetActionMonitoring, SetActionProgress, UpdateAction};
+pub use comment::{ActionThread, COMMENTS_MAX, Comment, CommentOnAction, DeleteComment, UpdateComment};
+pub use goal::{AddGoal, DeleteGoal, Goal, UpdateGoal};
+pub use milestone::{AddMilestone, DeleteMilestone, Milestone, UpdateMilestone};
+pub use recurrence::{Duration, Frequency, Next, Recurrence};
+pub use series::{ActionSeries, EndActionSeries, NewSeries, Occurrence, RepeatAction, UpdateActionSeries};
+
+/// As what somebody made something: what a coachee makes of their own plan is the coachee's, all else a coach's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Maker {
+    /// A coach or manager. So counts also what was made before this was written down.
+    #[default]
+    Coach,
+    /// The coachee whose plan it is.
+    Coachee,
+}
+
+impl Maker {
+    /// As what the actor makes something for this coachee.
+    fn of(facts: &Facts<'_>, coachee: &Coachee) -> Self {
+        let is_theirs = coachee.person.is_some() && coachee.person == facts.actor.person();
+        if is_theirs { Self::Coachee } else { Self::Coach }
+    }
+
+    /// The word by which lists are filtered.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Coach => "coach",
+            Self::Coachee => "coachee",
+        }
+    }
+}
+
+impl Column for Maker {
+    const TYPE: Type = Type::Text;
+    fn value(&self) -> Value {
+        Value::Text(self.word().to_owned())
+    }
+}
+
+facts!(Maker);
 
 events! {
     /// What happens to a coachee's plan.
     pub enum Event {
         /// A goal was set.
-        "plan.goal_added" as "goal_add" GoalAdded sees Plan { goal: GoalId, coachee: CoacheeId, title: Confidential<Title>, due: Date },
+        "plan.goal_added" as "goal_add" GoalAdded sees Plan { goal: GoalId, coachee: CoacheeId, title: Confidential<Title>, due: Date,
+            #[serde(default, skip_serializing_if = "Option::is_none")] by: Option<Maker>
+        },
         /// Its title or day was changed.
         "plan.goal_changed" as "goal_update" GoalChanged sees Plan { goal: GoalId, title: Option<Change<Confidential<Title>>>, due: Option<Change<Date>> },
         /// Every milestone of it is complete.
@@ -48,7 +102,9 @@ events! {
         /// An action was set.
         "plan.action_added" as "action_add" ActionAdded sees Plan {
             action: ActionId, coachee: CoacheeId, goal: Option<GoalId>, milestone: Option<MilestoneId>, title: Confidential<Title>,
-            description: Option<Confidential<Description>>, due: Option<Date>
+            description: Option<Confidential<Description>>, due: Option<Date>,
+            #[serde(default, skip_serializing_if = "Option::is_none")] by: Option<Maker>,
+            #[serde(default, skip_serializing_if = "Option::is_none")] occurrence: Option<Occurrence>
         },
         /// Its title, description or day was changed.
         "plan.action_changed" as "action_update" ActionChanged sees Plan {
@@ -57,8 +113,40 @@ events! {
         },
         /// Its percentage was set.
         "plan.action_progressed" as "action_progress" ActionProgressed sees Plan { action: ActionId, milestone: Option<MilestoneId>, progress: Change<Percent> },
-        /// It was deleted.
-        "plan.action_deleted" as "action_delete" ActionDeleted sees Plan { action: ActionId, milestone: Option<MilestoneId>, was_complete: bool },
+        /// Its coachee, who set it, has the coach told of what becomes of it, or no longer; and of what its series makes.
+        "plan.action_monitoring_set" as "action_monitoring_set" ActionMonitoringSet sees Plan {
+            action: ActionId, monitored: Change<bool>, series: Option<SeriesId>
+        },
+        /// It was deleted, and its comments with it.
+        "plan.action_deleted" as "action_delete" ActionDeleted sees Plan {
+            action: ActionId, milestone: Option<MilestoneId>, was_complete: bool,
+            #[serde(default, skip_serializing_if = "Vec::is_empty")] comments: Vec<CommentId>,
+            #[serde(default, skip_serializing_if = "Option::is_none")] goal: Option<GoalId>
+        },
+        /// Somebody said something about an action.
+        "plan.comment_added" as "comment_add" CommentAdded sees Plan {
+            comment: CommentId, action: ActionId, coachee: CoacheeId, text: Confidential<text::Comment>, by: Maker
+        },
+        /// They said it in other words.
+        "plan.comment_changed" as "comment_update" CommentChanged sees Plan {
+            comment: CommentId, action: ActionId, text: Change<Confidential<text::Comment>>
+        },
+        /// They took it back.
+        "plan.comment_deleted" as "comment_delete" CommentDeleted sees Plan { comment: CommentId, action: ActionId },
+        /// An action is to be done again and again. Its first one comes with it.
+        "plan.series_started" as "series_start" SeriesStarted sees Plan {
+            series: SeriesId, coachee: CoacheeId, goal: Option<GoalId>, title: Confidential<Title>,
+            description: Option<Confidential<Description>>, recurrence: Recurrence, first: Date, by: Maker
+        },
+        /// The words of its actions to come were changed, or for how long it goes on; `next` is what comes then.
+        "plan.series_changed" as "series_update" SeriesChanged sees Plan {
+            series: SeriesId, title: Option<Change<Confidential<Title>>>, description: Option<Change<Confidential<Description>>>,
+            duration: Option<Change<Duration>>, next: Option<Next>, by: Maker, monitored: bool
+        },
+        /// Its coachee was deactivated when one's turn came: it was not made.
+        "plan.series_skipped" as "series_skip" SeriesSkipped sees Plan { series: SeriesId, number: u32, next: Option<Next> },
+        /// Nothing comes after the actions that are there.
+        "plan.series_ended" as "series_end" SeriesEnded sees Plan { series: SeriesId, by: Maker, monitored: bool },
     }
 }
 
@@ -66,113 +154,51 @@ refusals! {
     /// Why something about a plan was refused.
     pub enum Refusal {
         /// The id is in use.
-        AlreadyThere "PLAN_ITEM_EXISTS" "This goal, milestone or action has been added before.",
+        AlreadyThere "PLAN_ITEM_EXISTS" "This goal, milestone, action or comment has been added before.",
         /// It belongs to somebody else.
         OtherCoachee "PLAN_ITEM_OF_ANOTHER_COACHEE" "The goal or milestone belongs to another coachee.",
+        /// Both are the coachee's, but do not belong together.
+        OtherGoal "MILESTONE_OF_ANOTHER_GOAL" "The milestone belongs to another goal. Leave out the goal, or name the milestone's own.",
         /// A goal with milestones.
         GoalHasMilestones "GOAL_HAS_MILESTONES" "This goal still has milestones. Delete them first.",
+        /// A goal with actions beside its milestones.
+        GoalHasActions "GOAL_HAS_ACTIONS" "This goal still has actions. Delete them first.",
         /// A milestone with actions.
         MilestoneHasActions "MILESTONE_HAS_ACTIONS" "This milestone still has actions. Delete them first.",
+        /// Monitoring is for what coachees set themselves (S2.22).
+        MadeByTheCoach "ACTION_WAS_MADE_BY_A_COACH" "Only an action that the coachee made can be monitored or not: of what a coach made the coach is always told.",
+        /// As many as a thread holds.
+        TooManyComments "COMMENTS_ARE_TOO_MANY" "An action can have at most 500 comments.",
+        /// It would never be complete.
+        RecursUnderAMilestone "RECURRENCE_UNDER_A_MILESTONE" "An action under a milestone is done once. Let one recur that has no milestone.",
+        /// Nothing to count from.
+        RecursFromADay "RECURRENCE_NEEDS_A_DAY" "An action that recurs needs the day by which it is to be done the first time.",
+        /// It would have been missed before it was set.
+        BeginsInThePast "RECURRENCE_BEGINS_IN_THE_PAST" "What recurs begins today or later. Choose another first day.",
+        /// None or both.
+        NeedsOneDuration "RECURRENCE_NEEDS_ONE_DURATION" "Say until when it recurs or how many times: one of the two.",
+        /// There would be no first time.
+        EndsBeforeItBegins "RECURRENCE_ENDS_BEFORE_IT_BEGINS" "The recurrence would end before its first day. Choose a later end.",
+        /// Longer than anybody plans.
+        RecursTooOften "RECURRENCE_IS_TOO_LONG" "An action can recur at most 1000 times. Choose an earlier end.",
+        /// There is nothing to come.
+        SeriesHasEnded "ACTION_SERIES_HAS_ENDED" "Nothing comes after the actions of this series any more. Let another action recur.",
     }
 }
-
-/// A goal.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Goal {
-    /// Its id.
-    pub id: GoalId,
-    /// Whose.
-    pub coachee: CoacheeId,
-    /// What is aimed at.
-    pub title: Confidential<Title>,
-    /// By when.
-    pub due: Date,
-    /// How many milestones it has.
-    pub milestones: Count,
-    /// How many of them are not complete.
-    pub open: Count,
-    /// Whether all of them are, and there is one.
-    pub complete: bool,
-    /// Who set it; nobody where the product did.
-    pub author: Option<PersonId>,
-    /// When.
-    pub created_at: Time,
-    /// Who wrote its title.
-    pub written_by: Option<PersonId>,
-}
-row! { Goal in goal, seen as Plan, id id: GoalId, subject |r| r.coachee, written by |r, _| r.written_by,
-columns |r| [due: Date = r.due, complete: bool = r.complete], sealed [title] }
-
-/// A milestone of a goal.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Milestone {
-    /// Its id.
-    pub id: MilestoneId,
-    /// Its goal.
-    pub goal: GoalId,
-    /// Whose.
-    pub coachee: CoacheeId,
-    /// What is reached.
-    pub title: Confidential<Title>,
-    /// By when.
-    pub due: Date,
-    /// How many actions it has.
-    pub actions: Count,
-    /// How many of them are not complete.
-    pub open: Count,
-    /// Whether all of them are, and there is one.
-    pub complete: bool,
-    /// Who wrote its title.
-    pub written_by: Option<PersonId>,
-}
-row! { Milestone in milestone, seen as Plan, id id: MilestoneId, subject |r| r.coachee, written by |r, _| r.written_by,
-columns |r| [goal: GoalId = r.goal, due: Date = r.due, complete: bool = r.complete], sealed [title] }
-
-/// Something to do.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Action {
-    /// Its id.
-    pub id: ActionId,
-    /// Whose.
-    pub coachee: CoacheeId,
-    /// The goal that it serves, if any. Without a milestone it does not count in the roll-up.
-    pub goal: Option<GoalId>,
-    /// The milestone that it belongs to, if any.
-    pub milestone: Option<MilestoneId>,
-    /// What is to be done.
-    pub title: Confidential<Title>,
-    /// The same at length.
-    pub description: Option<Confidential<Description>>,
-    /// By when.
-    pub due: Option<Date>,
-    /// How far it is.
-    pub progress: Percent,
-    /// Who set it; nobody where the product did.
-    pub author: Option<PersonId>,
-    /// When.
-    pub created_at: Time,
-    /// Who wrote title and description; nobody where several did.
-    pub written_by: Option<PersonId>,
-}
-row! { Action in action, seen as Plan, id id: ActionId, subject |r| r.coachee, written by |r, _| r.written_by,
-columns |r| [
-    goal: Option<GoalId> = r.goal,
-    milestone: Option<MilestoneId> = r.milestone,
-    due: Date = r.due.unwrap_or(Date(i32::MAX)),
-    complete: bool = r.progress == Percent::ALL,
-], sealed [title, description] }
 
 /// Folds an event of this feature.
 pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
     match event {
-        Event::GoalAdded { goal, coachee, title, due } => rows.put(Goal {
+        Event::GoalAdded { goal, coachee, title, due, by } => rows.put(Goal {
             id: *goal,
             coachee: *coachee,
             title: title.clone(),
             due: *due,
             milestones: Count::default(),
             open: Count::default(),
+            lone: Count::default(),
             complete: false,
+            by: by.unwrap_or_default(),
             author: when.actor,
             created_at: when.at,
             written_by: when.actor,
@@ -228,7 +254,7 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                 }
             });
         }
-        Event::ActionAdded { action, coachee, goal, milestone, title, description, due } => {
+        Event::ActionAdded { action, coachee, goal, milestone, title, description, due, by, occurrence } => {
             rows.put(Action {
                 id: *action,
                 coachee: *coachee,
@@ -238,16 +264,17 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                 description: description.clone(),
                 due: *due,
                 progress: Percent::default(),
-                author: when.actor,
+                series: occurrence.map(|it| it.series),
+                monitored: occurrence.is_some_and(|it| it.monitored),
+                comments: Count::default(),
+                by: by.unwrap_or_default(),
+                author: occurrence.map_or(when.actor, |it| it.author),
                 created_at: when.at,
-                written_by: when.actor,
+                written_by: occurrence.map_or(when.actor, |it| it.written_by),
             });
-            if let Some(milestone) = milestone {
-                rows.edit(*milestone, |row: &mut Milestone| {
-                    row.actions.add_one();
-                    row.open.add_one();
-                });
-            }
+            goal::gain(rows, *goal, *milestone);
+            milestone::gain(rows, *milestone);
+            series::made(rows, occurrence.as_ref());
         }
         Event::ActionChanged { action, title, description, due } => rows.edit(*action, |row: &mut Action| {
             if title.is_some() || description.is_some() {
@@ -264,27 +291,61 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
         Event::ActionProgressed { action, milestone, progress } => {
             let now = progress.now;
             rows.edit(*action, move |row: &mut Action| row.progress = now);
-            if let Some(milestone) = milestone {
-                let was = progress.was.unwrap_or_default();
-                rows.edit(*milestone, move |row: &mut Milestone| match (was == Percent::ALL, now == Percent::ALL) {
-                    (false, true) => row.open.take_one(),
-                    (true, false) => row.open.add_one(),
-                    (true, true) | (false, false) => {}
-                });
+            milestone::follow(rows, *milestone, progress);
+        }
+        Event::ActionMonitoringSet { action, monitored, series } => {
+            rows.edit(*action, |row: &mut Action| row.monitored = monitored.now);
+            if let Some(series) = series {
+                rows.edit(*series, |row: &mut ActionSeries| row.monitored = monitored.now);
             }
         }
-        Event::ActionDeleted { action, milestone, was_complete } => {
+        Event::ActionDeleted { action, milestone, was_complete, comments, goal } => {
             rows.delete::<Action>(*action);
-            if let Some(milestone) = milestone {
-                rows.edit(*milestone, |row: &mut Milestone| {
-                    row.actions.take_one();
-                    if !*was_complete {
-                        row.open.take_one();
-                    }
-                });
-            }
+            comment::remove_all(rows, *action, comments);
+            goal::lose(rows, *goal, *milestone);
+            milestone::lose(rows, *milestone, *was_complete);
+        }
+        Event::CommentAdded { comment, action, coachee, text, by } => {
+            comment::add(rows, when, (*comment, *action, *coachee), text, *by);
+        }
+        Event::CommentChanged { comment, text, .. } => rows.edit(*comment, |row: &mut Comment| {
+            row.text = text.now.clone();
+            row.changed_at = Some(when.at);
+        }),
+        Event::CommentDeleted { comment, action } => comment::remove(rows, *comment, *action),
+        Event::SeriesStarted { series, coachee, goal, title, description, recurrence, first, by } => {
+            let rule = (*recurrence, *first, *by);
+            series::begin(rows, when, (*series, *coachee, *goal), (title, description.as_ref()), rule);
+        }
+        Event::SeriesChanged { series, title, description, duration, next, .. } => {
+            rows.edit(*series, |row: &mut ActionSeries| {
+                if title.is_some() || description.is_some() {
+                    row.written_by = row.written_by.filter(|author| Some(*author) == when.actor);
+                }
+                replace(&mut row.title, title.as_ref());
+                row.description = description.as_ref().map_or(row.description.take(), |it| Some(it.now.clone()));
+                replace(&mut row.recurrence.duration, duration.as_ref());
+                row.next = *next;
+            });
+        }
+        Event::SeriesSkipped { series, next, .. } => series::skipped(rows, *series, *next),
+        Event::SeriesEnded { series, .. } => {
+            rows.edit(*series, |row: &mut ActionSeries| (row.next, row.ended_at) = (None, Some(when.at)));
         }
     }
+}
+
+/// What changes when a description is set, if anything does: one that was never there cannot be removed.
+fn described<R: Row>(
+    facts: &Facts<'_>,
+    row: &R,
+    lies: Option<&Confidential<Description>>,
+    now: Option<&Description>,
+) -> Result<Option<Change<Confidential<Description>>>, Stop> {
+    let Some(now) = now else { return Ok(None) };
+    let was = lies.map(|text| facts.read(row, text)).transpose()?.flatten();
+    let same = was.as_ref() == Some(now) || (was.is_none() && now.as_str().is_empty());
+    Ok((!same).then(|| Change { was: lies.cloned(), now: Confidential::new(now.clone()) }))
 }
 
 fn replace<T: Clone>(field: &mut T, change: Option<&Change<T>>) {
@@ -322,316 +383,22 @@ pub fn entry(event: &Event) -> Entry {
             .edit("description", description.as_ref())
             .edit("dueOn", due.as_ref()),
         Event::ActionProgressed { progress, .. } => Entry::default().edit("progress", Some(progress)),
+        Event::ActionMonitoringSet { monitored, .. } => Entry::default().edit("monitored", Some(monitored)),
         Event::ActionDeleted { .. } => Entry::default(),
-    }
-}
-
-/// Sets a goal (S2.26, S2.27).
-#[derive(Debug)]
-pub struct AddGoal {
-    /// Its id.
-    pub goal: GoalId,
-    /// Whose.
-    pub coachee: CoacheeId,
-    /// What is aimed at.
-    pub title: Title,
-    /// By when.
-    pub due: Date,
-}
-
-impl Command for AddGoal {
-    shows!(Goal goal);
-    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
-        let (coachee, there) = (facts.get::<Coachee>(self.coachee), facts.find::<Goal>(self.goal));
-        coachee?;
-        let decision = facts.allow(Deed::ChangePlan, self.coachee)?;
-        if there?.is_some() {
-            return Err(Refusal::AlreadyThere.into());
-        }
-        let title = Confidential::new(self.title.clone());
-        Ok(decision.with(Event::GoalAdded { goal: self.goal, coachee: self.coachee, title, due: self.due }))
-    }
-}
-
-/// Changes a goal; what is `None` stays.
-#[derive(Debug)]
-pub struct UpdateGoal {
-    /// Which.
-    pub goal: GoalId,
-    /// Another title.
-    pub title: Option<Title>,
-    /// Another day.
-    pub due: Option<Date>,
-}
-
-impl Command for UpdateGoal {
-    shows!(Goal goal);
-    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
-        let row = facts.get::<Goal>(self.goal)?;
-        let decision = facts.allow(Deed::ChangePlan, row.coachee)?;
-        let title = rewritten(facts, row, &row.title, self.title.as_ref())?;
-        let due = changed(&row.due, self.due.as_ref());
-        let nothing = title.is_none() && due.is_none();
-        Ok(if nothing { decision } else { decision.with(Event::GoalChanged { goal: self.goal, title, due }) })
-    }
-}
-
-/// Deletes a goal that has no milestones.
-#[derive(Debug)]
-pub struct DeleteGoal {
-    /// Which.
-    pub goal: GoalId,
-}
-
-impl Command for DeleteGoal {
-    shows!(Goal goal);
-    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
-        let row = facts.get::<Goal>(self.goal)?;
-        let decision = facts.allow(Deed::ChangePlan, row.coachee)?;
-        if row.milestones != Count::default() {
-            return Err(Refusal::GoalHasMilestones.into());
-        }
-        Ok(decision.with(Event::GoalDeleted { goal: self.goal }))
-    }
-}
-
-/// Sets a milestone of a goal (S2.26). A complete goal is open again.
-#[derive(Debug)]
-pub struct AddMilestone {
-    /// Its id.
-    pub milestone: MilestoneId,
-    /// Its goal.
-    pub goal: GoalId,
-    /// What is reached.
-    pub title: Title,
-    /// By when.
-    pub due: Date,
-}
-
-impl Command for AddMilestone {
-    shows!(Milestone milestone);
-    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
-        let (goal, there) = (facts.get::<Goal>(self.goal), facts.find::<Milestone>(self.milestone));
-        let goal = goal?;
-        let decision = facts.allow(Deed::ChangePlan, goal.coachee)?;
-        if there?.is_some() {
-            return Err(Refusal::AlreadyThere.into());
-        }
-        let added = Event::MilestoneAdded {
-            milestone: self.milestone,
-            goal: self.goal,
-            coachee: goal.coachee,
-            title: Confidential::new(self.title.clone()),
-            due: self.due,
-        };
-        let reopened = goal.complete.then_some(Event::GoalReopened { goal: self.goal });
-        Ok(decision.with(added).with_all(reopened))
-    }
-}
-
-/// Changes a milestone; what is `None` stays.
-#[derive(Debug)]
-pub struct UpdateMilestone {
-    /// Which.
-    pub milestone: MilestoneId,
-    /// Another title.
-    pub title: Option<Title>,
-    /// Another day.
-    pub due: Option<Date>,
-}
-
-impl Command for UpdateMilestone {
-    shows!(Milestone milestone);
-    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
-        let row = facts.get::<Milestone>(self.milestone)?;
-        let decision = facts.allow(Deed::ChangePlan, row.coachee)?;
-        let title = rewritten(facts, row, &row.title, self.title.as_ref())?;
-        let due = changed(&row.due, self.due.as_ref());
-        let nothing = title.is_none() && due.is_none();
-        Ok(if nothing {
-            decision
-        } else {
-            decision.with(Event::MilestoneChanged { milestone: self.milestone, title, due })
-        })
-    }
-}
-
-/// Deletes a milestone that has no actions. The goal may be complete without it.
-#[derive(Debug)]
-pub struct DeleteMilestone {
-    /// Which.
-    pub milestone: MilestoneId,
-}
-
-impl Command for DeleteMilestone {
-    shows!(Milestone milestone);
-    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
-        let row = facts.get::<Milestone>(self.milestone)?;
-        let goal = facts.get::<Goal>(row.goal)?;
-        let decision = facts.allow(Deed::ChangePlan, row.coachee)?;
-        if row.actions != Count::default() {
-            return Err(Refusal::MilestoneHasActions.into());
-        }
-        let completes = !row.complete && goal.open == Count(1) && goal.milestones.less(Count(1)) != Count::default();
-        let completed = completes.then_some(Event::GoalCompleted { goal: goal.id });
-        let deleted = Event::MilestoneDeleted { milestone: self.milestone, goal: goal.id, was_complete: row.complete };
-        Ok(decision.with(deleted).with_all(completed))
-    }
-}
-
-/// Sets an action (S2.19, S3.12), alone, for a goal, or under a milestone, which then is open again.
-#[derive(Debug)]
-pub struct AddAction {
-    /// Its id.
-    pub action: ActionId,
-    /// Whose.
-    pub coachee: CoacheeId,
-    /// The goal that it serves, if any; a milestone brings its own.
-    pub goal: Option<GoalId>,
-    /// The milestone that it belongs to, if any.
-    pub milestone: Option<MilestoneId>,
-    /// What is to be done.
-    pub title: Title,
-    /// The same at length.
-    pub description: Option<Description>,
-    /// By when.
-    pub due: Option<Date>,
-}
-
-impl Command for AddAction {
-    shows!(Action action);
-    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
-        let (coachee, there) = (facts.get::<Coachee>(self.coachee), facts.find::<Action>(self.action));
-        let milestone = self.milestone.map(|id| facts.get::<Milestone>(id)).transpose();
-        (_, _) = (coachee?, there.as_ref().map_err(|stop| *stop)?);
-        let milestone = milestone?;
-        let goal =
-            milestone.map(|milestone| milestone.goal).or(self.goal).map(|id| facts.get::<Goal>(id)).transpose()?;
-        let decision = facts.allow(Deed::ChangePlan, self.coachee)?;
-        if let Some(goal) = goal {
-            // Whose plan it is must not be learnt by naming its goals.
-            facts.allow(Deed::ChangePlan, goal.coachee)?;
-        }
-        let others = goal.is_some_and(|goal| goal.coachee != self.coachee);
-        if others || self.goal.is_some_and(|id| goal.is_some_and(|goal| goal.id != id)) {
-            return Err(Refusal::OtherCoachee.into());
-        }
-        if there?.is_some() {
-            return Err(Refusal::AlreadyThere.into());
-        }
-        let added = Event::ActionAdded {
-            action: self.action,
-            coachee: self.coachee,
-            goal: goal.map(|goal| goal.id),
-            milestone: self.milestone,
-            title: Confidential::new(self.title.clone()),
-            description: self.description.clone().filter(|text| !text.as_str().is_empty()).map(Confidential::new),
-            due: self.due,
-        };
-        Ok(decision.with(added).with_all(reopened(milestone, goal)))
-    }
-}
-
-/// The events of a milestone that is open again, and of its goal.
-fn reopened(milestone: Option<&Milestone>, goal: Option<&Goal>) -> Vec<Event> {
-    let milestone = milestone.filter(|milestone| milestone.complete);
-    let goal = goal.filter(|goal| milestone.is_some() && goal.complete);
-    let first = milestone.map(|milestone| Event::MilestoneReopened { milestone: milestone.id, goal: milestone.goal });
-    first.into_iter().chain(goal.map(|goal| Event::GoalReopened { goal: goal.id })).collect()
-}
-
-/// The events of a milestone whose last open action is done or gone, and of its goal.
-fn completed(milestone: Option<&Milestone>, goal: Option<&Goal>) -> Vec<Event> {
-    let milestone = milestone.filter(|milestone| milestone.open == Count(1) && !milestone.complete);
-    let goal = goal.filter(|goal| milestone.is_some() && goal.open == Count(1) && !goal.complete);
-    let first = milestone.map(|milestone| Event::MilestoneCompleted { milestone: milestone.id, goal: milestone.goal });
-    first.into_iter().chain(goal.map(|goal| Event::GoalCompleted { goal: goal.id })).collect()
-}
-
-/// Changes an action's words or day; what is `None` stays. An empty description removes it.
-#[derive(Debug)]
-pub struct UpdateAction {
-    /// Which.
-    pub action: ActionId,
-    /// Another title.
-    pub title: Option<Title>,
-    /// Another description.
-    pub description: Option<Description>,
-    /// Another day.
-    pub due: Option<Date>,
-}
-
-impl Command for UpdateAction {
-    shows!(Action action);
-    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
-        let row = facts.get::<Action>(self.action)?;
-        let decision = facts.allow(Deed::ChangePlan, row.coachee)?;
-        let title = rewritten(facts, row, &row.title, self.title.as_ref())?;
-        let was = row.description.as_ref().map(|text| facts.read(row, text)).transpose()?.flatten();
-        let now = self
-            .description
-            .as_ref()
-            .filter(|text| was.as_ref() != Some(*text) && (was.is_some() || !text.as_str().is_empty()));
-        let description = now.map(|now| Change { was: row.description.clone(), now: Confidential::new(now.clone()) });
-        let due = changed_from(row.due.as_ref(), self.due.as_ref());
-        let nothing = title.is_none() && description.is_none() && due.is_none();
-        Ok(if nothing {
-            decision
-        } else {
-            decision.with(Event::ActionChanged { action: self.action, title, description, due })
-        })
-    }
-}
-
-/// Sets how far an action is (S3.15). Milestone and goal follow (S2.24, S2.25).
-#[derive(Debug)]
-pub struct SetActionProgress {
-    /// Which.
-    pub action: ActionId,
-    /// How far.
-    pub progress: Percent,
-}
-
-impl Command for SetActionProgress {
-    shows!(Action action);
-    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
-        let action = facts.get::<Action>(self.action)?;
-        let milestone = action.milestone.map(|id| facts.get::<Milestone>(id)).transpose()?;
-        let goal = milestone.map(|milestone| facts.get::<Goal>(milestone.goal)).transpose()?;
-        let decision = facts.allow(Deed::ChangePlan, action.coachee)?;
-        let Some(progress) = changed(&action.progress, Some(&self.progress)) else { return Ok(decision) };
-        let (was, now) = (action.progress == Percent::ALL, self.progress == Percent::ALL);
-        let decision =
-            decision.with(Event::ActionProgressed { action: self.action, milestone: action.milestone, progress });
-        Ok(match (was, now) {
-            (false, true) => decision.with_all(completed(milestone, goal)),
-            (true, false) => decision.with_all(reopened(milestone, goal)),
-            (true, true) | (false, false) => decision,
-        })
-    }
-}
-
-/// Deletes an action. Its milestone may be complete without it; one that has none left is open again.
-#[derive(Debug)]
-pub struct DeleteAction {
-    /// Which.
-    pub action: ActionId,
-}
-
-impl Command for DeleteAction {
-    shows!(Action action);
-    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
-        let action = facts.get::<Action>(self.action)?;
-        let milestone = action.milestone.map(|id| facts.get::<Milestone>(id)).transpose()?;
-        let goal = milestone.map(|milestone| facts.get::<Goal>(milestone.goal)).transpose()?;
-        let decision = facts.allow(Deed::ChangePlan, action.coachee)?;
-        let was_complete = action.progress == Percent::ALL;
-        let deleted = Event::ActionDeleted { action: self.action, milestone: action.milestone, was_complete };
-        let is_last = milestone.is_some_and(|milestone| milestone.actions == Count(1));
-        Ok(match (was_complete, is_last) {
-            (true, true) => decision.with(deleted).with_all(reopened(milestone, goal)),
-            (false, false) => decision.with(deleted).with_all(completed(milestone, goal)),
-            (true, false) | (false, true) => decision.with(deleted),
-        })
+        Event::CommentAdded { action, text, .. } => Entry::default().set("action", action).set("text", text),
+        Event::CommentChanged { action, text, .. } => Entry::default().set("action", action).edit("text", Some(text)),
+        Event::CommentDeleted { action, .. } => Entry::default().set("action", action),
+        Event::SeriesStarted { title, description, recurrence, first, .. } => Entry::default()
+            .set("title", title)
+            .set("description", description)
+            .set("frequency", &recurrence.frequency)
+            .set("duration", &recurrence.duration)
+            .set("firstOn", first),
+        Event::SeriesChanged { title, description, duration, .. } => Entry::default()
+            .edit("title", title.as_ref())
+            .edit("description", description.as_ref())
+            .edit("duration", duration.as_ref()),
+        Event::SeriesSkipped { number, .. } => Entry::default().set("number", number),
+        Event::SeriesEnded { .. } => Entry::default(),
     }
 }

@@ -48,7 +48,7 @@ refusals! {
         /// None, or too many.
         NotSoMany "QUESTIONS_ARE_TOO_MANY" "Assign 1 to 20 questions at once.",
         /// Talk instead.
-        TooManyComments "COMMENTS_ARE_TOO_MANY" "This question has 500 comments. Go on in a message or in a session.",
+        TooManyComments "QUESTION_COMMENTS_ARE_TOO_MANY" "This question has 500 comments. Go on in a message or in a session.",
     }
 }
 

@@ -83,6 +83,7 @@ pub const fn named(text: Kind) -> Kind {
         | Kind::Link
         | Kind::Title
         | Kind::Description
+        | Kind::Comment
         | Kind::ActiveGoal
         | Kind::Synopsis
         | Kind::Step
@@ -96,6 +97,8 @@ pub const fn named(text: Kind) -> Kind {
         | Kind::QuestionComment
         | Kind::NoteComment
         | Kind::Message
+        | Kind::Place
+        | Kind::MeetingLink
         | Kind::Source => text,
     }
 }
@@ -103,11 +106,12 @@ pub const fn named(text: Kind) -> Kind {
 /// Whether the coachee whom a text of this kind is about reads it as well, and so reviews who else did.
 const fn is_shared(text: Kind) -> bool {
     match text {
-        Kind::Title | Kind::Description | Kind::ActiveGoal | Kind::Step => true,
+        Kind::Title | Kind::Description | Kind::Comment | Kind::ActiveGoal | Kind::Step => true,
         Kind::Form | Kind::Answers => true,
         Kind::QuestionWords | Kind::QuestionAnswer | Kind::QuestionComment => true,
         // A coach's own note has no other reader than its author; of those that a coachee shared, the coachee learns.
         Kind::NoteText | Kind::NotePatch | Kind::NoteComment | Kind::Message => true,
+        Kind::Place | Kind::MeetingLink => true,
         Kind::Synopsis
         | Kind::Notes
         | Kind::NotesPatch

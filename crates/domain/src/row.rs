@@ -66,6 +66,13 @@ impl Column for u32 {
     }
 }
 
+impl Column for u64 {
+    const TYPE: Type = Type::Int;
+    fn value(&self) -> Value {
+        Value::Int(i64::try_from(*self).unwrap_or(i64::MAX))
+    }
+}
+
 impl Column for String {
     const TYPE: Type = Type::Text;
     fn value(&self) -> Value {

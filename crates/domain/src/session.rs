@@ -13,6 +13,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::access::Deed;
+use crate::appointment::{self, Appointment, Wall};
 use crate::authorization::{Authorization, Linked};
 use crate::coachee::Coachee;
 use crate::decide::{Command, Decision, Facts, Stop, shows};
@@ -20,8 +21,7 @@ use crate::declare::{events, row};
 use crate::edit::{changed, changed_from, rewritten};
 use crate::entry::Entry;
 use crate::fold::When;
-use crate::id::{AuthorizationId, CoacheeId, LogId, NextStepId, PersonId, SessionId};
-use crate::practice::Practice;
+use crate::id::{AppointmentId, AuthorizationId, CoacheeId, NextStepId, PersonId, SessionId};
 use crate::row::{Column, Type, Value};
 use crate::text::{self, ActiveGoal, Change, Confidential, Numbered, Step, Text, Title, facts};
 use crate::value::{Date, Time};
@@ -35,6 +35,8 @@ pub use notes::{Notes, RestoreNotes, SaveNotes, Saved, Sibling};
 pub use rating::{RateSession, SelfRating};
 pub use steps::{CheckNextStep, NextStep, SetNextSteps, StepLine};
 
+/// What a session is called where nobody says.
+pub const TITLE: &str = "Session";
 /// How long a session can be, in minutes. One that was forgotten and ended later is this long unless somebody says.
 pub const MOST_MINUTES: u32 = 1440;
 
@@ -172,6 +174,8 @@ pub struct Session {
     pub status: Option<Status>,
     /// The authorization that it counts on, if any.
     pub authorization: Option<AuthorizationId>,
+    /// The appointment from which it was started, if it was.
+    pub appointment: Option<AppointmentId>,
     /// Its next steps, in no order: they have their places.
     pub steps: Vec<NextStepId>,
     /// Who wrote its title. The active goal is a copy, whoever's words it is.
@@ -274,6 +278,7 @@ fn begin(
         minutes: ended.map(|(minutes, _)| minutes),
         status: ended.map(|(_, status)| status),
         authorization: None,
+        appointment: None,
         steps: Vec::new(),
         titled_by: when.actor,
     });
@@ -323,6 +328,15 @@ crate::entry::words! {
     Status: |it| Status::word(*it).to_owned();
 }
 
+/// From which appointment a session is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StartedFrom {
+    /// Which.
+    pub appointment: AppointmentId,
+    /// Which occurrence of it, where it repeats.
+    pub occurrence: Option<Wall>,
+}
+
 /// Starts a session now (S1.31). With an authorization it holds a unit of it.
 #[derive(Debug)]
 pub struct StartSession {
@@ -330,8 +344,10 @@ pub struct StartSession {
     pub session: SessionId,
     /// With whom.
     pub coachee: CoacheeId,
-    /// What it is called.
-    pub title: Title,
+    /// What it is called; as its appointment, or "Session", where nobody says.
+    pub title: Option<Title>,
+    /// The appointment from which it is started, if any.
+    pub from: Option<StartedFrom>,
     /// The authorization to link, if any; it must be active.
     pub authorization: Option<AuthorizationId>,
 }
@@ -341,19 +357,36 @@ impl Command for StartSession {
     fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
         let (coachee, there) = (facts.get::<Coachee>(self.coachee), facts.find::<Session>(self.session));
         let linked = self.authorization.map(|id| Linked::get(facts, id, self.session)).transpose();
-        let (coachee, there) = (coachee?, there?);
+        let from = self.from.map(|from| facts.find::<Appointment>(from.appointment)).transpose();
+        let (coachee, there, from) = (coachee?, there?, from?);
         let decision = facts.allow(Deed::HoldSessions, self.coachee)?;
         if there.is_some() {
             return Err(Refusal::AlreadyThere.into());
         }
+        let appointment = from.map(|row| row.ok_or(Stop::NotFound)).transpose()?;
+        let held = self
+            .from
+            .zip(appointment)
+            .map(|(from, row)| appointment::held(row, from.occurrence, self.coachee, self.session));
+        let held = held.transpose()?;
         let decision = decision.with(Event::Started {
             session: self.session,
             coachee: self.coachee,
-            title: Confidential::new(self.title.clone()),
+            title: Confidential::new(self.title(facts, appointment)?),
             active_goal: goal_now(facts, coachee)?,
             started_at: facts.now,
         });
+        let decision = decision.with_all(held);
         link(decision, facts, linked?, self.coachee, (self.session, facts.now, None))
+    }
+}
+
+impl StartSession {
+    /// What it is called.
+    fn title(&self, facts: &Facts<'_>, appointment: Option<&Appointment>) -> Result<Title, Stop> {
+        let from = appointment.filter(|_| self.title.is_none());
+        let from = from.map(|row| facts.read(row, &row.title)).transpose()?.flatten();
+        Ok(self.title.clone().or(from).unwrap_or_else(|| Title::stored(TITLE)))
     }
 }
 
@@ -417,10 +450,7 @@ fn bounded(minutes: u32) -> Result<u32, text::Refusal> {
 
 /// The day of a session in the practice's time zone.
 fn day(facts: &Facts<'_>, started_at: Time) -> Result<Date, Stop> {
-    match facts.here() {
-        LogId::Practice(practice) => Ok(started_at.date_in(&facts.get::<Practice>(practice)?.zone)),
-        LogId::Account(_) | LogId::Address(_) | LogId::Google(_) | LogId::AccessLog(_) => Err(Stop::NotFound),
-    }
+    Ok(started_at.date_in(facts.zone()?))
 }
 
 /// And the session is linked, if an authorization was named: it holds a unit while it goes on, and has used one where its

@@ -47,6 +47,12 @@ pub enum Thing {
     Draft,
     /// A coaching question, its answer and what is said about it.
     Question,
+    /// A coach's group: its owner's, and nobody else's.
+    Group,
+    /// That a coachee belongs to a group: its owner's, while they see the coachee.
+    Membership,
+    /// What somebody is told of what another did: its recipient's, and nobody else's.
+    Notice,
     /// Accounts, addresses, keys of uniqueness: read by decisions only.
     Internal,
 }
@@ -147,6 +153,10 @@ impl Thing {
             Self::Message => [Everybodys, Clients, Ones],
             // Each has an owner, who alone sees it: also once they have no access to the coachee any more.
             Self::Rating => [Everybodys, Everybodys, Nobodys],
+            Self::Group => [Practices, Practices, Nobodys],
+            Self::Membership => [Everybodys, Clients, Nobodys],
+            // Each has an owner, who alone sees it, while they see the coachee whom it is about.
+            Self::Notice => [Everybodys, Clients, Ones],
         }
     }
 
@@ -169,7 +179,7 @@ impl Thing {
             Self::Note => [Owners::MineOrShared, Owners::Mine],
             // Its coach's and its coachee's: no other coach's, whatever their role.
             Self::Message => [Owners::Mine, Owners::MineOrShared],
-            Self::Rating | Self::Draft => [Owners::Mine, Owners::Mine],
+            Self::Rating | Self::Draft | Self::Group | Self::Membership | Self::Notice => [Owners::Mine, Owners::Mine],
         }
     }
 
@@ -195,7 +205,8 @@ impl Thing {
             | Self::Message => [true, true, true],
             Self::Draft => [false, false, true],
             // And then only those that are the viewer's own.
-            Self::Rating => [true, true, false],
+            Self::Rating | Self::Group | Self::Membership => [true, true, false],
+            Self::Notice => [true, true, true],
         }
     }
 }
@@ -228,17 +239,27 @@ impl Scope {
     }
 
     /// Which entries of the activity log are seen, and of which kinds: owner and managers the whole practice, coaches
-    /// their clients, a coachee their own. Last, the kinds of which also others' are seen, since they are to both sides.
+    /// their clients and what is theirs to review of the practice, a coachee their own. Last, the kinds of which also
+    /// others' are seen, since they are to both sides.
     pub fn entries(&self) -> (Sees, Vec<&'static str>, Vec<&'static str>) {
         let reviewed: Vec<_> = crate::Event::kinds().filter(|kind| self.reviews(kind.sees)).collect();
         let to_both = reviewed.iter().filter(|kind| kind.to == To::Both && self.entries_of(kind.sees).sees_shared());
         let to_both = to_both.map(|kind| kind.stored).collect();
-        (self.sees(Thing::Profile), reviewed.iter().map(|kind| kind.stored).collect(), to_both)
+        (self.entries_about(), reviewed.iter().map(|kind| kind.stored).collect(), to_both)
+    }
+
+    /// About whom entries are seen, if their kind is. A coach's own groups are about the practice.
+    fn entries_about(&self) -> Sees {
+        let mut about = self.sees(Thing::Profile);
+        if let Side::Coach(_) = self.side {
+            about.subjects.push(Subject::from(self.practice).uuid());
+        }
+        about
     }
 
     /// Of whom entries about things of this kind are seen.
     fn entries_of(&self, thing: Thing) -> Sees {
-        Sees { owners: self.sees(thing).owners, ..self.sees(Thing::Profile) }
+        Sees { owners: self.sees(thing).owners, ..self.entries_about() }
     }
 
     /// Whether entries under this rule are the viewer's to review at all.

@@ -159,8 +159,14 @@ texts! {
     Link "link" line 0..=2000, |text: String| if text.is_empty() { Ok(text) } else { link(text) };
     /// The title of a session, goal, milestone, action or note.
     Title "title" line 1..=200;
+    /// Where an appointment takes place.
+    Place "place" line 0..=500;
+    /// The address of an appointment's video meeting: https.
+    MeetingLink "meeting_link" line 0..=2000, |text: String| if text.is_empty() { Ok(text) } else { link(text) };
     /// What an action asks for, at length.
     Description "description" lines 0..=20_000;
+    /// What one side says to the other about an action.
+    Comment "comment" lines 1..=4_000, |text: String| if text.trim().is_empty() { Err(crate::Refusal::from(Refusal::Blank)) } else { Ok(text) };
     /// The one sentence that coach and coachee work toward now.
     ActiveGoal "active_goal" line 0..=200;
     /// What a coach knows about a coachee, in short.

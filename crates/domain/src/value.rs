@@ -59,6 +59,18 @@ impl Date {
     pub const fn plus_days(self, days: i32) -> Self {
         Self(self.0.saturating_add(days))
     }
+    /// The same day of the month so many months later; the month's last day where it has no such day.
+    #[must_use]
+    pub fn plus_months(self, months: i32) -> Self {
+        let span = jiff::Span::new().try_months(months).unwrap_or_default();
+        Self::of(self.civil().saturating_add(span))
+    }
+    /// The moment at which the day begins in a time zone: midnight, or what comes after it where clocks skip it.
+    pub fn begins_in(self, zone: &Zone) -> Time {
+        let zone = jiff::tz::TimeZone::get(&zone.0).unwrap_or(jiff::tz::TimeZone::UTC);
+        let midnight = self.civil().to_zoned(zone).map(|begins| begins.timestamp().as_microsecond());
+        Time(midnight.unwrap_or_else(|_| i64::from(self.0).saturating_mul(86_400_000_000)))
+    }
 }
 
 impl std::fmt::Display for Date {

@@ -78,7 +78,13 @@ fn counts(world: &World, authorization: AuthorizationId) -> (u32, u32, u32) {
 
 fn start(session: u128, authorization: AuthorizationId) -> StartSession {
     let title = text::<Title>("Session");
-    StartSession { session: id(session), coachee: id(World::COACHEE), title, authorization: Some(authorization) }
+    StartSession {
+        session: id(session),
+        coachee: id(World::COACHEE),
+        title: Some(title),
+        from: None,
+        authorization: Some(authorization),
+    }
 }
 
 fn log(session: u128, started_at: Time, status: Status, authorization: AuthorizationId) -> LogSession {

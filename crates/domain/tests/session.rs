@@ -19,7 +19,13 @@ use support::{NOON, World, id, refused, stored, text};
 
 fn start(session: u128) -> StartSession {
     let title = text::<Title>("Session");
-    StartSession { session: id(session), coachee: id(World::COACHEE), title, authorization: None }
+    StartSession {
+        session: id(session),
+        coachee: id(World::COACHEE),
+        title: Some(title),
+        from: None,
+        authorization: None,
+    }
 }
 
 fn log(session: u128, started_at: Time, status: Status) -> LogSession {

@@ -35,6 +35,7 @@ pub fn write(out: &mut String, app: &App, numbers: &Numbers, places: &Places, ba
     let pulse = app.pulse();
     let help = "Logs not looked through since the start, whether their read models are behind.";
     gauge(out, "throughline_logs_to_catch_up", help, pulse.logs_to_catch_up.get());
+    counter(out, "throughline_reactions_total", "What events meant elsewhere or to somebody.", pulse.reactions.get());
     counter(out, "throughline_timers_rung_total", "Timers that were rung.", pulse.timers_rung.get());
     let help = "Timers whose command failed; each is tried again.";
     counter(out, "throughline_timers_failed_total", help, pulse.timers_failed.get());

@@ -14,12 +14,20 @@ use app::tokens::Kind;
 use app::{App, Clock as _, Request, Through};
 use domain::access::Level;
 use domain::account::Through as LoginThrough;
+use domain::appointment::{AddAppointment, Answer, RescheduleAppointment, RespondToAppointment, Rule, Wall};
 use domain::authorization::{AddAuthorization, UsedBy};
-use domain::coachee::{AcceptInvitation, AddCoachee, Invite, NewInvitation, Sending, SetActiveGoal, WriteSynopsis};
+use domain::coachee::{
+    AcceptInvitation, AddCoachee, BillingModel, Invite, NewInvitation, Sending, SetActiveGoal, SetBillingModel,
+    SetLeadCoach, WriteSynopsis,
+};
+use domain::group::CreateGroup;
 use domain::id::{
     AccessId, ActionId, AuthorizationId, CoacheeId, LogId, MilestoneId, NextStepId, PersonId, PracticeId, SessionId,
 };
-use domain::plan::{AddAction, AddGoal, AddMilestone, SetActionProgress};
+use domain::plan::{
+    AddAction, AddGoal, AddMilestone, CommentOnAction, Duration, Frequency, NewSeries, SetActionMonitoring,
+    SetActionProgress,
+};
 use domain::practice::{
     AcceptCoachInvitation, Acceptance, AccessStep, AddCoach, CreatePractice, Role, SetAccess, UpdateCoachSettings,
 };
@@ -223,10 +231,17 @@ pub async fn live(app: &App, clock: &Arc<Standing>, now: Time) -> Result<Invente
     }
     for (at, which, happening) in schedule(now) {
         clock.set(at.max(clock.now()));
+        // What recurs appears on its day, as it does in a server that runs.
+        app.ring_timers().await?;
         let (Some(role), Some(file)) = (CAST.get(which), files.get_mut(which)) else { continue };
         actors.happen(role, file, owner, &happening).await?;
     }
     clock.set(now);
+    actors.sorted(&files, owner, coach).await?;
+    for (place, (role, file)) in CAST.iter().zip(&files).enumerate() {
+        actors.meetings(role, file, i32::try_from(place).unwrap_or(0)).await?;
+    }
+    app.ring_timers().await?;
     for (role, file) in CAST.iter().zip(&files) {
         if let Some(id) = file.person {
             people.push(Person { name: format!("{} {}", role.first, role.last), role: "coachee".to_owned(), id });
@@ -368,6 +383,24 @@ impl Actors<'_> {
             let access = AccessId::between(file.led_by, file.coachee.into());
             let step = AccessStep::Grant(Level::UserAdmin);
             self.act(owner, SetAccess { coach: file.led_by, coachee: file.coachee, access, step }).await?;
+            self.act(owner, SetLeadCoach { coachee: file.coachee, coach: file.led_by }).await?;
+        }
+        let model = if role.approved.is_some() { BillingModel::Eap } else { BillingModel::PayPerSession };
+        self.act(owner, SetBillingModel { coachee: file.coachee, model }).await
+    }
+
+    /// Each of the two coaches sorts whom they lead, or some of them, into a group of their own.
+    async fn sorted(&self, files: &[File], owner: PersonId, coach: PersonId) -> Result<(), Error> {
+        let led_by = |who: PersonId| files.iter().filter(move |file| file.led_by == who).map(|file| file.coachee);
+        let approved = files.iter().filter(|file| file.authorization.is_some()).map(|file| file.coachee);
+        let groups = [
+            (owner, "Through Northwind", "Whose sessions their employee assistance program pays.", approved.collect()),
+            (coach, "My Thursdays", "", led_by(coach).collect::<Vec<_>>()),
+        ];
+        for (who, name, description, coachees) in groups {
+            let description = Some(text(description)?);
+            let group = self.app.mint();
+            self.act(who, CreateGroup { group, name: text(name)?, description, coachees }).await?;
         }
         Ok(())
     }
@@ -423,15 +456,42 @@ impl Actors<'_> {
                     title: text(title)?,
                     description: None,
                     due,
+                    series: None,
                 };
                 self.act(coach, add).await?;
                 file.actions.push(action);
             }
         }
+        self.recurring(file, today).await?;
         if let Some(total) = role.approved {
             file.authorization = Some(self.approved(role, coachee, owner, total, today).await?);
         }
         Ok(())
+    }
+
+    /// What the coachee wants to do every week, has the coach told of, and what both say about it.
+    async fn recurring(&self, file: &File, today: Date) -> Result<(), Error> {
+        let Some(person) = file.person else { return Ok(()) };
+        let (action, coachee) = (self.app.mint(), file.coachee);
+        let every_week = NewSeries { id: self.app.mint(), frequency: Frequency::Weekly, duration: Duration::Times(26) };
+        let add = AddAction {
+            action,
+            coachee,
+            goal: None,
+            milestone: None,
+            title: text("Write down what went well this week")?,
+            description: Some(text("Three lines are enough.")?),
+            due: Some(today.plus_days(5)),
+            series: Some(every_week),
+        };
+        self.act(person, add).await?;
+        self.act(person, SetActionMonitoring { action, monitored: true }).await?;
+        let comment =
+            |words: &str| Ok::<_, Error>(CommentOnAction { comment: self.app.mint(), action, text: text(words)? });
+        self.later(40);
+        self.act(file.led_by, comment("Good. **Small** things count, too: do not wait for the big ones.")?).await?;
+        self.later(95);
+        self.act(person, comment("Then I have two already.")?).await
     }
 
     async fn approved(
@@ -471,7 +531,8 @@ impl Actors<'_> {
                 .act(coach, LogSession { session, coachee, title, started_at, minutes: 0, status, authorization: None })
                 .await;
         }
-        self.act(coach, StartSession { session, coachee, title: text(title)?, authorization }).await?;
+        self.act(coach, StartSession { session, coachee, title: Some(text(title)?), from: None, authorization })
+            .await?;
         if let Some(step) = file.open_step.take()
             && let Some(person) = file.person
         {
@@ -503,6 +564,45 @@ impl Actors<'_> {
             self.act(who, SetActionProgress { action: *action, progress }).await?;
         }
         Ok(())
+    }
+
+    /// The next meetings of whoever comes regularly: the second one is moved, and they say that they come.
+    async fn meetings(&self, role: &Character, file: &File, place: i32) -> Result<(), Error> {
+        let Some(person) = file.person.filter(|_| role.every > 0) else { return Ok(()) };
+        let zone = Zone::parse("Europe/Berlin").map_err(app::Error::from)?;
+        let ten = Wall::of(self.clock.now().date_in(&zone).civil().at(10, 0, 0, 0));
+        let start = ten.plus_days(1 + place);
+        let rule = format!("FREQ=WEEKLY;INTERVAL={};COUNT=8", role.every / 7);
+        let rule = Rule::parse(&rule, start, &zone).map_err(app::Error::from)?;
+        let second = rule.starts(start).ok().and_then(|starts| starts.get(1).copied());
+        let appointment = self.app.mint();
+        let add = AddAppointment {
+            appointment,
+            coachee: file.coachee,
+            coach: None,
+            title: text("Coaching")?,
+            place: None,
+            link: Some(text("https://video.demo.example/holt")?),
+            start,
+            zone,
+            minutes: 50,
+            rule: Some(rule),
+        };
+        self.act(file.led_by, add).await?;
+        self.act(person, RespondToAppointment { appointment, occurrence: None, answer: Answer::Going }).await?;
+        let Some(second) = second else { return Ok(()) };
+        let moved = RescheduleAppointment {
+            appointment,
+            occurrence: Some(second),
+            title: None,
+            place: None,
+            link: None,
+            start: Some(second.plus_days(1)),
+            zone: None,
+            minutes: None,
+            rule: None,
+        };
+        self.act(file.led_by, moved).await
     }
 
     fn later(&self, minutes: i64) {

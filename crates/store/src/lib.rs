@@ -44,7 +44,7 @@ pub use error::Error;
 pub use keys::KeyOrder;
 pub use lists::{Lists, Parent};
 pub use log::{Command, Event, Follower, Forgotten, Head, Key, Node, Outbox, SignedRoot, Work};
-pub use select::{Activity, Direction, Filter, Owners, Select, Sight, Take};
+pub use select::{Activity, Direction, Filter, Named, Owners, Select, Sight, Take};
 pub use snapshot::Snapshot;
 pub use store::{Database, Options, Store};
 pub use value::{Id, Row, Table, Type, Value};

@@ -56,6 +56,21 @@ pub enum Filter {
     Contains(String, String),
     /// Any of these filters. Nothing passes an empty list.
     Any(Vec<Filter>),
+    /// The column holds an id that rows of another table of the same log name.
+    Named(String, Named),
+}
+
+/// The ids that rows of a table of the same log hold in one of its columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Named {
+    /// The table.
+    pub table: Table,
+    /// Its column that holds the ids.
+    pub column: String,
+    /// Who asks; `None` is the program itself.
+    pub sight: Option<Sight>,
+    /// All of these must hold for its rows.
+    pub filters: Vec<Filter>,
 }
 
 /// The direction of one column in an order.
@@ -179,7 +194,7 @@ impl Sight {
 }
 
 impl Filter {
-    fn write(&self, table: &Table, statement: &mut Statement) -> Result<(), Error> {
+    fn write(&self, log: &Id, table: &Table, statement: &mut Statement) -> Result<(), Error> {
         match self {
             Filter::Eq(column, value) => compare(table, column, " = ", value, statement),
             Filter::Ge(column, value) => compare(table, column, " >= ", value, statement),
@@ -226,14 +241,46 @@ impl Filter {
                 statement.push("(false");
                 for filter in filters {
                     statement.push(" or (");
-                    filter.write(table, statement)?;
+                    filter.write(log, table, statement)?;
                     statement.push(")");
                 }
                 statement.push(")");
                 Ok(())
             }
+            Filter::Named(column, named) => {
+                for (table, column) in [(table, column), (&named.table, &named.column)] {
+                    if known(table, column)? != Type::Bytes {
+                        return Err(Error::Senseless(format!("{}.{column} is no id", table.name)));
+                    }
+                }
+                statement.push(column).push(" in (select ").push(&named.column);
+                write_restricted(log, &named.table, (named.sight.as_ref(), &named.filters), statement)?;
+                statement.push(")");
+                Ok(())
+            }
         }
     }
+}
+
+/// Writes which rows of a table: of the log, seen, and passing the filters.
+fn write_restricted(
+    log: &Id,
+    table: &Table,
+    (sight, filters): (Option<&Sight>, &[Filter]),
+    statement: &mut Statement,
+) -> Result<(), Error> {
+    statement.push(" from ").push(&table.name).push(" where log_id = ").bind(Bind::Bytes(log))?;
+    if let Some(sight) = sight {
+        sight.write(statement, |statement| {
+            statement.push(" or shared");
+            Ok(())
+        })?;
+    }
+    for filter in filters {
+        statement.push(" and ");
+        filter.write(log, table, statement)?;
+    }
+    Ok(())
 }
 
 /// The type of a column; a column that the table has not is nobody's to ask for.
@@ -275,18 +322,7 @@ impl Select<'_> {
 
     /// Writes everything that restricts the rows but the cursors.
     pub(crate) fn write_where(&self, statement: &mut Statement) -> Result<(), Error> {
-        statement.push(" from ").push(&self.table.name).push(" where log_id = ").bind(Bind::Bytes(&self.log))?;
-        if let Some(sight) = self.sight {
-            sight.write(statement, |statement| {
-                statement.push(" or shared");
-                Ok(())
-            })?;
-        }
-        for filter in &self.filters {
-            statement.push(" and ");
-            filter.write(self.table, statement)?;
-        }
-        Ok(())
+        write_restricted(&self.log, self.table, (self.sight, &self.filters), statement)
     }
 
     /// The statement that answers `columns`. With [`Take::Last`] it answers in the reverse order.
@@ -319,6 +355,18 @@ impl Select<'_> {
         let mut statement = Statement::new(database);
         statement.push("select count(*)");
         self.write_where(&mut statement)?;
+        Ok(statement)
+    }
+
+    /// Answers each of these parents that has rows, and how many: the column holds their ids.
+    pub(crate) fn counting_under(&self, database: Database, column: &str, parents: &[Id]) -> Result<Statement, Error> {
+        if known(self.table, column)? != Type::Bytes {
+            return Err(Error::Senseless(format!("{}.{column} is no id", self.table.name)));
+        }
+        let mut statement = Statement::new(database);
+        statement.push("select ").push(column).push(", count(*)");
+        self.write_where(&mut statement)?;
+        statement.push(" and ").one_of(column, parents)?.push(" group by ").push(column);
         Ok(statement)
     }
 

@@ -339,6 +339,12 @@ impl Snapshot {
         rows.first().map_or(Ok(0), |row| row.count(0))
     }
 
+    /// How many rows pass for each of several parents, whose ids a column holds: those that have any.
+    pub async fn counts(&mut self, asked: &Select<'_>, column: &str, parents: &[Id]) -> Result<Vec<(Id, u64)>, Error> {
+        let statement = asked.counting_under(self.database(), column, parents)?;
+        self.door.fetch(statement).await?.iter().map(|row| Ok((row.array(0)?, row.count(1)?))).collect()
+    }
+
     /// Rows of all logs whose `column` (a time, of which the table has an index) is not later than `now`, the earliest
     /// first: `(log, id, document)`.
     pub async fn due(

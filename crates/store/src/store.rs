@@ -278,6 +278,13 @@ impl Store {
         self.change(Statement::fixed(self.database(), retry, &binds)?).await.map(drop)
     }
 
+    /// Puts a claimed parcel back that waits until `due`: the claim was no attempt.
+    pub async fn outbox_wait(&self, log: Id, id: Id, due: i64) -> Result<(), Error> {
+        let wait = "update outbox set due = ?, attempts = attempts - 1 where log_id = ? and id = ? and sent_at is null";
+        let binds = [Bind::Int(due), Bind::Bytes(&log), Bind::Bytes(&id)];
+        self.change(Statement::fixed(self.database(), wait, &binds)?).await.map(drop)
+    }
+
     /// Claims a reactor's work that may be claimed at `now`, each until `lease`, which is the `at` of the answer.
     pub async fn claim_work(&self, reactor: &str, now: i64, lease: i64, limit: u32) -> Result<Vec<Work>, Error> {
         let waiting = "select 1 from work where reactor = ? and at <= ? limit 1";

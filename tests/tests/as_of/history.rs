@@ -108,9 +108,10 @@ impl History {
         let made = &answer["data"][operation];
         let made = made.as_object().into_iter().flatten().find_map(|(_, thing)| thing["id"].as_str());
         let Some((kind, _)) = made.and_then(|id| id.split_once('_')) else { return };
-        if let Some(kind) = ["coachee", "goal", "milestone", "action", "session", "authorization"]
-            .into_iter()
-            .find(|known| *known == kind)
+        if let Some(kind) =
+            ["coachee", "group", "goal", "milestone", "action", "comment", "session", "authorization", "appointment"]
+                .into_iter()
+                .find(|known| *known == kind)
         {
             let id = made.expect("an id").to_owned();
             let things = self.things.entry(kind).or_default();
@@ -123,7 +124,23 @@ impl History {
     fn choose(&mut self) -> Option<(&'static str, Value)> {
         let word = format!("Words {}", self.dice.below(1_000));
         let day = format!("2026-03-{:02}", 1 + self.dice.below(28));
-        Some(match self.dice.below(24) {
+        Some(match self.dice.below(36) {
+            31 => (
+                "addAppointment",
+                json!({ "coacheeId": self.any("coachee")?, "title": word, "place": word, "start": "2026-11-10T09:00",
+                "recurrence": "FREQ=WEEKLY;COUNT=4" }),
+            ),
+            32 => (
+                "rescheduleAppointment",
+                json!({ "appointmentId": self.any("appointment")?, "occurrence": "2026-11-17T09:00",
+                "start": format!("2026-11-{}T15:00", 10 + self.dice.below(20)) }),
+            ),
+            33 => (
+                "cancelAppointment",
+                json!({ "appointmentId": self.any("appointment")?, "occurrence": "2026-11-24T09:00",
+                "andFollowing": self.dice.below(2) == 0 }),
+            ),
+            34 => ("respondToAppointment", json!({ "appointmentId": self.any("appointment")?, "answer": "GOING" })),
             0 => ("updatePractice", json!({ "name": word, "lowSessions": self.dice.below(5) })),
             1 => ("updateCoachSettings", json!({ "displayName": word })),
             2 => (
@@ -168,6 +185,30 @@ impl History {
                     "ratePerHour": { "amount": "80.00", "currency": "EUR" }, "startsOn": "2026-03-01", "endsOn": format!("2026-03-0{}", 3 + self.dice.below(3)),
                 }),
             ),
+            23 | 24 => {
+                ("createGroup", json!({ "name": word, "description": day, "coacheeIds": [self.any("coachee")?] }))
+            }
+            25 => (
+                "updateGroup",
+                json!({ "groupId": self.any("group")?, "name": word, "addCoacheeIds": [self.any("coachee")?] }),
+            ),
+            26 => (
+                "updateGroup",
+                json!({ "groupId": self.any("group")?, "removeCoacheeIds": self.things.get("coachee") }),
+            ),
+            27 => ("commentOnAction", json!({ "actionId": self.any("action")?, "text": word })),
+            28 => ("deleteComment", json!({ "commentId": self.any("comment")? })),
+            29 => (
+                "addAction",
+                json!({
+                    "coacheeId": self.any("coachee")?, "title": word, "dueOn": "2027-01-31",
+                    "recurrence": { "frequency": "MONTHLY", "times": 1 + self.dice.below(9) },
+                }),
+            ),
+            30 => (
+                "setActionMonitoring",
+                json!({ "actionId": self.any("action")?, "monitored": self.dice.below(2) == 0 }),
+            ),
             _ => ("closeAuthorization", json!({ "authorizationId": self.any("authorization")? })),
         })
     }
@@ -182,14 +223,12 @@ impl History {
         for (name, field) in fields.into_iter().filter(|(name, _)| stays(name)) {
             let by_id = field.arguments.iter().any(|(argument, _, is_needed)| argument == "id" && *is_needed);
             let given = match name.as_str() {
-                "coachee" | "goal" | "session" => self.any(if name == "coachee" {
-                    "coachee"
-                } else if name == "goal" {
-                    "goal"
-                } else {
-                    "session"
-                }),
-                "liveSession" => self.any("session"),
+                "coachee" => self.any("coachee"),
+                "group" => self.any("group"),
+                "goal" => self.any("goal"),
+                "action" => self.any("action"),
+                "session" | "liveSession" => self.any("session"),
+                "appointment" => self.any("appointment"),
                 _ => None,
             };
             let given = match (by_id, given) {

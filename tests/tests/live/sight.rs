@@ -28,7 +28,8 @@ both! {
         let lead = goal(&ada, &practice, &robin, "Lead").await;
         assert_eq!(live.next().await["coachPortalChanges"]["changes"][0]["id"], json!(lead));
         ada.ask(REVOKE, json!({ "i": { "practiceId": practice, "coachId": bob.id, "coacheeId": robin } })).await;
-        assert_eq!(live.next().await["coachPortalChanges"]["changes"], json!([{ "__typename": "Gone", "id": robin }]));
+        let gone = json!([{ "__typename": "Gone", "id": robin }, { "__typename": "UnreadNotifications" }]);
+        assert_eq!(live.next().await["coachPortalChanges"]["changes"], gone);
         goal(&ada, &practice, &robin, "Not Bob's to see any more").await;
         let kim = product.coachee(&ada, &practice, "Kim").await;
         grant(&ada, &practice, &bob, &kim).await;
@@ -142,7 +143,10 @@ both! {
         goal(&ada, &practice, &robin, "No manager's to see any more").await;
         let mut late = bob.listen(&changes_of("coach"), json!({ "p": practice, "a": before })).await;
         assert_eq!(told(late.next().await), ["ResyncRequired"]);
+        // It has begun when it tells of something.
+        grant(&ada, &practice, &bob, &robin).await;
         let mut log = bob.listen(ACTIVITY, json!({ "p": practice, "a": before })).await;
+        log.next().await;
         ada.ask("mutation($i: RemoveCoachInput!) { removeCoach(input: $i) { errors { code } } }", json!({ "i": { "practiceId": practice, "coachId": bob.id } })).await;
         for live in [&mut live, &mut late, &mut log] {
             assert_eq!(live.ends().await, "FORBIDDEN");

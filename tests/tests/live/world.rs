@@ -28,11 +28,14 @@ const COACH: Portal = Portal {
     fragments: "
         fragment P on Practice { id name lowSessions } fragment C on Coach { id displayName title role }
         fragment I on CoachInvitation { id name role } fragment X on Access { id coachId clientId level }
-        fragment R on Coachee { id fullName coacheeStatus: status activeGoal synopsis leadCoachId lastSessionAt }
+        fragment R on Coachee { id fullName coacheeStatus: status activeGoal synopsis leadCoachId lastSessionAt billingModel deactivatedAt }
+        fragment O on Group { id name description coacheeCount }
         fragment G on Goal { id coacheeId title complete milestoneCount completedMilestoneCount }
         fragment M on Milestone { id goalId title complete actionCount completedActionCount }
-        fragment A on Action { id coacheeId goalId milestoneId title progress }
+        fragment A on Action { id coacheeId goalId milestoneId title progress commentCount monitored createdBy }
+        fragment K on Comment { id coacheeId actionId text } fragment J on ActionSeries { id coacheeId title actionCount nextDueOn }
         fragment S on Session { id coacheeId title status notes { text revision } authorization { id } nextSteps { id } }
+        fragment B on Appointment { id coacheeId title place start durationMinutes cancelled cancelledFrom sequence answer occurrences(first: 20) { nodes { start status answer sessionId } } }
         fragment N on NextStep { id sessionId text place done }
         fragment T on AssessmentTemplate { id title }
         fragment E on Assessment { id coacheeId title assessmentStatus: status answers { text } draft { text } }
@@ -41,17 +44,21 @@ const COACH: Portal = Portal {
         fragment NT on Note { id coacheeId title shared commentCount noteText: text }
         fragment NC on NoteComment { id coacheeId noteId commentText: text }
         fragment CV on Conversation { id coacheeId coachId unreadCount messageCount }
-        fragment MS on Message { id coacheeId conversationId number messageText: text }",
-    spread: "...P ...C ...I ...X ...R ...G ...M ...A ...S ...N ...T ...E ...Q ...U ...NT ...NC ...CV ...MS",
+        fragment MS on Message { id coacheeId conversationId number messageText: text }
+        fragment Z on Notification { id coacheeId kind unread thingId }",
+    spread: "...P ...C ...I ...X ...R ...O ...G ...M ...A ...K ...J ...S ...N ...T ...E ...Q ...U ...NT ...NC ...CV ...MS ...B ...Z",
     loads: "practice { __typename ...P } coaches(first: 100) { nodes { __typename ...C } } coachInvitations { __typename ...I }
-        access(first: 100) { nodes { __typename ...X } } coachees(first: 100) { nodes { __typename ...R } }
+        access(first: 100) { nodes { __typename ...X } } coachees(first: 100, filter: { deactivated: null }) { nodes { __typename ...R actionSeries(first: 20) { nodes { __typename ...J } } } }
+        groups(first: 100) { nodes { __typename ...O } }
         goals(first: 100) { nodes { __typename ...G milestones(first: 20) { nodes { __typename ...M } } } }
-        actions(first: 100) { nodes { __typename ...A } } authorizations(first: 100) { nodes { __typename ...U } }
+        actions(first: 100) { nodes { __typename ...A comments(first: 20) { nodes { __typename ...K } } } } authorizations(first: 100) { nodes { __typename ...U } }
+        appointments(range: { from: \"2026-01-01T00:00:00Z\", to: \"2026-12-31T00:00:00Z\" }, cancelled: true, first: 100) { nodes { appointment { __typename ...B } } }
         sessions(first: 50, filter: LOG) { nodes { __typename ...S steps: nextSteps { __typename ...N } } }
         assessmentTemplates(first: 100) { nodes { __typename ...T } } assessments(first: 100) { nodes { __typename ...E } }
         questions(first: 100) { nodes { __typename ...Q } }
         notes(first: 50) { nodes { __typename ...NT comments(first: 20) { nodes { __typename ...NC } } } }
-        conversations(first: 10) { nodes { __typename ...CV messages(first: 50) { nodes { __typename ...MS } } } }",
+        conversations(first: 10) { nodes { __typename ...CV messages(first: 50) { nodes { __typename ...MS } } } }
+        notifications(first: 100) { nodes { __typename ...Z } }",
 };
 
 const COACHEE: Portal = Portal {
@@ -61,7 +68,9 @@ const COACHEE: Portal = Portal {
         fragment R on CoacheeProfile { id firstName lastName activeGoal }
         fragment G on Goal { id coacheeId title complete milestoneCount completedMilestoneCount }
         fragment M on Milestone { id goalId title complete actionCount completedActionCount }
-        fragment A on Action { id coacheeId goalId milestoneId title progress }
+        fragment A on Action { id coacheeId goalId milestoneId title progress commentCount monitored createdBy }
+        fragment K on Comment { id coacheeId actionId text } fragment J on ActionSeries { id coacheeId title actionCount nextDueOn }
+        fragment B on Appointment { id coacheeId title place start durationMinutes cancelled cancelledFrom sequence answer occurrences(first: 20) { nodes { start status answer sessionId } } }
         fragment S on CoacheeSession { id title status nextSteps { id } } fragment N on NextStep { id sessionId text place done }
         fragment E on Assessment { id coacheeId title assessmentStatus: status answers { text } draft { text } }
         fragment Q on CoachingQuestion { id coacheeId words answer commentCount }
@@ -69,10 +78,12 @@ const COACHEE: Portal = Portal {
         fragment NC on NoteComment { id coacheeId noteId commentText: text }
         fragment CV on Conversation { id coacheeId coachId unreadCount messageCount }
         fragment MS on Message { id coacheeId conversationId number messageText: text }",
-    spread: "...P ...C ...R ...G ...M ...A ...S ...N ...E ...Q ...NT ...NC ...CV ...MS",
+    spread: "...P ...C ...R ...G ...M ...A ...K ...J ...S ...N ...E ...Q ...NT ...NC ...CV ...MS ...B",
     loads: "practice { __typename ...P } coaches { __typename ...C } me { __typename ...R }
         goals(first: 100) { nodes { __typename ...G milestones(first: 20) { nodes { __typename ...M } } } }
-        actions(first: 100) { nodes { __typename ...A } } nextSteps(first: 100) { nodes { __typename ...N } }
+        actions(first: 100) { nodes { __typename ...A comments(first: 20) { nodes { __typename ...K } } } }
+        actionSeries(first: 100) { nodes { __typename ...J } } nextSteps(first: 100) { nodes { __typename ...N } }
+        appointments(range: { from: \"2026-01-01T00:00:00Z\", to: \"2026-12-31T00:00:00Z\" }, cancelled: true, first: 100) { nodes { appointment { __typename ...B } } }
         sessions(first: 50, filter: LOG) { nodes { __typename ...S } }
         assessments(first: 100) { nodes { __typename ...E } } questions(first: 100) { nodes { __typename ...Q } }
         notes(first: 50) { nodes { __typename ...NT comments(first: 20) { nodes { __typename ...NC } } } }
@@ -89,7 +100,9 @@ fn things(value: &Value, into: &mut BTreeMap<String, Value>) {
             if let (Some(id), Some(_)) = (fields.get("id").and_then(Value::as_str), fields.get("__typename")) {
                 let own: serde_json::Map<_, _> = fields
                     .iter()
-                    .filter(|(name, _)| !["milestones", "steps", "comments", "messages"].contains(&name.as_str()))
+                    .filter(|(name, _)| {
+                        !["milestones", "steps", "comments", "messages", "actionSeries"].contains(&name.as_str())
+                    })
                     .map(|(name, value)| (name.clone(), value.clone()))
                     .collect();
                 into.insert(id.to_owned(), Value::Object(own));
@@ -216,17 +229,20 @@ struct Scene {
     steps: Vec<String>,
     authorizations: Vec<String>,
     notes: Vec<String>,
+    groups: Vec<String>,
+    appointments: Vec<String>,
     invited: u64,
 }
 
 impl Scene {
     async fn do_(&self, by: &Person, mutation: &str, mut input: Value) -> Value {
         input["practiceId"] = json!(self.practice);
-        let (first, rest) = if mutation == "changeAccess" { ("A", "ccess") } else { mutation.split_at(1) };
-        let query = format!(
-            "mutation($i: {}{rest}Input!) {{ {mutation}(input: $i) {{ errors {{ code }} position }} }}",
-            first.to_uppercase()
-        );
+        let kind = match mutation {
+            "changeAccess" => "AccessInput".to_owned(),
+            "deactivateCoachee" | "reactivateCoachee" => "CoacheeInput".to_owned(),
+            _ => format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]),
+        };
+        let query = format!("mutation($i: {kind}!) {{ {mutation}(input: $i) {{ errors {{ code }} position }} }}");
         by.ask(&query, json!({ "i": input })).await[mutation].clone()
     }
 
@@ -242,7 +258,7 @@ impl Scene {
         let first = self.coachees[0].clone();
         let whom = Self::any(&self.coachees, dice).expect("a coachee");
         let by = if whom == first && dice.throw(2) == 0 { &robin } else { &ada };
-        match dice.throw(26) {
+        match dice.throw(36) {
             0 if self.coachees.len() < 5 => {
                 self.coachees.push(self.product.coachee(&ada, &practice, &format!("Coachee{number}")).await);
             }
@@ -270,6 +286,23 @@ impl Scene {
                     self.actions.retain(|it| *it != action);
                 }
             }
+            26 | 27 => {
+                if let Some(action) = Self::any(&self.actions, dice) {
+                    let input =
+                        json!({ "practiceId": practice, "actionId": action, "text": format!("Comment {number}") });
+                    // Robin does not see others' actions.
+                    by.whole(
+                        "mutation($i: CommentOnActionInput!) { commentOnAction(input: $i) { errors { code } } }",
+                        json!({ "i": input }),
+                    )
+                    .await;
+                }
+            }
+            28 => {
+                let recurrence = json!({ "frequency": "DAILY", "times": 5 });
+                let input = json!({ "coacheeId": whom, "title": format!("Series {number}"), "dueOn": "2026-12-01", "recurrence": recurrence });
+                self.do_(by, "addAction", input).await;
+            }
             11 => self.sessions.push(started(&ada, &practice, &whom, &format!("Session {number}")).await),
             12 => self.write_in_a_session(number, dice).await,
             13 => {
@@ -282,6 +315,7 @@ impl Scene {
             }
             15 if number.is_multiple_of(2) => self.ask(number, &whom, dice).await,
             15 => self.approve(number, &whom, dice).await,
+            29..=31 => self.arrange(number, &whom, dice).await,
             16 if self.invited < 3 => {
                 self.invited += 1;
                 let email = format!("invited{number}@practice.example");
@@ -300,6 +334,22 @@ impl Scene {
             }
             20..=23 => self.write_notes(number, &first, dice).await,
             24 | 25 => self.write_messages(number, &first, dice).await,
+            32 => self.sort(number, &whom, dice).await,
+            // Robin's portal stays open.
+            33 if whom != first => {
+                let about = json!({ "coacheeId": whom });
+                if self.do_(&ada, "deactivateCoachee", about.clone()).await["errors"] != json!([]) {
+                    self.do_(&ada, "reactivateCoachee", about).await;
+                }
+            }
+            34 => {
+                self.do_(
+                    &ada,
+                    "setBillingModel",
+                    json!({ "coacheeId": whom, "billingModel": (["EAP", "FREE"][number % 2]) }),
+                )
+                .await;
+            }
             _ => {
                 self.do_(
                     &ada,
@@ -308,6 +358,26 @@ impl Scene {
                 )
                 .await;
             }
+        }
+    }
+
+    /// A group comes, changes or goes.
+    async fn sort(&mut self, number: usize, whom: &str, dice: &mut Dice) {
+        let Some(group) = Self::any(&self.groups, dice).filter(|_| dice.throw(3) > 0) else {
+            let input = json!({ "practiceId": self.practice, "name": format!("Group {number}"), "coacheeIds": [whom] });
+            let create = "mutation($i: CreateGroupInput!) { createGroup(input: $i) { group { id } errors { code } } }";
+            let made = self.ada.ask(create, json!({ "i": input })).await;
+            self.groups.extend(made["createGroup"]["group"]["id"].as_str().map(str::to_owned));
+            return;
+        };
+        let input = match dice.throw(3) {
+            0 => json!({ "groupId": group, "name": format!("Group {number}"), "addCoacheeIds": [whom] }),
+            _ => json!({ "groupId": group, "removeCoacheeIds": self.coachees }),
+        };
+        self.do_(&self.ada, "updateGroup", input).await;
+        let about = json!({ "groupId": group });
+        if dice.throw(2) == 0 && self.do_(&self.ada, "deleteGroup", about).await["errors"] == json!([]) {
+            self.groups.retain(|it| *it != group);
         }
     }
 
@@ -424,6 +494,43 @@ impl Scene {
         }
     }
 
+    async fn arrange(&mut self, number: usize, whom: &str, dice: &mut Dice) {
+        let (practice, at) = (self.practice.clone(), ["2026-04-07T09:00", "2026-04-14T09:00"][number % 2]);
+        let about = |id: &str, mut rest: Value| {
+            (rest["practiceId"], rest["appointmentId"]) = (json!(practice), json!(id));
+            json!({ "i": rest })
+        };
+        // What makes no sense when it comes is refused.
+        match (Self::any(&self.appointments, dice), dice.throw(4)) {
+            (Some(id), 0) => {
+                let mutation = "mutation($i: RescheduleAppointmentInput!) { rescheduleAppointment(input: $i) { errors { code } } }";
+                let later =
+                    about(&id, json!({ "occurrence": at, "start": format!("2026-04-{:02}T15:00", number % 28 + 1) }));
+                self.ada.whole(mutation, later).await;
+            }
+            (Some(id), 1) => {
+                let mutation =
+                    "mutation($i: CancelAppointmentInput!) { cancelAppointment(input: $i) { errors { code } } }";
+                let following = json!({ "occurrence": at, "andFollowing": number.is_multiple_of(3) });
+                self.ada
+                    .whole(mutation, about(&id, if number.is_multiple_of(4) { json!({}) } else { following }))
+                    .await;
+            }
+            (Some(id), 2) => {
+                let mutation =
+                    "mutation($i: RespondToAppointmentInput!) { respondToAppointment(input: $i) { errors { code } } }";
+                self.robin.whole(mutation, about(&id, json!({ "answer": (["GOING", "NOT_GOING"][number % 2]) }))).await;
+            }
+            _ => {
+                let mutation = "mutation($i: AddAppointmentInput!) { addAppointment(input: $i) { appointment { id } errors { code } } }";
+                let input = json!({ "practiceId": practice, "coacheeId": whom, "title": format!("Appointment {number}"), "place": "Room 4",
+                    "start": "2026-04-07T09:00", "recurrence": "FREQ=WEEKLY;COUNT=4" });
+                let answer = self.ada.ask(mutation, json!({ "i": input })).await;
+                self.appointments.extend(answer["addAppointment"]["appointment"]["id"].as_str().map(str::to_owned));
+            }
+        }
+    }
+
     async fn approve(&mut self, number: usize, whom: &str, dice: &mut Dice) {
         let link = Self::any(&self.sessions, dice).zip(Self::any(&self.authorizations, dice));
         if let Some((session, authorization)) = link {
@@ -441,8 +548,13 @@ impl Scene {
         self.authorizations.extend(answer["addAuthorization"]["authorization"]["id"].as_str().map(str::to_owned));
     }
 
-    /// Changes what everybody sees: the position at which everybody is told something.
+    /// Changes what everybody sees: the position at which everybody is told something. Before that who is to be notified
+    /// is, and now and then has read it.
     async fn tell_everybody(&self, number: usize) -> Value {
+        self.product.app.react().await.expect("reacted");
+        if number.is_multiple_of(3) {
+            self.do_(&self.ada, "markNotificationsRead", json!({ "upTo": "atffff" })).await;
+        }
         self.do_(&self.ada, "updatePractice", json!({ "lowSessions": number + 3 })).await["position"].clone()
     }
 }
@@ -465,6 +577,8 @@ async fn follows_as_it_loads(product: Product, seed: u64) {
         steps: Vec::new(),
         authorizations: Vec::new(),
         notes: Vec::new(),
+        groups: Vec::new(),
+        appointments: Vec::new(),
         invited: 0,
         product,
     };

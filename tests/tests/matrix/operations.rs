@@ -14,7 +14,7 @@
 use serde_json::{Value, json};
 use tests::Person;
 
-use super::world::{COACHEE, NO_ACCESS, NOBODY, OWNER, World, access_token, authorization};
+use super::world::{COACHEE, NO_ACCESS, NOBODY, OWNER, USER, World, access_token, authorization};
 
 /// Mutations. What follows a `/` is a case of the mutation before it.
 pub const MUTATIONS: &[(&str, &str)] = &[
@@ -60,11 +60,26 @@ pub const MUTATIONS: &[(&str, &str)] = &[
     // Inviting is administration: User Admin and Admin (S4.6, S4.8).
     ("sendInvitation", "YYYYF NFNNU"),
     ("resendInvitation", "YYYYF NFNNU"),
+    // So are statuses (S4.6, S4.8).
+    ("deactivateCoachee", "YYYYF NFNNU"),
+    ("reactivateCoachee", "YYYYF NFNNU"),
+    // Who leads, and money: Admin, and the managers. The coachee knows that somebody leads, and nothing of money.
+    ("setLeadCoach", "YYYFF NFNNU"),
+    ("setBillingModel", "YYYFF NNNNU"),
+    // Many at once are added by whoever may add one, also where that is tried dry.
+    ("importCoachees", "YYYYY YNNNU"),
+    ("importCoachees/dry", "YYYYY YNNNU"),
+    ("importCoachees/closed", "YYFFF FNNNU"),
     // What takes away every coach's work with a coachee takes Admin.
     ("eraseCoachee", "YYYFF NFNNU"),
     // The client's data is full access for a User (S4.7); the coachee does not write the coach's side.
     ("setActiveGoal", "YYYYY NFNNU"),
     ("writeSynopsis", "YYYYY NFNNU"),
+    // Groups are every coach's own, of coachees whom they see (S2.10); another's are not there, whoever they are.
+    ("createGroup", "YYYYY YNNNU"),
+    ("createGroup/robin", "YYYYY NNNNU"),
+    ("updateGroup", "YNNNN NNNNU"),
+    ("deleteGroup", "YNNNN NNNNU"),
     // The plan is both sides' (S2.27, S3.10, S3.15).
     ("addGoal", "YYYYY NYNNU"),
     ("updateGoal", "YYYYY NYNNU"),
@@ -77,6 +92,17 @@ pub const MUTATIONS: &[(&str, &str)] = &[
     ("updateAction", "YYYYY NYNNU"),
     ("setActionProgress", "YYYYY NYNNU"),
     ("deleteAction", "YYYYY NYNNU"),
+    // Whoever sees an action comments on it; a comment is its author's own (S2.18).
+    ("commentOnAction", "YYYYY NYNNU"),
+    ("updateComment", "YFFFF NFNNU"),
+    ("deleteComment", "YFFFF NFNNU"),
+    // What recurs is as much both sides' as what does not (S2.19).
+    ("addAction/recurring", "YYYYY NYNNU"),
+    ("updateActionSeries", "YYYYY NYNNU"),
+    ("endActionSeries", "YYYYY NYNNU"),
+    // The coachee alone, and what they made (S2.22).
+    ("setActionMonitoring", "FFFFF NYNNU"),
+    ("setActionMonitoring/coachs", "FFFFF NRNNU"),
     // Sessions are the coaches' who have access; the coachee sees that they were, and checks next steps (S1.43).
     ("startSession", "YYYYY NFNNU"),
     ("updateSession", "YYYYY NFNNU"),
@@ -89,6 +115,15 @@ pub const MUTATIONS: &[(&str, &str)] = &[
     ("endSession", "YYYYY NFNNU"),
     ("logSession", "YYYYY NFNNU"),
     ("setSessionStatus", "YYYYY NFNNU"),
+    // Appointments are the coaches' who have access to make, move and cancel (S2.16); who comes, the coachee alone says.
+    ("addAppointment", "YYYYY NFNNU"),
+    ("rescheduleAppointment", "YYYYY NFNNU"),
+    ("cancelAppointment", "YYYYY NFNNU"),
+    ("respondToAppointment", "FFFFF NYNNU"),
+    ("startSession/appointment", "YYYYY NFNNU"),
+    // One's own calendar's address.
+    ("createCalendarFeed", "YYYYY YYYYU"),
+    ("revokeCalendarFeed", "YYYYY YYYYU"),
     // The owner held the session: rating it is the owner's alone (S1.45).
     ("rateSession", "YFFFF NFNNU"),
     // Forms are the practice's; assigning them is work with a client (S4.7), answering them is the coachee's alone, and
@@ -132,6 +167,10 @@ pub const MUTATIONS: &[(&str, &str)] = &[
     // Into the conversation of the owner and Robin, which is the two sides' alone.
     ("sendMessage/conversation", "YNNNN NYNNU"),
     ("markConversationRead", "YNNNN NYNNU"),
+    // Everybody's own: all of a member's, and what Robin did is told to the coach who leads Robin.
+    ("markNotificationsRead/ids", "YNNNN NNNNU"),
+    ("markNotificationsRead", "YYYYY YYYNU"),
+    ("setNotificationPreferences", "YYYYY YYYYU"),
     // Money: Admin, and the managers (S4.3, S4.8). The coachee never sees an authorization.
     ("addAuthorization", "YYYFF NNNNU"),
     ("updateAuthorization", "YYYFF NNNNU"),
@@ -146,24 +185,45 @@ pub const SUBSCRIPTIONS: &[(&str, &str, &str)] = &[
     ("plan", "practiceId: $PRACTICE, coacheeId: $COACHEE, after: \"at1\"", "YYYYY NYNNU"),
     ("liveSession", "practiceId: $PRACTICE, id: $SESSION, after: \"at1\"", "YYYYY NNNNU"),
     ("conversation", "practiceId: $PRACTICE, id: $CONVERSATION, after: \"at1\"", "YNNNN NYNNU"),
+    // Only the owner has any; the others are told to load, since they came into the practice meanwhile.
+    ("notifications", "practiceId: $PRACTICE, after: \"at1\"", "YYYYY YYYNU"),
 ];
 
 /// Who tries it and with what: everything in it is there and theirs to use, if it is anybody's.
 pub async fn attempt(world: &mut World, key: &str, actor: usize) -> (Person, Value) {
     let input = match key {
         "requestSignInLink" | "signIn" | "revokeSession" | "signOut" | "signOutEverywhere" | "deleteAccount"
-        | "beginGoogleSignIn" | "signInWithGoogle" => account(world, key, actor).await,
+        | "beginGoogleSignIn" | "signInWithGoogle" | "createCalendarFeed" | "revokeCalendarFeed" => {
+            account(world, key, actor).await
+        }
+        _ if key.contains("ppointment") => appointment(world, key).await,
         _ if key.contains("AccessToken") => token(world, key, actor).await,
         "acceptCoachInvitation" | "acceptInvitation" => invitation(world, key).await,
+        _ if key.contains("Group") => group(world, key).await,
+        "setNotificationPreferences" => json!({ "kinds": [{ "kind": "GOAL_CHANGED", "mail": false }] }),
+        "markNotificationsRead" => json!({ "practiceId": world.practice, "upTo": "at1000" }),
+        "markNotificationsRead/ids" => {
+            json!({ "practiceId": world.practice, "ids": [world.robin.thing("notification")] })
+        }
         _ if key.contains("Coachee")
             || key.contains("Invitation")
             || key == "setActiveGoal"
+            || key == "setLeadCoach"
+            || key == "setBillingModel"
             || key == "writeSynopsis" =>
         {
             coachee(world, key, actor).await
         }
         _ if key.contains("Note") && !key.contains("Session") => note(world, key, actor).await,
         _ if key.contains("Message") || key.contains("Conversation") => message(world, key),
+        _ if key.contains("Comment")
+            || key.contains("Series")
+            || key.contains("Monitoring")
+            || key.contains("recurring") =>
+        {
+            beside(world, key).await
+        }
+        "commentOnAction" => beside(world, key).await,
         _ if key.contains("Goal") || key.contains("Milestone") || key.contains("Action") => plan(world, key).await,
         _ if key.contains("Assessment") => assessment(world, key).await,
         _ if key.contains("Question") => question(world, key),
@@ -278,6 +338,33 @@ async fn coachee(world: &mut World, key: &str, actor: usize) -> Value {
             let email = format!("added{}@coachee.example", world.next());
             json!({ "practiceId": practice, "firstName": "Added", "email": email })
         }
+        "importCoachees" | "importCoachees/dry" | "importCoachees/closed" => {
+            let (is_open, is_dry) = (!key.ends_with("closed"), key.ends_with("dry"));
+            let open = json!({ "practiceId": practice, "coachesMayAddCoachees": is_open });
+            world.done(&owner, "updatePractice", open).await;
+            let csv = format!("first name,email\nAdded,added{}@coachee.example\n", world.next());
+            json!({ "practiceId": practice, "csv": csv, "dryRun": is_dry })
+        }
+        // The coachee tries it with themself.
+        "deactivateCoachee" | "reactivateCoachee" if actor == COACHEE => {
+            json!({ "practiceId": practice, "coacheeId": robin })
+        }
+        "deactivateCoachee" => json!({ "practiceId": practice, "coacheeId": world.new_client().await }),
+        "reactivateCoachee" => {
+            let coachee = world.new_client().await;
+            world.done(&owner, "deactivateCoachee", json!({ "practiceId": practice, "coacheeId": coachee })).await;
+            json!({ "practiceId": practice, "coacheeId": coachee })
+        }
+        "setLeadCoach" if actor == COACHEE => {
+            json!({ "practiceId": practice, "coacheeId": robin, "coachId": owner.id })
+        }
+        "setLeadCoach" => {
+            json!({ "practiceId": practice, "coacheeId": world.new_client().await, "coachId": world.people[USER].id })
+        }
+        "setBillingModel" => {
+            let model = ["EAP", "MONTHLY_RETAINER", "PAY_PER_SESSION", "PACKAGES", "FREE"][world.next() % 5];
+            json!({ "practiceId": practice, "coacheeId": robin, "billingModel": model })
+        }
         "updateCoachee" => {
             json!({ "practiceId": practice, "coacheeId": world.kim, "lastName": format!("Kim {}", world.next()) })
         }
@@ -307,6 +394,26 @@ async fn coachee(world: &mut World, key: &str, actor: usize) -> Value {
         "writeSynopsis" => {
             json!({ "practiceId": practice, "coacheeId": robin, "synopsis": format!("Synopsis {}", world.next()) })
         }
+        _ => panic!("how is {key} tried?"),
+    }
+}
+
+async fn group(world: &mut World, key: &str) -> Value {
+    let (practice, robin) = (world.practice.clone(), world.robin.coachee.clone());
+    match key {
+        "createGroup" => return json!({ "practiceId": practice, "name": "A group" }),
+        "createGroup/robin" => {
+            return json!({ "practiceId": practice, "name": "A group", "coacheeIds": [robin] });
+        }
+        _ => {}
+    }
+    // The owner's.
+    let group = world.made("createGroup", json!({ "practiceId": practice, "name": "A group" })).await;
+    match key {
+        "updateGroup" => {
+            json!({ "practiceId": practice, "groupId": group, "name": "Another", "addCoacheeIds": [robin] })
+        }
+        "deleteGroup" => json!({ "practiceId": practice, "groupId": group }),
         _ => panic!("how is {key} tried?"),
     }
 }
@@ -344,6 +451,47 @@ async fn plan(world: &mut World, key: &str) -> Value {
         "deleteAction" => json!({ "practiceId": practice, "actionId": action }),
         _ => panic!("how is {key} tried?"),
     }
+}
+
+/// What is beside an action: comments, series, monitoring.
+async fn beside(world: &mut World, key: &str) -> Value {
+    let (practice, robin) = (world.practice.clone(), world.robin.coachee.clone());
+    let mut new = json!({ "practiceId": practice, "coacheeId": robin, "title": "An action" });
+    if key.contains("Series") || key.contains("recurring") {
+        new["dueOn"] = json!("2027-01-01");
+        new["recurrence"] = json!({ "frequency": "WEEKLY", "times": 9 });
+        if key == "addAction/recurring" {
+            return new;
+        }
+        let action = world.made("addAction", new).await;
+        let query = "query($i: ID!) { node(id: $i) { ... on Action { seriesId } } }";
+        let series = world.people[OWNER].ask(query, json!({ "i": action })).await["node"]["seriesId"].clone();
+        let mut input = json!({ "practiceId": practice, "seriesId": series });
+        if key == "updateActionSeries" {
+            input["title"] = json!("In other words");
+        }
+        return input;
+    }
+    if key == "setActionMonitoring" {
+        // They may not have been here for long.
+        world.sign_in_again(COACHEE).await;
+        let action = world.done(&world.people[COACHEE], "addAction", new).await["action"]["id"].clone();
+        return json!({ "practiceId": practice, "actionId": action, "monitored": true });
+    }
+    let action = world.made("addAction", new).await;
+    if key == "setActionMonitoring/coachs" {
+        return json!({ "practiceId": practice, "actionId": action, "monitored": true });
+    }
+    let comment = json!({ "practiceId": practice, "actionId": action, "text": "A comment" });
+    if key == "commentOnAction" {
+        return comment;
+    }
+    let comment = world.made("commentOnAction", comment).await;
+    let mut input = json!({ "practiceId": practice, "commentId": comment });
+    if key == "updateComment" {
+        input["text"] = json!("Another comment");
+    }
+    input
 }
 
 async fn session(world: &mut World, key: &str) -> Value {
@@ -433,6 +581,30 @@ fn message(world: &World, key: &str) -> Value {
             json!({ "practiceId": practice, "conversationId": conversation, "text": "Hello" })
         }
         "markConversationRead" => json!({ "practiceId": practice, "conversationId": conversation }),
+        _ => panic!("how is {key} tried?"),
+    }
+}
+
+async fn appointment(world: &mut World, key: &str) -> Value {
+    let (practice, robin) = (world.practice.clone(), world.robin.coachee.clone());
+    let mut new =
+        json!({ "practiceId": practice, "coacheeId": robin, "title": "An appointment", "start": "2026-11-10T09:00" });
+    if key == "addAppointment" {
+        new["coachId"] = json!(world.people[OWNER].id);
+        return new;
+    }
+    let appointment = world.made("addAppointment", new).await;
+    let about = json!({ "practiceId": practice, "appointmentId": appointment });
+    let with = |name: &str, value: &str| {
+        let mut about = about.clone();
+        about[name] = json!(value);
+        about
+    };
+    match key {
+        "rescheduleAppointment" => with("start", "2026-11-11T09:00"),
+        "cancelAppointment" => about,
+        "respondToAppointment" => with("answer", "GOING"),
+        "startSession/appointment" => with("coacheeId", &robin),
         _ => panic!("how is {key} tried?"),
     }
 }

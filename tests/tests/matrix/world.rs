@@ -28,10 +28,13 @@ pub const OTHER_OWNER: usize = 8;
 pub const NOBODY: usize = 9;
 
 /// Lines whose attempts change what others need, or that take no ids.
-pub const CLOSED: [&str; 3] = ["addCoachee/closed", "signOut", "signOutEverywhere"];
+pub const CLOSED: [&str; 4] = ["addCoachee/closed", "importCoachees/closed", "signOut", "signOutEverywhere"];
 
 /// Mutations that no token of a program reaches: they are about accounts, or make what no scope can name yet.
-pub const ACCOUNTS: [&str; 13] = [
+pub const ACCOUNTS: [&str; 16] = [
+    "createCalendarFeed",
+    "revokeCalendarFeed",
+    "setNotificationPreferences",
     "beginGoogleSignIn",
     "signInWithGoogle",
     "requestSignInLink",
@@ -148,6 +151,17 @@ impl World {
             world.answers(&world.people[person], client).await;
         }
         world.own_notes().await;
+        let far = world.far.clone();
+        let stranger = world.product.accepted(&other, &far.practice, &far.coachee, "far").await;
+        let (robin, lee) = (world.people[COACHEE].clone(), world.people[COACHEE + 1].clone());
+        let told_of_far = world.told(&other, &stranger, &far).await;
+        let told_of_robin = world.told(&owner, &robin, &world.robin).await;
+        let told_of_lee = world.told(&owner, &lee, &world.lee).await;
+        for (client, told) in
+            [(&mut world.far, told_of_far), (&mut world.robin, told_of_robin), (&mut world.lee, told_of_lee)]
+        {
+            client.things.insert("notification".to_owned(), told);
+        }
         world.people.push(other);
         world.people.push(world.product.stranger());
         world.grant_all(&world.robin.coachee.clone()).await;
@@ -160,6 +174,19 @@ impl World {
         world.made("addCoach", pending).await;
         world.sign(&owner).await;
         world
+    }
+
+    /// The coachee sets a goal, of which the coach who leads them is told: the notification's id.
+    async fn told(&self, lead: &Person, coachee: &Person, client: &Client) -> String {
+        let title = format!("{}GOAL of their own", client.mark);
+        let input = json!({ "practiceId": client.practice, "coacheeId": client.coachee, "title": title, "dueOn": "2026-06-30" });
+        self.done(coachee, "addGoal", input).await;
+        self.product.app.react().await.expect("reacted");
+        let query =
+            "query($p: ID!) { viewer { coachPortal(practiceId: $p) { notifications(first: 1) { nodes { id } } } } }";
+        let data = lead.ask(query, json!({ "p": client.practice })).await;
+        let id = &data["viewer"]["coachPortal"]["notifications"]["nodes"][0]["id"];
+        id.as_str().unwrap_or_else(|| panic!("nobody was told: {data}")).to_owned()
     }
 
     /// Signs the logs, and finds an entry about Robin that they, too, may review.
@@ -234,6 +261,14 @@ impl World {
         let milestone = self.made_by(by, "addMilestone", input).await;
         let input = json!({ "milestoneId": milestone, "title": text("ACTION"), "description": text("DESCRIPTION") });
         let action = self.made_by(by, "addAction", about(input)).await;
+        let input = json!({ "practiceId": practice, "actionId": action, "text": text("COMMENT") });
+        let said = self.made_by(by, "commentOnAction", input).await;
+        let recurrence = json!({ "frequency": "MONTHLY", "times": 12 });
+        let input = json!({ "title": text("SERIES"), "dueOn": "2027-01-01", "recurrence": recurrence });
+        let recurring = self.made_by(by, "addAction", about(input)).await;
+        let series =
+            by.ask("query($i: ID!) { node(id: $i) { ... on Action { seriesId } } }", json!({ "i": recurring })).await;
+        let series = series["node"]["seriesId"].as_str().expect("a series").to_owned();
         let authorization = self.made_by(by, "addAuthorization", about(authorization(mark, 2))).await;
         let input = json!({ "title": text("SESSION"), "authorizationId": authorization });
         let session = self.made_by(by, "startSession", about(input)).await;
@@ -262,18 +297,29 @@ impl World {
         let message = self.made_by(by, "sendMessage", about(json!({ "text": text("MESSAGE") }))).await;
         let (coach, of) = (by.id.parse().expect("a person"), coachee.parse().expect("a coachee"));
         let conversation = domain::id::ConversationId::between(coach, of).to_string();
+        let input = json!({
+            "practiceId": practice, "name": text("GROUP"), "description": text("PURPOSE"), "coacheeIds": [coachee],
+        });
+        let group = self.made_by(by, "createGroup", input).await;
+        let input = json!({ "title": text("APPOINTMENT"), "place": text("PLACE"), "start": "2026-11-03T09:00",
+            "videoLink": format!("https://{}.example", text("LINK")), "recurrence": "FREQ=WEEKLY;COUNT=3" });
+        let appointment = self.made_by(by, "addAppointment", about(input)).await;
         let login = by.ask("{ viewer { account { sessions { id } } } }", json!({})).await;
         let login = login["viewer"]["account"]["sessions"][0]["id"].as_str().expect("a sign-in").to_owned();
         let token = self.made_by(by, "createAccessToken", access_token(practice, "COACH", "READ")).await;
         let ids = [
             practice,
             &coachee,
+            &group,
             &goal,
             &milestone,
             &action,
+            &said,
+            &series,
             &authorization,
             &session,
             &step,
+            &appointment,
             &by.id,
             &login,
             &token,

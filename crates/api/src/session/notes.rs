@@ -144,6 +144,8 @@ impl NotesMutation {
             Some(row) => NotesText::of(&before, &row, input.revision).await?,
             None => None,
         };
+        // Nobody waits for a connection to read with who holds one: enough who did would wait for each other.
+        drop(before);
         let make = |_: &New<'_>| {
             // What has no text here is no revision anybody could name; who may not restore is told that first.
             let revision = there.as_ref().map_or(u32::MAX, |there| there.revision);

@@ -152,6 +152,8 @@ impl View {
     }
 
     async fn load_leads(&self, reading: &mut Reading, of: impl IntoIterator<Item = Subject>) -> Result<(), Error> {
+        // Nobody leads the practice itself.
+        reading.leads.insert(self.log().into(), None);
         let mut missing: Vec<Subject> = of.into_iter().filter(|subject| !reading.leads.contains_key(subject)).collect();
         missing.sort_unstable();
         missing.dedup();

@@ -90,6 +90,21 @@ impl View {
         Ok(pages.into_iter().map(|(length, more)| page(rows.by_ref().take(length), more, wanted)).collect())
     }
 
+    /// How many rows each of these parents has.
+    pub(super) async fn read_counts<R: Row>(
+        &self,
+        reading: &mut Reading,
+        column: &str,
+        parents: &[store::Id],
+    ) -> Result<Vec<u64>, Error> {
+        let sight = sight(&self.sees(R::THING));
+        let table = self.app.inner.tables.physical(R::TABLE)?;
+        let select = Select { sight: Some(&sight), ..Select::new(table, self.log().uuid().into_bytes(), 0) };
+        let counts = reading.rows().await?.counts(&select, column, parents).await?;
+        let counts: HashMap<store::Id, u64> = counts.into_iter().collect();
+        Ok(parents.iter().map(|parent| counts.get(parent).copied().unwrap_or(0)).collect())
+    }
+
     /// The entries that each of several asks for, which differ in what they are about only.
     pub(super) async fn read_entries(
         &self,

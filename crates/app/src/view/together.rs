@@ -31,6 +31,8 @@ pub(super) enum Question {
     List(Table, Wanted),
     /// Entries of the activity log about a thing or a coachee.
     Entries(Entries),
+    /// How many rows a parent has, whose id this column holds.
+    Count(Table, &'static str, store::Id),
 }
 
 impl Question {
@@ -40,7 +42,8 @@ impl Question {
             (Question::Rows(one, _), Question::Rows(other, _)) => one == other,
             (Question::List(one, wanted), Question::List(other, others)) => one == other && wanted.goes_with(others),
             (Question::Entries(one), Question::Entries(other)) => one.goes_with(other),
-            (Question::Rows(..) | Question::List(..) | Question::Entries(_), _) => false,
+            (Question::Count(one, column, _), Question::Count(other, others, _)) => one == other && column == others,
+            (Question::Rows(..) | Question::List(..) | Question::Entries(_) | Question::Count(..), _) => false,
         }
     }
 }

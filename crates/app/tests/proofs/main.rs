@@ -236,8 +236,8 @@ both! {
         let coachee = stage.add(log, founder, "odd@example.com").await;
         let clean = stage.app.check(None, &mut ()).await.unwrap();
         assert_eq!(clean.difference, None);
-        // The practice, its founder's account and their address.
-        assert_eq!((clean.logs, clean.events, clean.rows), (3, 2 + 4 * 2 + 6, 2 + 4 * 3 + 4));
+        // The practice, its founder's account and their address; each coachee is found by seven words.
+        assert_eq!((clean.logs, clean.events, clean.rows), (3, 2 + 4 * 2 + 6, 2 + 4 * (3 + 7) + 4));
 
         let table = stage.app.tables().physical(Table::coachee).unwrap();
         let key = [(log.uuid().into_bytes(), coachee.uuid().into_bytes())];

@@ -78,9 +78,9 @@ pub struct Choice {
     pub points: i32,
 }
 
-/// An answer.
+/// What was answered to a question.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Answer {
+pub enum Response {
     /// To a scale.
     Number(i32),
     /// To a choice: the places of what was chosen, from 0.
@@ -93,7 +93,7 @@ pub enum Answer {
 
 /// Answers, question by question; nothing where there is none yet.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answers(pub Vec<Option<Answer>>);
+pub struct Answers(pub Vec<Option<Response>>);
 
 /// What some questions add up to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +117,7 @@ macro_rules! hidden {
         }
     )+};
 }
-hidden!(Form, Question, Asks, Choice, Answer, Answers);
+hidden!(Form, Question, Asks, Choice, Response, Answers);
 
 /// What is wrong with a form or with answers, and with which question, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,7 +212,7 @@ impl Question {
     }
 
     /// What an answer counts, and for what.
-    fn counts(&self, answer: &Answer) -> Vec<Score> {
+    fn counts(&self, answer: &Response) -> Vec<Score> {
         let dimension = self.dimension.clone().unwrap_or_else(|| ALL.to_owned());
         let weight = i64::from(self.weight);
         let one = |points: i64, least: i64, most: i64| {
@@ -220,20 +220,20 @@ impl Question {
             vec![Score { dimension, points: times(points), least: times(least), most: times(most) }]
         };
         match (&self.asks, answer) {
-            (Asks::Scale { least, most, reversed }, Answer::Number(number)) => {
+            (Asks::Scale { least, most, reversed }, Response::Number(number)) => {
                 let [least, most, number] = [*least, *most, *number].map(i64::from);
                 let points = if *reversed { least.saturating_add(most).saturating_sub(number) } else { number };
                 one(points, least, most)
             }
-            (Asks::Choice(options), Answer::Chosen(chosen)) => {
+            (Asks::Choice(options), Response::Chosen(chosen)) => {
                 let points = options.iter().map(|option| i64::from(option.points));
                 one(sum(options, chosen), points.clone().min().unwrap_or(0), points.max().unwrap_or(0))
             }
-            (Asks::Choices(options, _), Answer::Chosen(chosen)) => {
+            (Asks::Choices(options, _), Response::Chosen(chosen)) => {
                 let points = options.iter().map(|option| i64::from(option.points));
                 one(sum(options, chosen), points.clone().map(|it| it.min(0)).sum(), points.map(|it| it.max(0)).sum())
             }
-            (Asks::Wheel(areas), Answer::Wheel(numbers)) => areas
+            (Asks::Wheel(areas), Response::Wheel(numbers)) => areas
                 .iter()
                 .zip(numbers)
                 .map(|(area, number)| Score {
@@ -273,19 +273,19 @@ impl Asks {
         }
     }
 
-    fn takes(&self, answer: &Answer) -> bool {
+    fn takes(&self, answer: &Response) -> bool {
         let are_there = |chosen: &BTreeSet<u32>, options: &[Choice]| {
             chosen.iter().all(|place| usize::try_from(*place).is_ok_and(|place| place < options.len()))
         };
         match (self, answer) {
-            (Self::Scale { least, most, .. }, Answer::Number(number)) => (least..=most).contains(&number),
-            (Self::Choice(options), Answer::Chosen(chosen)) => chosen.len() == 1 && are_there(chosen, options),
-            (Self::Choices(options, most), Answer::Chosen(chosen)) => {
+            (Self::Scale { least, most, .. }, Response::Number(number)) => (least..=most).contains(&number),
+            (Self::Choice(options), Response::Chosen(chosen)) => chosen.len() == 1 && are_there(chosen, options),
+            (Self::Choices(options, most), Response::Chosen(chosen)) => {
                 u32::try_from(chosen.len()).is_ok_and(|count| count <= *most) && are_there(chosen, options)
             }
-            (Self::ShortText, Answer::Text(text)) => crate::text::line(text, 1, LONGEST_WORDS).is_ok(),
-            (Self::LongText, Answer::Text(text)) => crate::text::lines(text, 1, LONGEST_ANSWER).is_ok(),
-            (Self::Wheel(areas), Answer::Wheel(numbers)) => {
+            (Self::ShortText, Response::Text(text)) => crate::text::line(text, 1, LONGEST_WORDS).is_ok(),
+            (Self::LongText, Response::Text(text)) => crate::text::lines(text, 1, LONGEST_ANSWER).is_ok(),
+            (Self::Wheel(areas), Response::Wheel(numbers)) => {
                 numbers.len() == areas.len() && numbers.iter().all(|number| (1..=WHEEL_MOST).contains(number))
             }
             (
@@ -360,7 +360,7 @@ mod tests {
         points.iter().enumerate().map(|(at, points)| Choice { words: format!("o{at}"), points: *points }).collect()
     }
 
-    fn scores(asks: Asks, answer: Answer) -> Vec<(String, i64, i64, i64, u8)> {
+    fn scores(asks: Asks, answer: Response) -> Vec<(String, i64, i64, i64, u8)> {
         let form = Form::new(vec![Question { weight: 2, ..question(asks) }]).unwrap();
         let answers = Answers(vec![Some(answer)]);
         form.check(&answers, true).unwrap();
@@ -371,15 +371,15 @@ mod tests {
     #[test]
     fn each_kind_of_question_counts_by_its_own_rule() {
         let scale = |reversed| Asks::Scale { least: 1, most: 5, reversed };
-        assert_eq!(scores(scale(false), Answer::Number(4)), [(String::new(), 8, 2, 10, 75)]);
-        assert_eq!(scores(scale(true), Answer::Number(4)), [(String::new(), 4, 2, 10, 25)]);
-        let one = Answer::Chosen([2].into());
+        assert_eq!(scores(scale(false), Response::Number(4)), [(String::new(), 8, 2, 10, 75)]);
+        assert_eq!(scores(scale(true), Response::Number(4)), [(String::new(), 4, 2, 10, 25)]);
+        let one = Response::Chosen([2].into());
         assert_eq!(scores(Asks::Choice(options(&[0, 3, 6])), one), [(String::new(), 12, 0, 12, 100)]);
-        let two = Answer::Chosen([0, 1].into());
+        let two = Response::Chosen([0, 1].into());
         assert_eq!(scores(Asks::Choices(options(&[-2, 3, 5]), 3), two), [(String::new(), 2, -4, 16, 30)]);
-        assert_eq!(scores(Asks::LongText, Answer::Text("So".to_owned())), []);
+        assert_eq!(scores(Asks::LongText, Response::Text("So".to_owned())), []);
         let areas = ["Health", "Work", "Love"].map(str::to_owned).to_vec();
-        let wheel = scores(Asks::Wheel(areas), Answer::Wheel(vec![1, 10, 5]));
+        let wheel = scores(Asks::Wheel(areas), Response::Wheel(vec![1, 10, 5]));
         assert_eq!(
             wheel.iter().map(|it| (it.0.as_str(), it.1, it.4)).collect::<Vec<_>>(),
             [("Health", 1, 0), ("Work", 10, 100), ("Love", 5, 44)]
@@ -394,7 +394,8 @@ mod tests {
             ..question(Asks::Scale { least: 0, most: 10, reversed: false })
         };
         let form = Form::new(vec![of("calm"), of("focus"), of("calm"), of("calm")]).unwrap();
-        let answers = Answers(vec![Some(Answer::Number(5)), Some(Answer::Number(9)), Some(Answer::Number(10)), None]);
+        let answers =
+            Answers(vec![Some(Response::Number(5)), Some(Response::Number(9)), Some(Response::Number(10)), None]);
         let scores = form.scores(&answers);
         assert_eq!(scores.len(), 2);
         assert_eq!((scores[0].dimension.as_str(), scores[0].points, scores[0].most), ("calm", 15, 20));
@@ -434,23 +435,23 @@ mod tests {
         ])
         .unwrap();
         let whole = Answers(vec![
-            Some(Answer::Number(5)),
-            Some(Answer::Chosen([1].into())),
-            Some(Answer::Chosen(BTreeSet::new())),
+            Some(Response::Number(5)),
+            Some(Response::Chosen([1].into())),
+            Some(Response::Chosen(BTreeSet::new())),
             None,
-            Some(Answer::Wheel(vec![1, 2, 3])),
+            Some(Response::Wheel(vec![1, 2, 3])),
         ]);
         assert_eq!(form.check(&whole, true), Ok(()));
         assert_eq!(Answers::read(whole.text().unwrap().as_str()), Some(whole.clone()));
         for (place, wrong) in [
-            (0, Answer::Number(6)),
-            (0, Answer::Text("5".to_owned())),
-            (1, Answer::Chosen([0, 1].into())),
-            (1, Answer::Chosen([2].into())),
-            (2, Answer::Chosen([0, 1, 2].into())),
-            (3, Answer::Text("two\nlines".to_owned())),
-            (4, Answer::Wheel(vec![1, 2])),
-            (4, Answer::Wheel(vec![1, 2, 11])),
+            (0, Response::Number(6)),
+            (0, Response::Text("5".to_owned())),
+            (1, Response::Chosen([0, 1].into())),
+            (1, Response::Chosen([2].into())),
+            (2, Response::Chosen([0, 1, 2].into())),
+            (3, Response::Text("two\nlines".to_owned())),
+            (4, Response::Wheel(vec![1, 2])),
+            (4, Response::Wheel(vec![1, 2, 11])),
         ] {
             let mut answers = whole.clone();
             answers.0[place] = Some(wrong);
@@ -469,7 +470,7 @@ mod tests {
     fn nothing_of_a_form_is_printed() {
         let form = Form::new(vec![question(Asks::Choice(options(&[1, 2])))]).unwrap();
         assert_eq!(
-            format!("{form:?} {:?} {:?}", form.questions(), Answers(vec![Some(Answer::Text("x".to_owned()))])),
+            format!("{form:?} {:?} {:?}", form.questions(), Answers(vec![Some(Response::Text("x".to_owned()))])),
             "… […] …"
         );
     }

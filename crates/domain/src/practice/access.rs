@@ -28,12 +28,19 @@ pub struct Access {
     pub granted: u64,
 }
 row! { Access in access, seen as Access, id id: AccessId, subject |r| crate::id::Subject::of(r.client.uuid()),
-columns |r| [coach: PersonId = r.coach, client: ClientId = r.client] }
+columns |r| [coach: PersonId = r.coach, client: ClientId = r.client, granted: u64 = r.granted] }
 
 impl Access {
     /// Whether it is this coach's, and not one from before they left and came back.
     pub fn holds(&self, member: &Member) -> bool {
         self.coach == member.id && self.granted > member.joined
+    }
+}
+
+impl Member {
+    /// Whether they see a client, given the access between the two, if there is one.
+    pub fn sees(&self, access: Option<&Access>) -> bool {
+        self.role != Role::Coach || access.is_some_and(|access| access.holds(self))
     }
 }
 

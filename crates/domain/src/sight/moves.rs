@@ -37,9 +37,16 @@ impl Scope {
                     Side::Manager | Side::Coach(_) => None,
                 }
             }
+            Event::Coachee(
+                coachee::Event::Deactivated { coachee, .. } | coachee::Event::Reactivated { coachee, .. },
+            ) => match &self.side {
+                Side::Coachee(me, _) => (me == coachee).then_some(Move::All),
+                Side::Manager | Side::Coach(_) => None,
+            },
             Event::Coachee(coachee::Event::Erased { coachee, .. }) => match &self.side {
                 Side::Coachee(me, _) => (me == coachee).then_some(Move::All),
-                Side::Coach(theirs) => theirs.contains(coachee).then_some(Move::Client(when.subject)),
+                // The event is about the practice.
+                Side::Coach(theirs) => theirs.contains(coachee).then_some(Move::Client((*coachee).into())),
                 // The row that is gone says it.
                 Side::Manager => None,
             },
@@ -49,17 +56,22 @@ impl Scope {
                 | coachee::Event::Invited { .. }
                 | coachee::Event::InvitationExpired { .. }
                 | coachee::Event::ActiveGoalSet { .. }
-                | coachee::Event::SynopsisWritten { .. },
+                | coachee::Event::SynopsisWritten { .. }
+                | coachee::Event::LeadSet { .. }
+                | coachee::Event::BillingModelSet { .. },
             )
             | Event::Account(_)
             | Event::Plan(_)
+            | Event::Group(_)
             | Event::Authorization(_)
             | Event::Session(_)
             | Event::Assessment(_)
             | Event::Question(_)
             | Event::Note(_)
             | Event::Message(_)
-            | Event::Reading(_) => None,
+            | Event::Appointment(_)
+            | Event::Reading(_)
+            | Event::Notice(_) => None,
         }
     }
 

@@ -69,17 +69,7 @@ impl World {
             world.given(person.into(), practice::Event::CoachJoined { person, name, email, role, invitation: None });
         }
         for (number, email) in [(Self::COACHEE, "ann@example.com"), (Self::OTHER, "bob@example.com")] {
-            let coachee: CoacheeId = id(number);
-            world.given(
-                coachee.into(),
-                coachee::Event::Added {
-                    coachee,
-                    first_name: Personal::new(text("Ann")),
-                    last_name: Personal::new(text::<LastName>("")),
-                    email: Personal::new(text(email)),
-                    lead: Some(id(Self::OWNER)),
-                },
-            );
+            world.added(number, email);
         }
         let (coachee, coach): (CoacheeId, PersonId) = (id(Self::COACHEE), id(Self::COACH));
         let client = ClientId::from(coachee);
@@ -90,6 +80,21 @@ impl World {
         world
     }
 
+    /// A coachee was added.
+    pub(crate) fn added(&mut self, number: u128, email: &str) {
+        let coachee: CoacheeId = id(number);
+        self.given(
+            coachee.into(),
+            coachee::Event::Added {
+                coachee,
+                first_name: Personal::new(text("Ann")),
+                last_name: Personal::new(text::<LastName>("")),
+                email: Personal::new(text(email)),
+                lead: Some(id(Self::OWNER)),
+            },
+        );
+    }
+
     /// This happened, to this subject, by nobody.
     pub(crate) fn given(&mut self, subject: Subject, event: impl Into<Event>) {
         self.happens((subject, None), None, &event.into());
@@ -97,6 +102,16 @@ impl World {
 
     fn happens(&mut self, (subject, owner): (Subject, Option<PersonId>), actor: Option<PersonId>, event: &Event) {
         recorded(event);
+        self.folds((subject, owner), actor, event);
+    }
+
+    /// The event is folded, whether it could be written down or not.
+    pub(crate) fn folds(
+        &mut self,
+        (subject, owner): (Subject, Option<PersonId>),
+        actor: Option<PersonId>,
+        event: &Event,
+    ) {
         self.seq += 1;
         let when = When { log: self.log, seq: self.seq, at: self.now, subject, owner, actor };
         let mut noting = Rows::noting();
@@ -114,11 +129,16 @@ impl World {
 
     /// The same, with the events.
     pub(crate) fn events(&mut self, actor: u128, command: &impl Command) -> Result<Vec<Event>, Stop> {
-        let person: PersonId = id(actor);
+        self.decides(Actor::Person(id(actor)), command)
+    }
+
+    /// The same by anybody, also by the product. Rows of the command's other logs lie among the practice's.
+    pub(crate) fn decides(&mut self, actor: Actor, command: &impl Command) -> Result<Vec<Event>, Stop> {
         let decision = loop {
             let missing = RefCell::new(Vec::new());
-            let logs = [(self.log, &self.rows)];
-            let who = (Actor::Person(person), self.now, id::<CommandId>(1));
+            let others = command.others();
+            let logs: Vec<_> = [self.log].into_iter().chain(others).map(|log| (log, &self.rows)).collect();
+            let who = (actor, self.now, id::<CommandId>(1));
             match command.decide(&Facts::new(who, self.log, &logs, &NoKeys, &missing)) {
                 Err(Stop::NotLoaded) => {}
                 decided => break decided?,
@@ -132,7 +152,7 @@ impl World {
         };
         let parts = decision.into_parts();
         for part in &parts {
-            self.happens((part.subject, part.owner), Some(person), &part.event);
+            self.happens((part.subject, part.owner), actor.person(), &part.event);
         }
         Ok(parts.into_iter().map(|part| part.event).collect())
     }

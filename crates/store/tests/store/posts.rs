@@ -25,6 +25,9 @@ async fn parcels_are_claimed_until_they_are_sent(stage: &Stage) {
     store.outbox_sent(id(1), id(1), 110).await.unwrap();
     store.outbox_retry(id(1), id(2), 150).await.unwrap();
     assert_eq!(store.claim_outbox(160, 200, 9).await.unwrap(), [claimed(2, 2)]);
+    // To wait is no attempt.
+    store.outbox_wait(id(1), id(2), 170).await.unwrap();
+    assert_eq!(store.claim_outbox(170, 200, 9).await.unwrap(), [claimed(2, 2)]);
     assert_eq!(store.claim_outbox(200, 250, 9).await.unwrap().len(), 1, "a lease that ran out is claimed again");
     let sent = Outbox { sent_at: Some(110), ..claimed(1, 1) };
     assert_eq!(store.snapshot().await.unwrap().outbox(id(1)).await.unwrap()[0], sent);

@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-use store::{Activity, Direction, Error, Filter, Lists, Owners, Parent, Row, Select, Sight, Store, Table, Take, Value};
+use store::{
+    Activity, Direction, Error, Filter, Id, Lists, Named, Owners, Parent, Row, Select, Sight, Store, Table, Take, Value,
+};
 
 use crate::stage::{Stage, both, event, id, row, table};
 
@@ -54,6 +56,7 @@ fn passes(table: &Table, row: &Row, filter: &Filter) -> bool {
         Filter::Prefix(name, prefix) => text(name).starts_with(prefix.as_str()),
         Filter::Contains(name, part) => text(name).contains(part.as_str()),
         Filter::Any(filters) => filters.iter().any(|filter| passes(table, row, filter)),
+        Filter::Named(..) => panic!("rows of another table are asked for in a test of their own"),
     }
 }
 
@@ -183,6 +186,62 @@ async fn questions_are_answered_as_in_memory(stage: &Stage) {
         assert_eq!(snapshot.count(&all).await.unwrap(), wanted, "{all:?}");
     }
     assert!(answered > 1000, "the questions have answers: {answered}");
+}
+}
+
+both! {
+/// Rows that are named by rows of a table, which are seen and pass filters of their own; and counts of many parents in
+/// one statement.
+async fn named_rows_and_counts_are_answered_as_in_memory(stage: &Stage) {
+    let (store, table, rows) = with_rows(stage).await;
+    let mut dice = Dice(11);
+    let mut snapshot = store.snapshot().await.unwrap();
+    let (mut named_rows, mut counted) = (0, 0);
+    for _ in 0..150 {
+        let (sight, outer) = (any_sight(&mut dice), any_sight(&mut dice));
+        let by = dice.one_of(&["subject", "goal", "id"]);
+        let filters: Vec<Filter> = (0..dice.roll(3)).map(|_| any_filter(&mut dice)).collect();
+        let inner = Select {
+            sight: (dice.roll(2) == 0).then_some(&sight),
+            filters: filters.clone(),
+            ..Select::new(&table, id(1), 1000)
+        };
+        let naming = answer(&rows, &inner);
+        let named = Filter::Named(
+            by.to_owned(),
+            Named { table: table.clone(), column: by.to_owned(), sight: inner.sight.cloned(), filters },
+        );
+        let value = |row: &Row| match by {
+            "subject" => Value::from(row.subject),
+            "id" => Value::from(row.id),
+            _ => column(&table, row, by).clone(),
+        };
+        let asked = Select { sight: Some(&outer), ..Select::new(&table, id(1), 1000) };
+        let wanted: Vec<Row> = answer(&rows, &asked)
+            .into_iter()
+            .filter(|row| value(row) != Value::Null && naming.iter().any(|naming| value(naming) == value(row)))
+            .collect();
+        named_rows += wanted.len();
+        let asked = Select { filters: vec![named.clone()], ..asked };
+        assert_eq!(snapshot.select(&asked).await.unwrap(), wanted, "{asked:?}");
+        let asked = Select { filters: vec![Filter::Any(vec![named])], ..asked };
+        assert_eq!(snapshot.select(&asked).await.unwrap(), wanted, "{asked:?}");
+
+        let parents = [id(39), id(40), id(41), id(42)];
+        let before = store.statements();
+        let mut counts = snapshot.counts(&inner, "goal", &parents).await.unwrap();
+        assert_eq!(store.statements() - before, 1);
+        counts.sort_unstable();
+        let of = |parent: Id| answer(&rows, &inner).iter().filter(|row| *column(&table, row, "goal") == Value::from(parent)).count();
+        let wanted: Vec<(Id, u64)> = parents.iter().map(|parent| (*parent, of(*parent) as u64)).filter(|(_, count)| *count > 0).collect();
+        counted += wanted.len();
+        assert_eq!(counts, wanted, "{inner:?}");
+    }
+    assert!(named_rows > 1_000 && counted > 50, "the questions have answers: {named_rows} {counted}");
+    let named = Named { table: table.clone(), column: "title".to_owned(), sight: None, filters: Vec::new() };
+    let asked = Select { filters: vec![Filter::Named("id".to_owned(), named)], ..Select::new(&table, id(1), 1) };
+    assert!(matches!(snapshot.select(&asked).await, Err(Error::Senseless(_))));
+    assert!(matches!(snapshot.counts(&Select::new(&table, id(1), 1), "title", &[id(40)]).await, Err(Error::Senseless(_))));
 }
 }
 
