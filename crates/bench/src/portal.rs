@@ -1,7 +1,8 @@
 //! A practice behind its portals: the product's own router on loopback, and people who ask it over HTTP.
 //!
 //! A few coachees have full files (twenty of each thing that a profile lists), so that a query touches rows that others
-//! do not; all others have a name and an access. A coachee with a portal is one of the full ones.
+//! do not; all others have twenty actions. Of ten coachees one has an action that is overdue. Each has a conversation of
+//! fifty messages with the owner. A coachee with a portal is one of the full ones.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -12,11 +13,12 @@ use domain::Actor;
 use domain::authorization::{AddAuthorization, UsedBy};
 use domain::coachee::{AddCoachee, NewInvitation, SetActiveGoal};
 use domain::id::{ActionId, AuthorizationId, CoacheeId, GoalId, LogId, PersonId, PracticeId, SessionId};
+use domain::message::{SendMessage, To};
 use domain::plan::{AddAction, AddGoal};
 use domain::practice::CreatePractice;
 use domain::session::{SaveNotes, SetNextSteps, StartSession, StepLine};
-use domain::text::{ActiveGoal, Email, LastName, Name, Number, Source, Step, Text as _, Title};
-use domain::value::{Count, Money, Zone};
+use domain::text::{self, ActiveGoal, Email, LastName, Name, Number, Source, Step, Text as _, Title};
+use domain::value::{Count, Date, Money, Zone};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
@@ -27,8 +29,12 @@ use crate::work::percentile_ms;
 
 /// How many coachees have full files.
 pub(crate) const FULL: usize = 20;
-/// How many of each thing such a file has.
+/// How many of each thing such a file has, and how many actions every other one.
 const OF_EACH: usize = 20;
+/// How many messages each has got from the owner.
+const MESSAGES: usize = 50;
+/// Of so many coachees one has an action that is overdue.
+const OVERDUE: usize = 10;
 
 /// A served practice.
 #[derive(Debug)]
@@ -107,11 +113,24 @@ impl Portal {
         token
             .ok_or_else(|| Error::Unexpected(format!("the invitation is not accepted: {accepted}")))?
             .clone_into(&mut self.coachee);
-        for coachee in ids.into_iter().take(FULL) {
+        for coachee in ids.iter().copied().take(FULL) {
             let session = self.fill_file(owner, coachee).await?;
             self.full.push((coachee, session));
         }
-        Ok(())
+        let today = app.clock().now().date_in(&Zone::utc());
+        let each = (0..OF_EACH).flat_map(|action| ids.iter().enumerate().skip(FULL).map(move |it| (action, it)));
+        all(each.map(async |(action, (number, coachee))| {
+            let is_overdue = action == 0 && number % OVERDUE == 0;
+            let due = today.plus_days(if is_overdue { -1 } else { 30 });
+            run(&app, log, owner, add_action(&app, *coachee, None, due)?).await
+        }))
+        .await?;
+        let each = (0..MESSAGES).flat_map(|_| ids.iter().copied());
+        all(each.map(async |coachee| {
+            let text = text::Message::parse("How did the meeting go? Tell me on Thursday, or write when you like.")?;
+            run(&app, log, owner, SendMessage { message: app.mint(), to: To::Coachee(coachee, None), text }).await
+        }))
+        .await
     }
 
     /// Twenty goals, actions, authorizations and sessions, and one session that goes on.
@@ -141,19 +160,8 @@ impl Portal {
         }))
         .await?;
         all(numbers.iter().map(async |(number, goal, action, authorization, session)| {
-            let title = Title::parse("Write down one question before the meeting")?;
-            let (goal, due) = (Some(*goal), Some(today.plus_days(*number)));
-            let add = AddAction {
-                action: *action,
-                coachee,
-                goal,
-                milestone: None,
-                title,
-                description: None,
-                due,
-                series: None,
-            };
-            run(&app, log, owner, add).await?;
+            let add = add_action(&app, coachee, Some(*goal), today.plus_days(*number))?;
+            run(&app, log, owner, AddAction { action: *action, ..add }).await?;
             let of = fixture::Coachee { log, id: coachee, authorization: *authorization };
             run(&app, log, owner, log_session(&app, &of, *session)?).await?;
             write_session(&app, log, owner, *session).await
@@ -231,6 +239,19 @@ impl Answered {
     pub(crate) fn percentile_ms(&self, percent: usize) -> f64 {
         percentile_ms(&self.latencies, percent)
     }
+}
+
+fn add_action(app: &App, coachee: CoacheeId, goal: Option<GoalId>, due: Date) -> Result<AddAction, Error> {
+    Ok(AddAction {
+        action: app.mint(),
+        coachee,
+        goal,
+        milestone: None,
+        title: Title::parse("Write down one question before the meeting")?,
+        description: None,
+        due: Some(due),
+        series: None,
+    })
 }
 
 fn add_coachee(coachee: CoacheeId, number: usize, invitation: Option<NewInvitation>) -> Result<AddCoachee, Error> {

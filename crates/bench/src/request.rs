@@ -49,6 +49,9 @@ impl Size {
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Roster,
+    Overdue,
+    Conversations,
+    Messages,
     Dashboard,
     Profile,
     Live,
@@ -57,11 +60,24 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [Self::Roster, Self::Dashboard, Self::Profile, Self::Live, Self::Home, Self::Mutation];
+    const ALL: [Self; 9] = [
+        Self::Roster,
+        Self::Overdue,
+        Self::Dashboard,
+        Self::Profile,
+        Self::Live,
+        Self::Conversations,
+        Self::Messages,
+        Self::Home,
+        Self::Mutation,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Roster => "roster",
+            Self::Overdue => "roster, overdue",
+            Self::Conversations => "conversations",
+            Self::Messages => "messages",
             Self::Dashboard => "dashboard",
             Self::Profile => "profile",
             Self::Live => "live session",
@@ -76,6 +92,20 @@ impl Kind {
                 "query($p: ID!) { viewer { coachPortal(practiceId: $p) { position coachees(first: 20) {
                     totalCount pageInfo { hasNextPage endCursor }
                     nodes { id fullName email status activeGoal lastSessionAt options } } } } }"
+            }
+            Self::Overdue => {
+                "query($p: ID!) { viewer { coachPortal(practiceId: $p) { position
+                    coachees(first: 20, filter: { hasOverdueActions: true }) {
+                    totalCount pageInfo { hasNextPage endCursor } nodes { id fullName status lastSessionAt } } } } }"
+            }
+            Self::Conversations => {
+                "query($p: ID!) { viewer { coachPortal(practiceId: $p) { position conversations(first: 20) {
+                    nodes { id withName messageCount unreadCount lastMessage { by text sentAt } } } } } }"
+            }
+            Self::Messages => {
+                "query($p: ID!, $c: ID!) { viewer { coachPortal(practiceId: $p) { position coachee(id: $c) {
+                    conversation { readByCoachee { number } messages(first: 20) { nodes { number by text sentAt } } } }
+                    } } }"
             }
             Self::Dashboard => {
                 "query($p: ID!) { viewer { coachPortal(practiceId: $p) { position practice { name } dashboard {
@@ -117,7 +147,14 @@ impl Kind {
 
     const fn at_a_time(self) -> usize {
         match self {
-            Self::Roster | Self::Dashboard | Self::Profile | Self::Live | Self::Home => QUERIES_AT_A_TIME,
+            Self::Roster
+            | Self::Overdue
+            | Self::Conversations
+            | Self::Messages
+            | Self::Dashboard
+            | Self::Profile
+            | Self::Live
+            | Self::Home => QUERIES_AT_A_TIME,
             Self::Mutation => MUTATIONS_AT_A_TIME,
         }
     }
@@ -125,7 +162,14 @@ impl Kind {
     fn token(self, portal: &Portal) -> &str {
         match self {
             Self::Home => &portal.coachee,
-            Self::Roster | Self::Dashboard | Self::Profile | Self::Live | Self::Mutation => &portal.owner,
+            Self::Roster
+            | Self::Overdue
+            | Self::Conversations
+            | Self::Messages
+            | Self::Dashboard
+            | Self::Profile
+            | Self::Live
+            | Self::Mutation => &portal.owner,
         }
     }
 
@@ -138,8 +182,10 @@ impl Kind {
             let action = portal.actions[number % portal.actions.len()];
             let progress = 1 + number / portal.actions.len() % 99;
             let variables: Value = match self {
-                Self::Roster | Self::Dashboard | Self::Home => json!({ "p": portal.practice }),
-                Self::Profile => json!({ "p": portal.practice, "c": coachee }),
+                Self::Roster | Self::Overdue | Self::Conversations | Self::Dashboard | Self::Home => {
+                    json!({ "p": portal.practice })
+                }
+                Self::Profile | Self::Messages => json!({ "p": portal.practice, "c": coachee }),
                 Self::Live => json!({ "p": portal.practice, "s": session }),
                 Self::Mutation => json!({ "p": portal.practice, "a": action, "n": progress }),
             };
