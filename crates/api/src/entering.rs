@@ -41,7 +41,8 @@ impl Executor for Entering {
         let turns = stream::unfold(Some((self.app.clone(), answers, noted)), async |turn| {
             let (app, mut answers, noted) = turn?;
             let answer = answers.next().await?;
-            match app.enter(&noted).await {
+            // Boxed: who waits for the next item enters nothing.
+            match Box::pin(app.enter(&noted)).await {
                 Ok(()) => Some((answer, Some((app, answers, noted)))),
                 Err(error) => Some((refused(&error), None)),
             }

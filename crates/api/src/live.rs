@@ -552,7 +552,8 @@ fn items<C: Change, I: Send + 'static>(
         let mut until = Instant::now() + heartbeat.0;
         loop {
             let told = match watch.next(until).await {
-                Ok(Some(news)) => changes::<C>(watch.focus(), news).await,
+                // Boxed, so that who waits holds no room for what is told.
+                Ok(Some(news)) => Box::pin(changes::<C>(watch.focus(), news)).await,
                 Ok(None) => Ok(Vec::new()),
                 Err(ended) => Err(error(ended)),
             };

@@ -162,7 +162,8 @@ impl Follower {
     }
 
     async fn read(&mut self) -> Result<(), Error> {
-        self.read_chunk().instrument(tracing::info_span!(target: "throughline", "follow")).await
+        // Boxed: of thousands who follow, few read at a time.
+        Box::pin(self.read_chunk()).instrument(tracing::info_span!(target: "throughline", "follow")).await
     }
 
     async fn read_chunk(&mut self) -> Result<(), Error> {

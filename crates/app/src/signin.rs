@@ -283,7 +283,8 @@ impl App {
     /// Resolves when what somebody holds is good no more.
     pub(crate) async fn ended(&self, person: PersonId, held: Held) {
         let log = LogId::Account(person);
-        let position = match self.snapshot_of(log).await {
+        // What asks the database is boxed: of thousands who wait, few ask at a time.
+        let position = match Box::pin(self.snapshot_of(log)).await {
             Ok(Some((snapshot, head))) => {
                 // The answer is the head; how the snapshot closes changes nothing.
                 let _ = snapshot.close().await;
@@ -293,7 +294,7 @@ impl App {
         };
         let mut follower = self.follow(log, position);
         loop {
-            match self.holds(person, held).await {
+            match Box::pin(self.holds(person, held)).await {
                 Ok(Some(ends_at)) => {
                     let left = u64::try_from(ends_at.0.saturating_sub(self.clock().now().0)).unwrap_or(0);
                     let wait = std::time::Duration::from_micros(left).min(std::time::Duration::from_mins(1));

@@ -232,11 +232,9 @@ impl Watch {
         loop {
             let Ok(part) = timeout_at(until, self.follower.part()).await else { return Ok(None) };
             let mut gathered = Gathered::default();
-            self.gather(part?, &mut gathered).await?;
-            while let Some(part) = self.follower.part_by_now().await? {
-                self.gather(part, &mut gathered).await?;
-            }
-            if let Some(news) = self.tell(gathered).await? {
+            // What follows is boxed here and below: of thousands who wait, few are told something at a time.
+            Box::pin(self.gather_all(part?, &mut gathered)).await?;
+            if let Some(news) = Box::pin(self.tell(gathered)).await? {
                 return Ok(Some(news));
             }
             if Instant::now() >= until {
@@ -251,15 +249,15 @@ impl Watch {
     /// [`Error::Forbidden`] ends the watch, as in [`Watch::look`].
     pub async fn next_entry(&mut self, until: Instant) -> Result<Option<Line>, Error> {
         loop {
-            self.hear_what_is_there().await?;
-            if let Some(entry) = self.pop_entry().await? {
+            Box::pin(self.hear_what_is_there()).await?;
+            if let Some(entry) = Box::pin(self.pop_entry()).await? {
                 return Ok(Some(entry));
             }
             if Instant::now() >= until {
                 return Ok(None);
             }
             let Ok(part) = timeout_at(until, self.follower.part()).await else { return Ok(None) };
-            self.keep(part?).await?;
+            Box::pin(self.keep(part?)).await?;
         }
     }
 
@@ -271,6 +269,15 @@ impl Watch {
     fn begin_anew(&mut self, position: u64) -> News {
         self.follower = self.app.follow(self.log(), position);
         News::Anew(position)
+    }
+
+    /// Notes what of a part, and of those that have come by now, may concern the viewer.
+    async fn gather_all(&mut self, first: Part, gathered: &mut Gathered) -> Result<(), Error> {
+        self.gather(first, gathered).await?;
+        while let Some(part) = self.follower.part_by_now().await? {
+            self.gather(part, gathered).await?;
+        }
+        Ok(())
     }
 
     /// Notes what of a part may concern the viewer.

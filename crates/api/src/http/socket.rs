@@ -178,7 +178,8 @@ impl<E: Executor, G: Gate> Session<E, G> {
             message = self.wire.recv() => {
                 self.was_heard = true;
                 match message {
-                    Some(Ok(Message::Text(text))) => self.heard(text.as_str()).await,
+                    // Boxed, so that a socket that waits holds no room for asking who somebody is.
+                    Some(Ok(Message::Text(text))) => Box::pin(self.heard(text.as_str())).await,
                     // a close is answered by the library, which then ends the stream
                     Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_))) => Ok(()),
                     Some(Ok(Message::Binary(_))) => Err(Closing::because(4400, "Invalid message: not text")),
