@@ -10,6 +10,8 @@
     reason = "a story that cannot go on has failed"
 )]
 
+mod form;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use app::clock::Standing;
 use app::mail::{MailSettings, Post};
 use app::{App, Settings};
 use domain::value::Time;
+pub use form::{BOUNDARY, Downloaded, Form, file};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -170,12 +173,16 @@ impl Product {
     async fn app(root: &std::path::Path, place: &Place, clock: Arc<Standing>, entropy: Arc<dyn vault::Entropy>) -> App {
         let options = store::Options { reader: place.reader.clone(), ..store::Options::new(&place.url) };
         let store = store::Store::open(&options).await.expect("the store opens");
+        let files = root.with_file_name("files");
+        std::fs::create_dir_all(&files).expect("a folder for files");
+        let files = store::Objects::folder(&files).expect("the files' folder");
         let (first, _) = vault::RootKey::load_or_create(root, &*entropy).expect("a root key");
         let roots =
             vault::Roots::open(first, vec![root.to_owned(), root.with_extension("key.new")]).expect("the root keys");
         let signer = store::checkpoint::Signer::parse("throughline-test", &[7; 32]).expect("a signer");
         App::open(Settings {
             store,
+            files,
             roots,
             signer: Some(signer),
             clock,
@@ -206,6 +213,11 @@ impl Product {
     /// The product's folder.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
+    }
+
+    /// Where the bytes of files lie.
+    pub fn files(&self) -> PathBuf {
+        self.folder.path().join("files")
     }
 
     /// Moves the clock on.
@@ -476,20 +488,33 @@ impl Person {
     }
 
     async fn send(&self, body: Value, key: Option<&str>) -> Answer {
+        if let Some(form) = Self::form(&body) {
+            return self.sends(key.into_iter().fold(form, |form, key| form.with("idempotency-key", key))).await;
+        }
         let mut request = self
             .client
             .post(format!("http://{}/graphql", self.address))
             .header("accept", "application/graphql-response+json")
             .json(&body);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        self.answered(request).await
+    }
+
+    /// A request with what this person holds.
+    fn signed(&self, mut request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
         if let Some(cookie) = &self.cookie {
             request = request.header("cookie", cookie);
         }
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
-        }
+        request
+    }
+
+    async fn answered(&self, request: reqwest::RequestBuilder) -> Answer {
+        let request = self.signed(request);
         let response = request.send().await.expect("an answer");
         let status = response.status().as_u16();
         let cookies = response

@@ -29,6 +29,9 @@ const PLAIN: &[&str] = &[
     "Zone",
     "Status",
     "FileOwner",
+    // what a file is, of a closed list, and who sees it
+    "MediaType",
+    "Permission",
     "BillingModel",
     "Portal",
     "Through",

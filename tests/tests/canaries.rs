@@ -83,6 +83,9 @@ async fn everything(product: &Product) -> Vec<u8> {
             }
         }
         Database::Postgres => {
+            for file in files(&product.files()) {
+                bytes.extend(std::fs::read(file).expect("a file"));
+            }
             let mut batch = product.app.store().batch().await.expect("a transaction");
             let tables = batch
                 .query(
@@ -327,6 +330,17 @@ impl Writer<'_> {
         id
     }
 
+    /// A file, private and shared, and one that is deleted: named, renamed by whoever sends it, and filled with marks.
+    async fn files(&self, coachee: &str) -> String {
+        let content = confidential(82).repeat(30_000);
+        let input = json!({ "coacheeId": coachee, "permission": "PRIVATE", "file": tests::file(&format!("{}.txt", confidential(81)), &content) });
+        let file = self.made("uploadFile", "file", input).await;
+        let input = json!({ "coacheeId": coachee, "permission": "SHARED", "name": confidential(83), "file": tests::file(&confidential(84), &confidential(85)) });
+        let deleted = self.made("uploadFile", "file", input).await;
+        self.run("deleteFile", "position", json!({ "fileId": deleted })).await;
+        file
+    }
+
     /// Every mutation of notes and messages that takes one, with a note's text as revisions and a sibling: a note.
     async fn notes(&self, coachee: &str) -> String {
         let input = json!({ "coacheeId": coachee, "title": confidential(46), "text": confidential(47) });
@@ -378,7 +392,7 @@ async fn assessments(writer: &Writer<'_>, person: &Person, coachee: &str) {
 }
 
 both! {
-    /// Twenty-one personal and eighty confidential texts.
+    /// Twenty-one personal and eighty-seven confidential texts; files are searched like all else.
     #[test]
     async fn no_marked_text_lies_where_it_must_not(product: Product) {
         let (ada, practice) = product.coach("Ada").await;
@@ -389,6 +403,9 @@ both! {
         let person = product.accepted_by(&format!("{}@coachee.example", personal(14))).await;
         assessments(&writer, &person, &coachee).await;
         let note = writer.notes(&coachee).await;
+        let file = writer.files(&coachee).await;
+        let large = json!({ "i": { "practiceId": practice, "coacheeId": coachee, "permission": "PRIVATE", "file": tests::file(&confidential(86), &confidential(87).repeat(3_000_000)) } });
+        assert_eq!(ada.refused("mutation($i: UploadFileInput!) { uploadFile(input: $i) { errors { code } } }", large).await, "FILE_IS_TOO_LARGE");
         let refused = json!({ "i": { "practiceId": practice, "noteId": note, "base": 999, "text": confidential(80) } });
         ada.whole("mutation($i: SaveNoteInput!) { saveNote(input: $i) { errors { code } } }", refused).await;
         // What is refused, or is no session of anybody's, must not stay anywhere either.
@@ -405,8 +422,10 @@ both! {
         read.push_str(&ada.ask(answered, json!({ "p": practice })).await.to_string());
         let query = "query($i: ID!) { node(id: $i) { ... on Note { text siblings { text } revision(number: 2) { text } } } }";
         read.push_str(&ada.ask(query, json!({ "i": note })).await.to_string());
+        let downloaded = ada.downloads(&format!("/files/{file}"), &[]).await;
+        read.push_str(&String::from_utf8_lossy(&downloaded.bytes));
         let shown = (marked(read.as_bytes(), CONFIDENTIAL), marked(read.as_bytes(), PERSONAL));
-        let conf = (1..=41).chain(44..=64).chain(66..=68).chain(70..=79);
+        let conf = (1..=41).chain(44..=64).chain(66..=68).chain(70..=79).chain(81..=83);
         assert_eq!(shown.0, conf.map(confidential).collect());
         assert_eq!(shown.1, (1..=21).map(personal).collect());
 

@@ -19,7 +19,7 @@ fn log(practice: &str) -> LogId {
 }
 
 /// Everything a coachee can have: names, plan, a session with notes and next steps, an authorization, a coach's note with a
-/// comment, and a message.
+/// comment, a message, and a file.
 async fn lived(by: &Person, practice: &str, coachee: &str, mark: &str) {
     let run = async |mutation: &str, shows: &str, mut input: Value| {
         input["practiceId"] = json!(practice);
@@ -50,6 +50,8 @@ async fn lived(by: &Person, practice: &str, coachee: &str, mark: &str) {
     let note = run("writeNote", "note { id }", note).await["note"]["id"].clone();
     run("commentOnNote", "position", json!({ "noteId": note, "text": format!("{mark} comment") })).await;
     run("sendMessage", "position", json!({ "coacheeId": coachee, "text": format!("{mark} message") })).await;
+    let words = tests::file(&format!("{mark}.txt"), &format!("{mark} file"));
+    run("uploadFile", "position", json!({ "coacheeId": coachee, "permission": "SHARED", "file": words })).await;
 }
 
 /// Every stored row of a log that is not about this coachee, with the bytes of its document; and how many are.

@@ -41,6 +41,7 @@ struct Things {
     sessions: Vec<String>,
     authorizations: Vec<String>,
     notes: Vec<String>,
+    files: Vec<String>,
 }
 
 impl Things {
@@ -53,6 +54,7 @@ impl Things {
             "session" => Some(&mut self.sessions),
             "authorization" => Some(&mut self.authorizations),
             "note" => Some(&mut self.notes),
+            "file" => Some(&mut self.files),
             _ => None,
         }
     }
@@ -65,7 +67,7 @@ fn change(chance: &mut Chance, things: &Things, number: usize) -> (&'static str,
     let day = format!("2026-{:02}-{:02}", 1 + chance.below(13), 1 + chance.below(28));
     let coachee = chance.of(&things.coachees);
     let session = chance.of(&things.sessions);
-    match chance.below(28) {
+    match chance.below(32) {
         0 => (
             "addCoachee",
             "AddCoacheeInput",
@@ -160,6 +162,19 @@ fn change(chance: &mut Chance, things: &Things, number: usize) -> (&'static str,
             json!({ "actionId": chance.of(&things.actions), "monitored": number.is_multiple_of(2) }),
             "action",
         ),
+        28 | 29 => (
+            "uploadFile",
+            "UploadFileInput",
+            json!({ "coacheeId": coachee, "permission": (["PRIVATE", "SHARED"][number % 2]), "name": word, "file": tests::file("a.txt", word) }),
+            "file",
+        ),
+        30 => (
+            "setFilePermission",
+            "SetFilePermissionInput",
+            json!({ "fileId": chance.of(&things.files), "permission": (["PRIVATE", "SHARED"][number % 2]) }),
+            "file",
+        ),
+        31 => ("deleteFile", "DeleteFileInput", json!({ "fileId": chance.of(&things.files) }), "deletedId"),
         _ => (
             "setSessionStatus",
             "SetSessionStatusInput",
@@ -203,6 +218,7 @@ both! {
             sessions: nobody("session"),
             authorizations: nobody("authorization"),
             notes: nobody("note"),
+            files: nobody("file"),
         };
         let (mut done, mut refused) = (0, 0);
         for begin in (0..length).step_by(8) {

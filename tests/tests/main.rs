@@ -12,6 +12,7 @@ mod bare;
 mod canaries;
 mod coachee;
 mod crossing;
+mod file;
 mod forgetting;
 mod google;
 mod group;

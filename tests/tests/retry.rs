@@ -121,6 +121,13 @@ both! {
         let own = id(&asking.ask(&coachee, &mutation("writeNote", "WriteNoteInput", "note { id }"), c(json!({ "title": "My own", "text": "one" }))).await, "note");
         asking.ask(&coachee, &mutation("shareNote", "ShareNoteInput", "note { id shared }"), p(json!({ "noteId": own }))).await;
         asking.ask(&coachee, &mutation("unshareNote", "UnshareNoteInput", "note { id shared }"), p(json!({ "noteId": own }))).await;
+        let upload = mutation("uploadFile", "UploadFileInput", "file { id name permission }");
+        let file = id(&asking.ask(&ada, &upload, c(json!({ "permission": "SHARED", "file": tests::file("a.txt", "Words") }))).await, "file");
+        let lies = std::fs::read_dir(product.files().join(&practice).join(&robin)).expect("a folder").count();
+        assert_eq!(lies, 1, "each repeat's object is gone");
+        let f = |mut fields: Value| { fields["fileId"] = json!(file); p(fields) };
+        asking.ask(&ada, &mutation("setFilePermission", "SetFilePermissionInput", "file { id permission }"), f(json!({ "permission": "PRIVATE" }))).await;
+        asking.ask(&ada, &mutation("deleteFile", "DeleteFileInput", "deletedId"), f(json!({}))).await;
         let sent = asking.ask(&coachee, &mutation("sendMessage", "SendMessageInput", "message { id conversationId number }"), c(json!({ "text": "Hello" }))).await;
         let read = json!({ "conversationId": sent["message"]["conversationId"] });
         asking.ask(&ada, &mutation("markConversationRead", "MarkConversationReadInput", "conversation { id unreadCount }"), p(read)).await;

@@ -65,6 +65,12 @@ const NOTES: &str = "query($p: ID!, $n: Int!) { viewer { coachPortal(practiceId:
 /// row, beside those of what is one person's.
 const NOTES_KINDS: u64 = 10;
 
+/// The files that a coach sees.
+const FILES: &str = "query($p: ID!, $n: Int!) { viewer { coachPortal(practiceId: $p) { position
+    files(first: $n) { nodes { name size contentType permission by url } } } } }";
+/// Files, and who leads the coachees whom they are about (R3).
+const FILES_KINDS: u64 = 2;
+
 /// Groups with their members; and a coachee's, with the menus.
 const GROUPS: &str = "query($p: ID!, $n: Int!) { viewer { coachPortal(practiceId: $p) {
     groups(first: $n) { totalCount nodes { name description coacheeCount coachees(first: $n) { nodes { fullName options quickMenu
@@ -219,6 +225,12 @@ both! {
         // What is one person's own has a key of its own, which is one more statement for a page that comes by it.
         notes(&coach, &practice, &first).await;
         bounded(&product, &coach, (NOTES, NOTES_KINDS, [1, 6]), here.clone()).await;
+
+        for number in 0..3 {
+            let input = json!({ "practiceId": practice, "coacheeId": first, "permission": "SHARED" });
+            coach.uploads(input, &format!("{number}.txt"), b"words").await;
+        }
+        bounded(&product, &coach, (FILES, FILES_KINDS, [1, 3]), here.clone()).await;
 
         // Things by their ids: a statement for each kind, whether there is one of it or a hundred.
         let ids: Vec<&String> = files.iter().flat_map(|(coachee, session)| [coachee, session]).collect();

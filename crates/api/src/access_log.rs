@@ -10,7 +10,7 @@ use async_graphql::{ID, InputObject, SimpleObject};
 use domain::id::{CoacheeId, Id as _, PersonId};
 use domain::practice::Member;
 use domain::reading::Event;
-use domain::text::Text as _;
+use domain::text::{Kind, Text as _};
 
 use crate::activity::{Seq, Through, paged};
 use crate::page::Asked;
@@ -30,8 +30,10 @@ pub struct AccessLogEntry {
     reader_name: Option<String>,
     /// The coachee whom the texts are about.
     coachee_id: Option<ID>,
-    /// The kind of text: `active_goal`, `description`, `notes`, `step`, `synopsis`, `title`. The set grows.
+    /// The kind of text: `active_goal`, `description`, `file`, `notes`, `step`, `synopsis`, `title`. The set grows.
     kind: &'static str,
+    /// The file that they downloaded, where the kind is `file`. Each download has its own entry.
+    file_id: Option<ID>,
     /// Through what they read.
     through: Through,
     #[graphql(skip)]
@@ -41,8 +43,10 @@ pub struct AccessLogEntry {
 impl AccessLogEntry {
     /// From an event of an access log.
     fn new(happened: &Happened) -> Option<Self> {
-        let domain::Event::Reading(Event::OfShared { text, .. } | Event::OfFile { text, .. }) = &happened.event else {
-            return None;
+        let domain::Event::Reading(event) = &happened.event else { return None };
+        let (text, file) = match event {
+            Event::OfShared { text, .. } | Event::OfFile { text, .. } => (*text, None),
+            Event::Downloaded { file, .. } => (Kind::FileKey, Some(*file)),
         };
         let when = happened.when;
         Some(Self {
@@ -52,6 +56,7 @@ impl AccessLogEntry {
             reader_name: None,
             coachee_id: (when.subject != when.log.into()).then(|| id(CoacheeId::of(when.subject.uuid()))),
             kind: text.word(),
+            file_id: file.map(id),
             through: happened.through.into(),
             reader: when.actor,
         })

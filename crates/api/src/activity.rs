@@ -93,6 +93,7 @@ impl ActivityEntry {
                 | domain::sight::Thing::Session
                 | domain::sight::Thing::Notes
                 | domain::sight::Thing::Note
+                | domain::sight::Thing::Upload
                 | domain::sight::Thing::Message
                 | domain::sight::Thing::Rating
                 | domain::sight::Thing::Assessment

@@ -176,6 +176,10 @@ impl Coachee {
         crate::session::FileSessions { view: self.view.clone(), coachee: self.row.id }
     }
     #[graphql(flatten)]
+    async fn files(&self) -> crate::file::CoacheeFiles {
+        crate::file::CoacheeFiles { view: self.view.clone(), coachee: self.row.id }
+    }
+    #[graphql(flatten)]
     async fn notes(&self) -> crate::note::FileNotes {
         crate::note::FileNotes { view: self.view.clone(), coachee: self.row.id }
     }
@@ -362,6 +366,10 @@ impl CoacheePortal {
     #[graphql(flatten)]
     async fn sessions(&self) -> Result<crate::session::OwnSessions> {
         Ok(crate::session::OwnSessions { view: self.0.clone(), coachee: self.oneself()? })
+    }
+    #[graphql(flatten)]
+    async fn files(&self) -> Result<crate::file::CoacheeFiles> {
+        Ok(crate::file::CoacheeFiles { view: self.0.clone(), coachee: self.oneself()? })
     }
     #[graphql(flatten)]
     async fn notes(&self) -> Result<crate::note::OwnNotes> {

@@ -18,6 +18,7 @@ mod coachee;
 pub mod cookies;
 mod dashboard;
 mod entering;
+mod file;
 mod gate;
 mod google;
 mod group;
@@ -121,6 +122,7 @@ pub struct Mutation(
     assessment::AssessmentMutation,
     question::QuestionMutation,
     note::NoteMutation,
+    file::FileMutation,
     message::MessageMutation,
     appointment::AppointmentMutation,
     appointment::FeedMutation,
@@ -169,8 +171,9 @@ pub fn router_of_trusted(app: App, settings: http::Settings, trusted: Trusted) -
     let limits = Arc::new(limits::Limits::default());
     let pages = pages::router(app.clone(), limits.clone(), settings.clone());
     let calendars = calendar::router(app.clone(), settings.clone());
+    let files = file::router(app.clone(), settings.clone());
     let heartbeat = live::Heartbeat(settings.bounds.heartbeat);
     let schema = schema(Some((app.clone(), limits, heartbeat)));
     let entering = entering::Entering { schema, app: app.clone() };
-    http::router(entering, gate::Doorkeeper(app, trusted), settings).merge(pages).merge(calendars)
+    http::router(entering, gate::Doorkeeper(app, trusted), settings).merge(pages).merge(calendars).merge(files)
 }

@@ -15,8 +15,8 @@ use domain::Table;
 use domain::account::{Portal, Right};
 use domain::id::{
     AccessId, ActionId, AppointmentId, AssessmentId, AuthorizationId, BoardId, CoacheeId, CommentId, ConversationId,
-    GoalId, GroupId, Id as _, InvitationId, MessageId, MilestoneId, NextStepId, NoteCommentId, NoteId, NoticeId,
-    PersonId, PracticeId, QuestionCommentId, QuestionId, SeriesId, SessionId, TemplateId,
+    FileId, GoalId, GroupId, Id as _, InvitationId, MessageId, MilestoneId, NextStepId, NoteCommentId, NoteId,
+    NoticeId, PersonId, PracticeId, QuestionCommentId, QuestionId, SeriesId, SessionId, TemplateId,
 };
 use futures_util::Stream;
 use futures_util::future::try_join_all;
@@ -28,6 +28,7 @@ use crate::appointment::Appointment;
 use crate::assessment::{Assessment, AssessmentTemplate};
 use crate::authorization::Authorization;
 use crate::coachee::{Coachee, CoacheeProfile};
+use crate::file::File;
 use crate::group::Group;
 use crate::message::{Conversation, Message};
 use crate::note::{Note, NoteComment};
@@ -111,6 +112,8 @@ pub enum CoachPortalChange {
     Note(Note),
     /// A comment on a note.
     NoteComment(NoteComment),
+    /// A file.
+    File(File),
     /// A conversation.
     Conversation(Conversation),
     /// A message.
@@ -160,6 +163,8 @@ pub enum CoacheePortalChange {
     Note(Note),
     /// A comment on a note.
     NoteComment(NoteComment),
+    /// A file.
+    File(File),
     /// A conversation.
     Conversation(Conversation),
     /// A message.
@@ -321,7 +326,7 @@ const fn shown(table: Table) -> Shown {
         Table::assessment_template | Table::assessment => Shown::Itself,
         Table::assessment_draft => Shown::As(Table::assessment),
         Table::question | Table::question_comment => Shown::Itself,
-        Table::note | Table::note_comment => Shown::Itself,
+        Table::note | Table::note_comment | Table::file => Shown::Itself,
         Table::note_text => Shown::As(Table::note),
         Table::conversation | Table::message => Shown::Itself,
         Table::address | Table::account | Table::login | Table::portal => Shown::Nowhere,
@@ -385,6 +390,7 @@ shows! {
         question_comment by QuestionCommentId => QuestionComment(QuestionComment::new),
         note by NoteId => Note(Note::new),
         note_comment by NoteCommentId => NoteComment(NoteComment::new),
+        file by FileId => File(File::new),
         conversation by ConversationId => Conversation(Conversation::new),
         message by MessageId => Message(Message::new),
         appointment by AppointmentId => Appointment(Appointment::new),
@@ -419,6 +425,7 @@ shows! {
         appointment by AppointmentId => Appointment(Appointment::new),
         note by NoteId => Note(Note::new),
         note_comment by NoteCommentId => NoteComment(NoteComment::new),
+        file by FileId => File(File::new),
         conversation by ConversationId => Conversation(Conversation::new),
         message by MessageId => Message(Message::new),
         notice by NoticeId => Notification(Notification::new) if is_shown,

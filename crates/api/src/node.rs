@@ -3,9 +3,9 @@
 use app::View;
 use async_graphql::{Context, ID, Interface};
 use domain::id::{
-    ActionId, AppointmentId, AssessmentId, AuthorizationId, CoacheeId, CommentId, ConversationId, GoalId, GroupId,
-    Id as _, MessageId, MilestoneId, NextStepId, NoteCommentId, NoteId, NoticeId, PersonId, PracticeId, QuestionId,
-    SeriesId, SessionId,
+    ActionId, AppointmentId, AssessmentId, AuthorizationId, CoacheeId, CommentId, ConversationId, FileId, GoalId,
+    GroupId, Id as _, MessageId, MilestoneId, NextStepId, NoteCommentId, NoteId, NoticeId, PersonId, PracticeId,
+    QuestionId, SeriesId, SessionId,
 };
 use domain::note;
 use domain::notice::Notice;
@@ -15,6 +15,7 @@ use crate::appointment::Appointment;
 use crate::assessment::Assessment;
 use crate::authorization::Authorization;
 use crate::coachee::{Coachee, CoacheeProfile};
+use crate::file::File;
 use crate::group::Group;
 use crate::message::{Conversation, Message};
 use crate::note::{Note, NoteComment};
@@ -68,6 +69,8 @@ pub enum Node {
     Note(Note),
     /// A comment on a note.
     NoteComment(NoteComment),
+    /// A file.
+    File(File),
     /// A conversation.
     Conversation(Conversation),
     /// A message.
@@ -200,6 +203,7 @@ async fn load(view: &View, prefix: &str, uuid: uuid::Uuid) -> Result<Option<Node
             .await
             .map_err(error)?
             .map(|row| Node::NoteComment(NoteComment::new(view, row))),
+        FileId::PREFIX => view.one(FileId::of(uuid)).await.map_err(error)?.map(|row| Node::File(File::new(view, row))),
         ConversationId::PREFIX => view
             .one(ConversationId::of(uuid))
             .await

@@ -20,6 +20,7 @@ use domain::text::Text as _;
 
 use crate::appointment::Appointment;
 use crate::assessment::Assessment;
+use crate::file::File;
 use crate::message::Message;
 use crate::note::Note;
 use crate::page::{Asked, Cursor, List, is};
@@ -64,6 +65,8 @@ pub enum NotificationKind {
     NoteShared,
     /// To the other side: somebody said something about a shared note.
     NoteCommented,
+    /// To the other side: a file was shared.
+    FileShared,
     /// To the other side: a message was sent.
     MessageReceived,
     /// To the other side: an appointment was made. Of appointments there are mails with calendar entries; notifications of
@@ -157,6 +160,7 @@ impl Notification {
             Matter::Assessment(id) => thing!(id: Assessment),
             Matter::Question(id) => thing!(id: CoachingQuestion as Question),
             Matter::Note(id) => thing!(id: Note),
+            Matter::File(id) => thing!(id: File),
             Matter::Message(id) => thing!(id: Message),
             Matter::Appointment(id) => thing!(id: Appointment),
         })
@@ -178,6 +182,8 @@ pub enum NotificationThing {
     Question(CoachingQuestion),
     /// A note.
     Note(Note),
+    /// A file.
+    File(File),
     /// A message.
     Message(Message),
     /// An appointment.

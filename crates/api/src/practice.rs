@@ -325,6 +325,10 @@ impl CoachPortal {
         crate::question::CoachQuestions(self.0.clone())
     }
     #[graphql(flatten)]
+    async fn files(&self) -> crate::file::CoachFiles {
+        crate::file::CoachFiles(self.0.clone())
+    }
+    #[graphql(flatten)]
     async fn notes(&self) -> crate::note::CoachNotes {
         crate::note::CoachNotes(self.0.clone())
     }

@@ -346,25 +346,37 @@ pub async fn send_once<C: Command>(
     command: Option<CommandId>,
     make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
 ) -> Result<std::result::Result<Done, UserError>> {
-    let (app, viewer) = (app(ctx)?, viewer(ctx)?);
-    let only = only(viewer, log)?;
+    let app = app(ctx)?;
+    // A program that does not reach the log hears so first, whatever it sends.
+    only(viewer(ctx)?, log)?;
     let command = command.unwrap_or_else(|| once.command(app));
     let made = match make(&New { app, log, command }) {
         Ok(made) => made,
         Err(refused) => return Ok(Err(refused)),
     };
-    let idempotency = once.idempotency(app, log);
-    let request =
-        Request { log, actor: viewer.actor(), through: viewer.through(), now: app.clock().now(), command, idempotency };
-    let done = match only {
-        Some(portal) => app.run(request, Within { portal, command: made }).await,
-        None => app.run(request, made).await,
-    };
-    match done {
+    match attempt(ctx, log, once, (command, made)).await? {
         Ok(done) => Ok(Ok(done)),
         Err(app::Error::Refused(refusal)) => Ok(Err(refusal.into())),
         Err(other) => Err(error(other)),
     }
+}
+
+/// Runs a command, for who has to know how it failed.
+pub async fn attempt<C: Command>(
+    ctx: &Context<'_>,
+    log: LogId,
+    once: &Once,
+    (command, made): (CommandId, C),
+) -> Result<std::result::Result<Done, app::Error>> {
+    let (app, viewer) = (app(ctx)?, viewer(ctx)?);
+    let only = only(viewer, log)?;
+    let idempotency = once.idempotency(app, log);
+    let request =
+        Request { log, actor: viewer.actor(), through: viewer.through(), now: app.clock().now(), command, idempotency };
+    Ok(match only {
+        Some(portal) => app.run(request, Within { portal, command: made }).await,
+        None => app.run(request, made).await,
+    })
 }
 
 /// The one portal as whose user a program acts, where its token reaches only one; a log that it does not reach is
@@ -418,6 +430,27 @@ impl Once {
         let Some(held) = viewer.signed_in else { return Ok(visitor) };
         let made = app(ctx)?.token(Kind::Login, LogId::Account(held.person), visitor.command(app(ctx)?)).id();
         Ok(if held.login == made { visitor } else { in_browser(Self::of(ctx, viewer)?) })
+    }
+
+    /// Of the same field with this content beside its input.
+    #[must_use]
+    pub fn with(mut self, content: &[u8]) -> Self {
+        use std::fmt::Write as _;
+        for byte in content {
+            // Writing to a string cannot fail.
+            let _ = write!(self.input, "{byte:02x}");
+        }
+        self
+    }
+
+    /// Whether the key stands for something that was done, whatever it was.
+    pub async fn was_used(&self, app: &App, log: LogId) -> Result<bool> {
+        let Some(idempotency) = self.idempotency(app, log) else { return Ok(false) };
+        match app.done_before(log, idempotency).await {
+            Ok(done) => Ok(done.is_some()),
+            Err(app::Error::ConflictingKey) => Ok(true),
+            Err(other) => Err(error(other)),
+        }
     }
 
     /// Whether a visitor asks, and nobody who is signed in.

@@ -62,6 +62,10 @@ impl From<store::Error> for Error {
                 tracing::error!(%error, "the database failed");
                 Self::Unavailable
             }
+            store::Error::Objects(_) => {
+                tracing::error!(%error, "the files' place failed");
+                Self::Unavailable
+            }
             store::Error::Conflict(_) | store::Error::NotSent(_) | store::Error::Stale(_) => {
                 tracing::warn!(%error, "the database did not answer");
                 Self::Unavailable

@@ -14,6 +14,7 @@ mod commit;
 mod deletion;
 mod error;
 mod feed;
+pub mod files;
 pub mod fold;
 pub mod follow;
 pub mod google;
@@ -67,6 +68,8 @@ pub use view::View;
 pub struct Settings {
     /// The database.
     pub store: Store,
+    /// Where the bytes of files lie.
+    pub files: store::Objects,
     /// The keys of keys.
     pub roots: Roots,
     /// Who signs checkpoints; without one none are signed.
@@ -107,6 +110,7 @@ impl std::fmt::Debug for App {
 
 pub(crate) struct Inner {
     pub store: Store,
+    pub files: store::Objects,
     pub roots: Arc<Roots>,
     pub lasting: LastingKey,
     pub signer: Option<store::checkpoint::Signer>,
@@ -144,6 +148,7 @@ impl App {
         };
         let inner = Arc::new(Inner {
             store: settings.store,
+            files: settings.files,
             roots: Arc::new(settings.roots),
             lasting,
             signer: settings.signer,

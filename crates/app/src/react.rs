@@ -11,7 +11,7 @@ use std::time::Duration;
 use domain::account::{self, Portal};
 use domain::id::LogId;
 use domain::notice::{NEWS_DAYS, READS, news};
-use domain::{Actor, Decide, Event, coachee, practice};
+use domain::{Actor, Decide, Event, coachee, file, practice};
 use futures_util::StreamExt as _;
 use uuid::Uuid;
 
@@ -25,6 +25,9 @@ const AT_ONCE: usize = 16;
 const EVENTS_AT_ONCE: u32 = 128;
 /// How long claimed work is somebody's, in microseconds.
 const LEASE_MICROS: i64 = 60_000_000;
+/// How long the bytes of one log's files may take to be removed. What was removed by then is removed; the rest is
+/// claimed again, and no other reactor has waited for a place that does not answer.
+const REMOVING: Duration = Duration::from_secs(10);
 /// How often what events mean is looked up again, where it changed before it could be done.
 const TRIES_MAX: u32 = 4;
 /// What happens in so short a time is reacted to together: under load a round of reactions costs no more than that.
@@ -37,17 +40,20 @@ pub(crate) enum Reactor {
     Leaving,
     /// Tells people what others did.
     Notices,
+    /// Removes the bytes of files that are no more.
+    Files,
 }
 
 impl Reactor {
     /// Every reactor.
-    pub(crate) const ALL: [Self; 2] = [Self::Leaving, Self::Notices];
+    pub(crate) const ALL: [Self; 3] = [Self::Leaving, Self::Notices, Self::Files];
 
     /// The name by which it claims work and remembers how far it has read.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Leaving => "leaving",
             Self::Notices => "notices",
+            Self::Files => "files",
         }
     }
 
@@ -56,13 +62,14 @@ impl Reactor {
         match self {
             Self::Leaving => &["account.portal_closed"],
             Self::Notices => READS,
+            Self::Files => &["file.deleted", "coachee.erased"],
         }
     }
 
     /// For how many days it looks back into a log that it has not read yet; all of it, where nothing is said.
     const fn looks_back_days(self) -> Option<i64> {
         match self {
-            Self::Leaving => None,
+            Self::Leaving | Self::Files => None,
             Self::Notices => Some(NEWS_DAYS),
         }
     }
@@ -72,6 +79,10 @@ impl Reactor {
         match self {
             Self::Leaving => matches!(event, Event::Account(account::Event::PortalClosed { .. })),
             Self::Notices => news(event).is_some(),
+            Self::Files => matches!(
+                event,
+                Event::File(file::Event::Deleted { .. }) | Event::Coachee(coachee::Event::Erased { .. })
+            ),
         }
     }
 }
@@ -117,7 +128,8 @@ impl App {
     ///
     /// # Errors
     /// The store's, and what the last reaction that failed did with: its log's work stays, and is claimed again a minute
-    /// later. What is to be done for other logs, and by other reactors, is done all the same.
+    /// later. What is to be done for other logs, and by other reactors, is done all the same; only where files cannot be
+    /// removed do the files of other logs wait as well.
     pub async fn react(&self) -> Result<u64, Error> {
         let (mut reacted, mut failed) = (0, None);
         for reactor in Reactor::ALL {
@@ -130,15 +142,21 @@ impl App {
                 }
                 let each: Vec<_> = claimed.into_iter().map(|work| self.do_work(reactor, work)).collect();
                 let mut each = futures_util::stream::iter(each).buffer_unordered(AT_ONCE);
+                let mut is_away = false;
                 while let Some((log, done)) = each.next().await {
                     match done {
                         Ok(number) => reacted += number,
                         Err(error) => {
                             let log = Uuid::from_bytes(log);
                             tracing::warn!(reactor = reactor.name(), %log, ?error, "a reaction failed; it is tried again");
+                            is_away |= reactor == Reactor::Files;
                             failed = Some(error);
                         }
                     }
+                }
+                // Where the files' place does not answer, what waits for it waits, and the others' turn comes.
+                if is_away {
+                    break;
                 }
             }
         }
@@ -228,6 +246,15 @@ impl App {
         match reactor {
             Reactor::Leaving => Ok(events.iter().filter_map(leaving).collect()),
             Reactor::Notices => self.notices(events).await,
+            // What it does is done here, again and again until it has: there is no command to it.
+            Reactor::Files => {
+                let removed = tokio::time::timeout(REMOVING, self.remove_objects(events)).await;
+                let late = |_| {
+                    tracing::error!("the files' place does not answer");
+                    Error::Unavailable
+                };
+                removed.map_err(late)?.map(|()| Vec::new())
+            }
         }
     }
 

@@ -16,8 +16,8 @@ use domain::Actor;
 use domain::coachee::Coachee;
 use domain::entry::Entry;
 use domain::fold::When;
-use domain::id::{AccessLogId, Id as _, LogId, PersonId, PracticeId, ReadingId, Subject};
-use domain::reading::{EnterReadings, Reading, WINDOW_MINUTES, leaves_entry, named};
+use domain::id::{AccessLogId, FileId, Id as _, LogId, PersonId, PracticeId, ReadingId, Subject};
+use domain::reading::{EnterDownload, EnterReadings, Part, Reading, WINDOW_MINUTES, leaves_entry, named};
 use domain::row::Row as _;
 use domain::sight::Scope;
 use domain::text::Kind;
@@ -146,6 +146,20 @@ impl App {
             }
         }
         Ok(())
+    }
+
+    /// Enters that somebody is about to download a file.
+    pub(crate) async fn enter_download(
+        &self,
+        reader: &Reader,
+        practice: PracticeId,
+        (subject, file): (Subject, FileId),
+        part: Part,
+    ) -> Result<(), Error> {
+        let log = LogId::AccessLog(AccessLogId::of_practice(practice));
+        let (actor, through, now) = (Actor::Person(reader.person), reader.through, self.inner.clock.now());
+        let request = Request { log, actor, through, now, command: self.command(), idempotency: None };
+        self.run(request, EnterDownload { reader: reader.person, subject, file, part }).await.map(drop)
     }
 
     /// Remembers the entries that now stand for these readings.

@@ -21,6 +21,7 @@ const SQL: &[(&str, &str)] = &[
     ("group", include_str!("../../../projections/group.sql")),
     ("authorization", include_str!("../../../projections/authorization.sql")),
     ("note", include_str!("../../../projections/note.sql")),
+    ("file", include_str!("../../../projections/file.sql")),
     ("message", include_str!("../../../projections/message.sql")),
     ("session", include_str!("../../../projections/session.sql")),
     ("assessment", include_str!("../../../projections/assessment.sql")),

@@ -31,6 +31,7 @@ impl Stage {
     async fn open(bounds: Bounds) -> Self {
         let settings = Settings {
             store: store::Store::open(&store::Options::new("sqlite::memory:")).await.unwrap(),
+            files: store::Objects::memory(),
             roots: vault::RootKey::parse(&"5a".repeat(32)).unwrap().into(),
             signer: None,
             clock: Arc::new(Standing::at(START)),

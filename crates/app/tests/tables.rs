@@ -25,6 +25,7 @@ async fn check(url: String) {
     let (clock, entropy) = (Arc::new(Standing::at(Time(0))), Arc::new(vault::Seeded::new(1)));
     let app = App::open(Settings {
         store,
+        files: store::Objects::memory(),
         roots,
         signer: None,
         clock,

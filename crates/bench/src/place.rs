@@ -123,6 +123,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 pub(crate) async fn open(options: &Options) -> Result<App, Error> {
     let settings = Settings {
         store: Store::open(options).await?,
+        files: store::Objects::memory(),
         roots: RootKey::parse(ROOT)?.into(),
         signer: None,
         clock: Arc::new(app::clock::Machine),

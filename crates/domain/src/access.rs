@@ -100,6 +100,8 @@ pub enum Deed {
     ChangePlan,
     /// Write notes for oneself, share one's own, comment on what one sees (S2.31–S2.33).
     WriteNotes,
+    /// Upload files, share one's own, take them back and delete them (S2.29, S3.19).
+    KeepFiles,
     /// Write messages to each other, and say how far one has read (S2.16).
     Converse,
     /// Have the coach told of what becomes of an action, or not: the coachee alone (S2.22).
@@ -191,6 +193,7 @@ const fn rule(deed: Deed) -> Rule {
         Deed::ChangeCoachee => Rule::Client { coach: Level::User, coachee: Yes },
         Deed::ChangePlan => Rule::Client { coach: Level::User, coachee: Yes },
         Deed::WriteNotes => Rule::Client { coach: Level::User, coachee: Yes },
+        Deed::KeepFiles => Rule::Client { coach: Level::User, coachee: Yes },
         Deed::Converse => Rule::Client { coach: Level::User, coachee: Yes },
         Deed::MonitorAction => Rule::CoacheeOneself,
         Deed::WriteFile => Rule::Client { coach: Level::User, coachee: No },

@@ -165,6 +165,8 @@ ids! {
     NoteId "note";
     /// A comment on a note.
     NoteCommentId "notecomment";
+    /// A coach's or a coachee's file.
+    FileId "file";
     /// What a coach and a coachee write to each other; derived from both.
     ConversationId "conversation";
     /// A message.
@@ -282,6 +284,13 @@ impl ReadingId {
     pub fn by(reader: PersonId, subject: Subject, text: crate::text::Kind) -> Self {
         let words = text.word().as_bytes();
         Self(Uuid::new_v5(&reader.uuid(), &[subject.uuid().as_bytes().as_slice(), words].concat()))
+    }
+}
+
+impl ReadingId {
+    /// The downloads of this file by this person.
+    pub fn of_download(reader: PersonId, file: FileId) -> Self {
+        Self(Uuid::new_v5(&reader.uuid(), &[file.uuid().as_bytes().as_slice(), b"download"].concat()))
     }
 }
 

@@ -17,6 +17,7 @@ pub mod coachee;
 pub mod decide;
 mod edit;
 pub mod entry;
+pub mod file;
 pub mod fold;
 pub mod group;
 pub mod journey;
@@ -38,7 +39,7 @@ pub mod value;
 use declare::features;
 
 features! {
-    refusals [text as Text, account as Account, practice as Practice, coachee as Coachee, plan as Plan, group as Group, authorization as Authorization, notes as Notes, session as Session, assessment as Assessment, question as Question, note as Note, message as Message, appointment as Appointment, notice as Notice]
+    refusals [text as Text, account as Account, practice as Practice, coachee as Coachee, plan as Plan, group as Group, authorization as Authorization, notes as Notes, session as Session, assessment as Assessment, question as Question, note as Note, file as File, message as Message, appointment as Appointment, notice as Notice]
     account as Account version 2 {
         address: account::Address, account: account::Account, login: account::Login, portal: account::PortalOf,
         access_token: account::AccessToken, google_account: account::GoogleAccount
@@ -64,6 +65,7 @@ features! {
     }
     question as Question version 1 { question: question::Question, question_comment: question::QuestionComment }
     note as Note version 1 { note: note::Note, note_text: note::Body, note_comment: note::Comment }
+    file as File version 1 { file: file::File }
     message as Message version 1 { conversation: message::Conversation, message: message::Message }
     appointment as Appointment version 1 { appointment: appointment::Appointment, calendar_feed: appointment::CalendarFeed }
     reading as Reading version 1 { reading: reading::Reading }

@@ -8,6 +8,7 @@
 //!   many is better than one too few;
 //! * there is one entry for each reader, subject and kind of text in [`WINDOW_MINUTES`], decided under the log's head, so
 //!   that several readings at once, or on several nodes, leave one;
+//! * a download leaves one each time ([`EnterDownload`]), and names the file;
 //! * who was read about reviews what they could have read themselves. That there is a synopsis, and that notes are read,
 //!   is kept from them like the texts.
 
@@ -19,7 +20,7 @@ use crate::decide::{About, Actor, Command, Decision, Facts, Stop};
 use crate::declare::{events, row};
 use crate::entry::Entry;
 use crate::fold::When;
-use crate::id::{PersonId, ReadingId, Subject};
+use crate::id::{FileId, PersonId, ReadingId, Subject};
 use crate::sight::{Scope, Side};
 use crate::text::Kind;
 use crate::value::Time;
@@ -34,6 +35,8 @@ events! {
         "reading.of_shared" as "read" OfShared sees Profile { reading: ReadingId, text: Kind },
         /// The same of a text that only coaches read.
         "reading.of_file" as "read_file" OfFile sees File { reading: ReadingId, text: Kind },
+        /// Somebody who is neither its owner nor its addressee downloaded a file that is shared.
+        "reading.of_download" as "download" Downloaded sees Profile { reading: ReadingId, file: FileId },
     }
 }
 
@@ -52,7 +55,7 @@ row! { Reading in reading, seen as Internal, id id: ReadingId, subject |r| r.sub
 /// Folds an event of this feature.
 pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
     match event {
-        Event::OfShared { reading, .. } | Event::OfFile { reading, .. } => {
+        Event::OfShared { reading, .. } | Event::OfFile { reading, .. } | Event::Downloaded { reading, .. } => {
             rows.put(Reading { id: *reading, subject: when.subject, at: when.at });
         }
     }
@@ -62,11 +65,13 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
 pub fn entry(event: &Event) -> Entry {
     match event {
         Event::OfShared { text, .. } | Event::OfFile { text, .. } => Entry::default().set("text", text),
+        Event::Downloaded { file, .. } => Entry::default().set("text", &Kind::FileKey).set("file", file),
     }
 }
 
 crate::entry::words! {
     Kind: |it| Kind::word(*it).to_owned();
+    FileId: |it| it.to_string();
 }
 
 /// The kind that an entry names: the steps in which notes are stored are notes.
@@ -96,6 +101,8 @@ pub const fn named(text: Kind) -> Kind {
         | Kind::QuestionAnswer
         | Kind::QuestionComment
         | Kind::NoteComment
+        | Kind::FileName
+        | Kind::FileKey
         | Kind::Message
         | Kind::Place
         | Kind::MeetingLink
@@ -111,6 +118,8 @@ const fn is_shared(text: Kind) -> bool {
         Kind::QuestionWords | Kind::QuestionAnswer | Kind::QuestionComment => true,
         // A coach's own note has no other reader than its author; of those that a coachee shared, the coachee learns.
         Kind::NoteText | Kind::NotePatch | Kind::NoteComment | Kind::Message => true,
+        // Likewise a private file, which only its owner reads.
+        Kind::FileName | Kind::FileKey => true,
         Kind::Place | Kind::MeetingLink => true,
         Kind::Synopsis
         | Kind::Notes
@@ -183,5 +192,48 @@ impl Command for EnterReadings {
             decision = decision.about(subject).with(event);
         }
         Ok(decision)
+    }
+}
+
+/// Which part of a download.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Its beginning, or all of it.
+    Begins,
+    /// A later part, such as a player asks for.
+    GoesOn,
+}
+
+/// Enters that somebody is about to download a file: always where it begins; a later part only where no entry of the last
+/// minutes stands for it.
+#[derive(Debug)]
+pub struct EnterDownload {
+    /// Who downloads: the actor.
+    pub reader: PersonId,
+    /// About whom the file is.
+    pub subject: Subject,
+    /// Which.
+    pub file: FileId,
+    /// Which part of it.
+    pub part: Part,
+}
+
+impl Command for EnterDownload {
+    type Thing = Reading;
+    fn thing(&self) -> ReadingId {
+        ReadingId::of_download(self.reader, self.file)
+    }
+    fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
+        let reading = ReadingId::of_download(self.reader, self.file);
+        let last = facts.find::<Reading>(reading)?;
+        let decision = facts.allow(Deed::EnterReading, About::Log)?;
+        if facts.actor != Actor::Person(self.reader) {
+            return Err(Stop::Forbidden);
+        }
+        let stands = last.is_some_and(|last| facts.now < last.at.plus_minutes(WINDOW_MINUTES));
+        if stands && self.part == Part::GoesOn {
+            return Ok(decision);
+        }
+        Ok(decision.about(self.subject).with(Event::Downloaded { reading, file: self.file }))
     }
 }

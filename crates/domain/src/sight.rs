@@ -35,6 +35,8 @@ pub enum Thing {
     Notes,
     /// Notes, coaches' and coachees' own, with their comments (S2.31, S2.32).
     Note,
+    /// Files, coaches' and coachees' own, and those that are shared (S2.29, S3.19).
+    Upload,
     /// Messages between a coach and a coachee.
     Message,
     /// A coach's rating of their own coaching: its owner's, and nobody else's (S1.47).
@@ -150,6 +152,7 @@ impl Thing {
             Self::Question => [Everybodys, Clients, Ones],
             // Each has an owner, and is out of a coach's sight while they have no access.
             Self::Note => [Everybodys, Clients, Ones],
+            Self::Upload => [Everybodys, Clients, Ones],
             Self::Message => [Everybodys, Clients, Ones],
             // Each has an owner, who alone sees it: also once they have no access to the coachee any more.
             Self::Rating => [Everybodys, Everybodys, Nobodys],
@@ -174,7 +177,9 @@ impl Thing {
             | Self::Notes
             | Self::Template
             | Self::Assessment
-            | Self::Question => [Owners::MineOrShared, Owners::MineOrShared],
+            | Self::Question
+            // What either side shares is the other's, too.
+            | Self::Upload => [Owners::MineOrShared, Owners::MineOrShared],
             // What a coachee shares is the coaches'; a coach's note is no coachee's.
             Self::Note => [Owners::MineOrShared, Owners::Mine],
             // Its coach's and its coachee's: no other coach's, whatever their role.
@@ -202,6 +207,7 @@ impl Thing {
             | Self::Assessment
             | Self::Question
             | Self::Note
+            | Self::Upload
             | Self::Message => [true, true, true],
             Self::Draft => [false, false, true],
             // And then only those that are the viewer's own.

@@ -133,6 +133,17 @@ fn email(text: &str) -> Result<String, crate::Refusal> {
     if local_is_fine && domain_is_fine && !text.chars().any(char::is_whitespace) { Ok(text) } else { Err(refused()) }
 }
 
+/// A name as a folder could have it: no separators, and nothing that turns the direction of writing around, by which an
+/// ending is made to look like another.
+fn file_name(text: String) -> Result<String, crate::Refusal> {
+    let turns =
+        |letter: char| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if text.contains(['/', '\\']) || text.chars().any(turns) || [".", ".."].contains(&text.as_str()) {
+        return Err(Refusal::Unprintable.into());
+    }
+    Ok(text)
+}
+
 fn link(text: String) -> Result<String, crate::Refusal> {
     let host = text.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
     if host.contains('.') && !host.contains('@') && !text.chars().any(char::is_whitespace) {
@@ -203,6 +214,10 @@ texts! {
     NoteComment "note_comment" lines 1..=5_000;
     /// A message.
     Message "message" lines 1..=10_000;
+    /// What a file is called, without folders.
+    FileName "file_name" line 1..=255, |text: String| file_name(text);
+    /// What a file's bytes are sealed with: reading it is reading the file.
+    FileKey "file" line 64..=64;
 }
 
 impl Rating {

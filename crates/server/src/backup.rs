@@ -48,6 +48,11 @@ pub async fn backup(
         at(manifest.at)
     )?;
     writeln!(out, "{} keys are in {}, which serves for {KEYRING_DAYS} days", done.keys, keyring.display())?;
+    writeln!(
+        out,
+        "files are not in it: copy what is in {} now, or after this; sealed as they are, they need no other care",
+        settings.files
+    )?;
     for path in &done.pruned {
         writeln!(out, "deleted {}, which had expired", path.display())?;
     }

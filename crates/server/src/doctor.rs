@@ -5,13 +5,14 @@
 
 use std::io::Write;
 
+mod files;
 mod places;
 mod postgres;
 mod waiting;
 
 use app::Tables;
 use app::tables::Folded;
-use store::{Database, Snapshot, Store, Type, Value};
+use store::{Database, Objects, Snapshot, Store, Type, Value};
 use vault::{RootKey, SigningSeed};
 
 use crate::error::Error;
@@ -127,11 +128,14 @@ pub async fn run(settings: Result<Settings, Wrong>, world: &World, out: &mut dyn
     }
     report.check("signing key", signing_key(&settings))?;
     report.all(places::mail(&settings))?;
+    let (objects, found) = files::reachable(&settings).await;
+    report.all([found])?;
     report.check("clock", clock(world.clock.now().0))?;
     let held: Vec<RootKey> = root.ok().and_then(|(root, _)| root).into_iter().chain(new_root.ok().flatten()).collect();
     match open_database(&settings).await {
         Ok(Some(store)) => {
-            let checked = database(&mut report, &settings, &store, &held, world.clock.now().0).await;
+            let checked =
+                database(&mut report, &settings, &store, (&held, objects.as_ref()), world.clock.now().0).await;
             store.close().await;
             match checked {
                 Err(Error::Store(error)) => report.problem("database", error)?,
@@ -201,7 +205,7 @@ async fn database(
     report: &mut Report<'_>,
     settings: &Settings,
     store: &Store,
-    held: &[RootKey],
+    (held, objects): (&[RootKey], Option<&Objects>),
     now: i64,
 ) -> Result<(), Error> {
     let mut snapshot = store.snapshot().await?;
@@ -215,6 +219,9 @@ async fn database(
 
     if store.database() == Database::Postgres {
         report.all(postgres::look(&mut snapshot, settings, store.wall()).await?)?;
+    }
+    if let Some(objects) = objects {
+        report.all(files::belongs(&mut snapshot, objects, store.database()).await?)?;
     }
     let newest = number(&mut snapshot, "select coalesce(max(at), 0) from heads").await?;
     let drift = match store.database() {

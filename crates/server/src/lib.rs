@@ -10,6 +10,7 @@ pub mod cli;
 pub mod demo;
 pub mod doctor;
 mod error;
+mod files;
 mod front;
 pub mod health;
 pub mod inspect;

@@ -15,6 +15,7 @@ use store::checkpoint::Signer;
 use vault::{Entropy, Origin, RootKey, Roots, SigningSeed};
 
 use crate::error::Error;
+use crate::files;
 use crate::settings::Settings;
 
 /// How long a command that reads whole logs may keep its snapshot open.
@@ -100,8 +101,14 @@ pub async fn app(settings: &Settings, world: &World, store: Store, purpose: Purp
         Purpose::Serve => Some(signer(settings, world)?),
         Purpose::Inspect => None,
     };
+    let files = match purpose {
+        Purpose::Serve => files::open(settings)?,
+        // Nobody who only looks at the database asks for the files.
+        Purpose::Inspect => store::Objects::memory(),
+    };
     let app = app::Settings {
         store,
+        files,
         roots,
         signer,
         clock: world.clock.clone(),

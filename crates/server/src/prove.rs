@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use app::App;
+use app::files::looked::{Looked, look};
 use app::proof::Held;
 use app::verify::verify as verify_log;
 use domain::id::LogId;
@@ -13,6 +14,7 @@ use store::checkpoint::{Signer, Verifier, Verifiers};
 use vault::SigningSeed;
 
 use crate::error::Error;
+use crate::files::{self, Place};
 use crate::progress::Line;
 use crate::settings::Settings;
 
@@ -115,12 +117,41 @@ pub async fn verify(
         "{} events of {} logs are in order; {} of them are proved by signed checkpoints ({} compared)",
         verified.events, verified.logs, verified.proved, verified.checkpoints
     )?;
+    if !look_for_files(settings, store, only, out).await? {
+        return Ok(false);
+    }
     for signer in &verified.signers {
         let between = signer.between.and_then(|(from, to)| Some((at(from)?, at(to)?)));
         let when = between.map_or_else(String::new, |(from, to)| format!(", from {from} to {to}"));
         writeln!(out, "signed by {}: {} of the checkpoints{when}", signer.by, signer.checkpoints)?;
     }
     Ok(true)
+}
+
+/// Whether every file that the logs know has its object, as long as it was written. Where the files' place is not here,
+/// nothing is said of it.
+async fn look_for_files(
+    settings: &Settings,
+    store: &Store,
+    only: Option<LogId>,
+    out: &mut dyn Write,
+) -> Result<bool, Error> {
+    if Place::of(&settings.files).folder().is_some_and(|folder| !folder.exists()) {
+        return Ok(true);
+    }
+    let objects = files::named(settings)?;
+    let looked = look(store, &objects, only).await?;
+    let Looked { files, missing, otherwise, first } = looked;
+    let Some(first) = first else {
+        writeln!(out, "{files} files are in their place, each as long as it was written")?;
+        return Ok(true);
+    };
+    writeln!(
+        out,
+        "not in order: of {files} files {missing} are missing and {otherwise} have another length in {}; the first is {first}",
+        objects.shelf()
+    )?;
+    Ok(false)
 }
 
 /// A time as people write it, to the second.

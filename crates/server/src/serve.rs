@@ -193,6 +193,7 @@ fn start_loops(app: &App, settings: &Settings) -> Result<(), Error> {
         app.close_sign_up();
     }
     start_expiry(app);
+    start_claiming(app);
     start_catching_up(app);
     Ok(())
 }
@@ -218,9 +219,27 @@ fn start_expiry(app: &App) {
             if let Err(error) = running.expire().await {
                 tracing::warn!(?error, "old commands and parcels could not be forgotten; it is tried again in an hour");
             }
+            if let Err(error) = running.sweep_uploads().await {
+                tracing::warn!(
+                    ?error,
+                    "uploads that came to nothing could not be looked at; it is tried again in an hour"
+                );
+            }
             if !pause(&mut stopping, EXPIRY).await {
                 return;
             }
+        }
+    });
+}
+
+/// Says where the files and the database do not belong together: then files are not found, or not by other servers.
+fn start_claiming(app: &App) {
+    let running = app.clone();
+    app.tasks().start("claiming", async move {
+        match running.claim_files().await {
+            Ok(true) => {}
+            Ok(false) => tracing::error!("the files' place is not the one of this database; see `throughline doctor`"),
+            Err(error) => tracing::error!(?error, "the files' place cannot be used; see `throughline doctor`"),
         }
     });
 }

@@ -155,6 +155,16 @@ settings! {
     database_reader_role: Option<String> = "", Plainly, optional(text(|text| Some(text.to_owned()), "the name of a role, such as throughline_reader"));
     /// Page cache of each connection, in KiB (SQLite).
     database_cache_kib: u32 = "32768", Plainly, whole(64..=16_777_216);
+    /// Where the sealed bytes of files lie: a folder, or a bucket of an S3-compatible service, `s3://BUCKET` with perhaps `/PREFIX` after it. Several servers share one place.
+    files: String = "<data_dir>/files", Plainly, checked(crate::files::is_place, "a folder, or an address such as s3://coaching-files");
+    /// The address of the service that has the bucket of `files`. Empty: Amazon's own.
+    files_s3_endpoint: Option<String> = "", Plainly, optional(text(read::site, "an address such as https://s3.example.org, without a path"));
+    /// The region of the bucket of `files`.
+    files_s3_region: String = "us-east-1", Plainly, checked(|region| !region.is_empty(), "a region such as eu-central-1");
+    /// The id of the key for the bucket of `files`.
+    files_s3_key_id: Option<String> = "", Plainly, optional(text(|text| Some(text.to_owned()), "the id of a key"));
+    /// The secret of the key for the bucket of `files`. From the environment only.
+    files_s3_secret: Option<String> = "", Never, optional(text(|text| Some(text.to_owned()), "the secret of a key"));
     /// Where to listen: an address and a port. It speaks plain HTTP: put what ends TLS in front, on the same machine.
     listen: SocketAddr = "127.0.0.1:8080", Plainly,
         text(|text| text.parse().ok(), "an address and a port, such as 127.0.0.1:8080 or [::1]:8080");
@@ -216,6 +226,10 @@ settings! {
     streams_per_person: usize = "50", Plainly, whole(1..=10_000);
     /// Operations that may run at once on one socket.
     subscriptions_per_socket: usize = "20", Plainly, whole(1..=1_000);
+    /// How long an upload may take from its file's first byte to its answer, in seconds.
+    upload_seconds: Duration = "300", Plainly, duration(1..=3_600);
+    /// Files that one person may upload at once.
+    uploads_per_person: usize = "20", Plainly, whole(1..=1_000);
     /// How long requests that run may take to end when the server stops, in seconds.
     stop_seconds: Duration = "10", Plainly, duration(0..=600);
     /// The OpenTelemetry collector that is told traces, by OTLP over HTTP, such as `http://127.0.0.1:4318`. Empty: none are made.
@@ -304,6 +318,9 @@ impl Settings {
             sockets_per_address: self.sockets_per_address,
             streams_per_person: self.streams_per_person,
             subscriptions_per_socket: self.subscriptions_per_socket,
+            upload_bytes: domain::file::FILE_BYTES_MAX as usize,
+            upload: self.upload_seconds,
+            uploads_per_person: self.uploads_per_person,
         }
     }
 

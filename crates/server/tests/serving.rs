@@ -371,6 +371,28 @@ async fn the_doctor_looks_at_what_stands_around_the_server() {
     assert!(said.contains("ok       older tables: none") && !said.contains("PROBLEM"), "{said}");
 
     let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let files = std::path::PathBuf::from(&settings.files);
+    assert!(said.contains("ok       files' place: ") && said.contains("can be written and read"), "{said}");
+    assert!(!files.join("probe").exists(), "nothing is left");
+    // Where the folder is another database's, or was not copied with this one, files are not found.
+    std::fs::write(files.join("installation"), [0; 16]).unwrap();
+    let store = open::store(&settings, Purpose::Serve).await.unwrap();
+    let mut batch = store.batch().await.unwrap();
+    batch.set_meta("installation", &[1; 16]).await.unwrap();
+    batch.commit().await.unwrap();
+    store.close().await;
+    let (is_well, said) = look(&settings).await;
+    assert!(!is_well && said.contains("PROBLEM  files and database: "), "{said}");
+    std::fs::write(files.join("installation"), [1; 16]).unwrap();
+    let (_, said) = look(&settings).await;
+    assert!(said.contains("ok       files and database: they belong together"), "{said}");
+    let bucket = Settings { files: "s3://coaching".to_owned(), ..settings.clone() };
+    let (is_well, said) = look(&bucket).await;
+    assert!(
+        !is_well && said.contains("PROBLEM  files' place: `files` names a bucket: set `files_s3_key_id`"),
+        "{said}"
+    );
+
     mode(&settings.checkpoint_dir, 0o755);
     mode(&settings.mail_dir, 0o750);
     let documents = folder.path().join("documents.json");

@@ -53,6 +53,9 @@ pub enum Error {
     /// There is no room. Nothing was written.
     #[error("the database's storage is full: {0}; make room, and it goes on")]
     Full(String),
+    /// The place of the objects did not do it.
+    #[error("the place of the files did not do it: {0}")]
+    Objects(String),
     /// A write or a sync failed in the storage below. The store writes nothing more until it is opened anew.
     #[error("the database's storage has failed: {0}; nothing more may be written by this process")]
     Fatal(String),

@@ -10,6 +10,7 @@
 //! - `wall`: row-level security, for those who read single logs.
 //! - `doorbell`: how nodes wake each other. [`limit`]: what the database alone could do.
 //! - [`tree`], [`checkpoint`]: proofs over the log.
+//! - [`objects`]: long bytes beside the database.
 //!
 //! There is no clock, no randomness and no decision here: times and ids are parameters, and who may see what comes in
 //! as a [`Sight`]. There is no trait over databases either: an enum of two is all that is needed.
@@ -24,6 +25,7 @@ mod keys;
 pub mod limit;
 mod lists;
 mod log;
+pub mod objects;
 #[cfg(test)]
 mod plans;
 mod pools;
@@ -44,6 +46,7 @@ pub use error::Error;
 pub use keys::KeyOrder;
 pub use lists::{Lists, Parent};
 pub use log::{Command, Event, Follower, Forgotten, Head, Key, Node, Outbox, SignedRoot, Work};
+pub use objects::{Bucket, Objects, Shelf};
 pub use select::{Activity, Direction, Filter, Named, Owners, Select, Sight, Take};
 pub use snapshot::Snapshot;
 pub use store::{Database, Options, Store};

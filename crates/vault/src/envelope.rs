@@ -13,8 +13,8 @@ pub const TEXT_BYTES_MAX: usize = 16 << 20;
 
 /// The version of the envelope and of every associated data; each of them begins with it.
 pub(crate) const VERSION: u8 = 1;
-const NONCE_BYTES: usize = 12;
-const TAG_BYTES: usize = 16;
+pub(crate) const NONCE_BYTES: usize = 12;
+pub(crate) const TAG_BYTES: usize = 16;
 const HEAD_BYTES: usize = 1 + NONCE_BYTES;
 
 /// A key that seals and opens, its schedule made once.
@@ -48,6 +48,38 @@ impl Sealer {
         let tag = self.0.encrypt_inout_detached(&nonce.into(), associated, body).map_err(|_| too_long)?;
         sealed.extend_from_slice(&tag);
         Ok(sealed)
+    }
+
+    /// Seals with a nonce that the reader knows and the caller vouches for: never used before with this key. What comes out
+    /// is ciphertext and tag, without a head.
+    pub(crate) fn seal_detached(
+        &self,
+        nonce: [u8; NONCE_BYTES],
+        associated: &[u8],
+        text: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let mut sealed = Vec::with_capacity(text.len() + TAG_BYTES);
+        sealed.extend_from_slice(text);
+        let too_long = Error::TooLong { bytes: text.len() };
+        let body = sealed.as_mut_slice().into();
+        let tag = self.0.encrypt_inout_detached(&nonce.into(), associated, body).map_err(|_| too_long)?;
+        sealed.extend_from_slice(&tag);
+        Ok(sealed)
+    }
+
+    /// Opens what was sealed with this nonce and the same associated data. Total: any bytes are taken.
+    pub(crate) fn open_detached(
+        &self,
+        nonce: [u8; NONCE_BYTES],
+        associated: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let (body, tag) = sealed.split_last_chunk::<TAG_BYTES>().ok_or(Error::DoesNotOpen)?;
+        let mut text = Zeroizing::new(body.to_vec());
+        self.0
+            .decrypt_inout_detached(&nonce.into(), associated, text.as_mut_slice().into(), tag.into())
+            .map_err(|_| Error::DoesNotOpen)?;
+        Ok(text)
     }
 
     /// Opens an envelope that was sealed with the same associated data. Total: any bytes are taken.

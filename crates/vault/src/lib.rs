@@ -10,6 +10,8 @@
 //!   └─ around the lasting key, likewise
 //! data key              one a (subject, owner, generation), random, stored wrapped with its commitment
 //!   └─ sealed text      AES-256-GCM, bound to its Place
+//! file key              one a file, random, sealed as a text under its data key
+//!   └─ chunks           AES-256-GCM, bound to the file and to their place in it ([`file`])
 //! lasting key           one a database, random, stored wrapped with its commitment
 //!   ├─ address key      an email address ▶ the id of its log (HMAC)
 //!   ├─ secrets of a log a command ▶ the token it handed out (HMAC)
@@ -48,6 +50,7 @@ mod derive;
 mod entropy;
 mod envelope;
 mod error;
+pub mod file;
 mod key;
 mod lasting;
 mod root;

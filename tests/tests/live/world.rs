@@ -43,10 +43,11 @@ const COACH: Portal = Portal {
         fragment U on Authorization { id coacheeId number used held remaining state }
         fragment NT on Note { id coacheeId title shared commentCount noteText: text }
         fragment NC on NoteComment { id coacheeId noteId commentText: text }
+        fragment FL on File { id coacheeId fileName: name permission sharedAt }
         fragment CV on Conversation { id coacheeId coachId unreadCount messageCount }
         fragment MS on Message { id coacheeId conversationId number messageText: text }
         fragment Z on Notification { id coacheeId kind unread thingId }",
-    spread: "...P ...C ...I ...X ...R ...O ...G ...M ...A ...K ...J ...S ...N ...T ...E ...Q ...U ...NT ...NC ...CV ...MS ...B ...Z",
+    spread: "...P ...C ...I ...X ...R ...O ...G ...M ...A ...K ...J ...S ...N ...T ...E ...Q ...U ...NT ...NC ...FL ...CV ...MS ...B ...Z",
     loads: "practice { __typename ...P } coaches(first: 100) { nodes { __typename ...C } } coachInvitations { __typename ...I }
         access(first: 100) { nodes { __typename ...X } } coachees(first: 100, filter: { deactivated: null }) { nodes { __typename ...R actionSeries(first: 20) { nodes { __typename ...J } } } }
         groups(first: 100) { nodes { __typename ...O } }
@@ -57,6 +58,7 @@ const COACH: Portal = Portal {
         assessmentTemplates(first: 100) { nodes { __typename ...T } } assessments(first: 100) { nodes { __typename ...E } }
         questions(first: 100) { nodes { __typename ...Q } }
         notes(first: 50) { nodes { __typename ...NT comments(first: 20) { nodes { __typename ...NC } } } }
+        files(first: 50) { nodes { __typename ...FL } }
         conversations(first: 10) { nodes { __typename ...CV messages(first: 50) { nodes { __typename ...MS } } } }
         notifications(first: 100) { nodes { __typename ...Z } }",
 };
@@ -76,9 +78,10 @@ const COACHEE: Portal = Portal {
         fragment Q on CoachingQuestion { id coacheeId words answer commentCount }
         fragment NT on Note { id coacheeId title shared commentCount noteText: text }
         fragment NC on NoteComment { id coacheeId noteId commentText: text }
+        fragment FL on File { id coacheeId fileName: name permission sharedAt }
         fragment CV on Conversation { id coacheeId coachId unreadCount messageCount }
         fragment MS on Message { id coacheeId conversationId number messageText: text }",
-    spread: "...P ...C ...R ...G ...M ...A ...K ...J ...S ...N ...E ...Q ...NT ...NC ...CV ...MS ...B",
+    spread: "...P ...C ...R ...G ...M ...A ...K ...J ...S ...N ...E ...Q ...NT ...NC ...FL ...CV ...MS ...B",
     loads: "practice { __typename ...P } coaches { __typename ...C } me { __typename ...R }
         goals(first: 100) { nodes { __typename ...G milestones(first: 20) { nodes { __typename ...M } } } }
         actions(first: 100) { nodes { __typename ...A comments(first: 20) { nodes { __typename ...K } } } }
@@ -87,6 +90,7 @@ const COACHEE: Portal = Portal {
         sessions(first: 50, filter: LOG) { nodes { __typename ...S } }
         assessments(first: 100) { nodes { __typename ...E } } questions(first: 100) { nodes { __typename ...Q } }
         notes(first: 50) { nodes { __typename ...NT comments(first: 20) { nodes { __typename ...NC } } } }
+        files(first: 50) { nodes { __typename ...FL } }
         conversations(first: 10) { nodes { __typename ...CV messages(first: 50) { nodes { __typename ...MS } } } }",
 };
 
@@ -229,6 +233,7 @@ struct Scene {
     steps: Vec<String>,
     authorizations: Vec<String>,
     notes: Vec<String>,
+    files: Vec<String>,
     groups: Vec<String>,
     appointments: Vec<String>,
     invited: u64,
@@ -258,7 +263,7 @@ impl Scene {
         let first = self.coachees[0].clone();
         let whom = Self::any(&self.coachees, dice).expect("a coachee");
         let by = if whom == first && dice.throw(2) == 0 { &robin } else { &ada };
-        match dice.throw(36) {
+        match dice.throw(39) {
             0 if self.coachees.len() < 5 => {
                 self.coachees.push(self.product.coachee(&ada, &practice, &format!("Coachee{number}")).await);
             }
@@ -335,6 +340,7 @@ impl Scene {
             20..=23 => self.write_notes(number, &first, dice).await,
             24 | 25 => self.write_messages(number, &first, dice).await,
             32 => self.sort(number, &whom, dice).await,
+            36..=38 => self.file(number, &first, dice).await,
             // Robin's portal stays open.
             33 if whom != first => {
                 let about = json!({ "coacheeId": whom });
@@ -420,6 +426,30 @@ impl Scene {
                 let answer = self.try_(dice, ("deleteNote", "DeleteNoteInput"), json!({ "noteId": note })).await;
                 if answer.get("errors").is_none() {
                     self.notes.retain(|it| *it != note);
+                }
+            }
+        }
+    }
+
+    /// A file comes, changes hands or goes.
+    async fn file(&mut self, number: usize, about: &str, dice: &mut Dice) {
+        let file = Self::any(&self.files, dice);
+        match (dice.throw(5), file) {
+            (0 | 1, _) | (_, None) => {
+                let by = [&self.ada, &self.robin][usize::try_from(dice.throw(2)).expect("one of them")];
+                let permission = ["PRIVATE", "SHARED"][number % 2];
+                let input = json!({ "practiceId": self.practice, "coacheeId": about, "permission": permission });
+                let made = by.uploads(input, &format!("file {number}.txt"), b"words").await;
+                self.files.extend(made["file"]["id"].as_str().map(str::to_owned));
+            }
+            (2 | 3, Some(file)) => {
+                let input = json!({ "fileId": file, "permission": (["PRIVATE", "SHARED"][number % 2]) });
+                self.try_(dice, ("setFilePermission", "SetFilePermissionInput"), input).await;
+            }
+            (_, Some(file)) => {
+                let answer = self.try_(dice, ("deleteFile", "DeleteFileInput"), json!({ "fileId": file })).await;
+                if answer.get("errors").is_none() {
+                    self.files.retain(|it| *it != file);
                 }
             }
         }
@@ -577,6 +607,7 @@ async fn follows_as_it_loads(product: Product, seed: u64) {
         steps: Vec::new(),
         authorizations: Vec::new(),
         notes: Vec::new(),
+        files: Vec::new(),
         groups: Vec::new(),
         appointments: Vec::new(),
         invited: 0,

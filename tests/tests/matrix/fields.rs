@@ -40,6 +40,8 @@ const COACH_PORTAL: &[(&str, &str, &str, &str)] = &[
     ("liveSession", "(id: $SESSION)", "ROBIN-NOTES", "AAAAA NNNNU"),
     // Of the coachee's own notes what they shared; a coach's notes are each their own (S2.31, S2.32).
     ("notes", "(first: 10)", "ROBIN-SHARED", "AAAAA ENNNU"),
+    // What is shared; private files are each their owner's (S2.29).
+    ("files", "(first: 10)", "ROBIN-FILE", "AAAAA ENNNU"),
     // Each coach's own only; the owner writes to Robin.
     ("conversations", "(first: 10)", "ROBIN-MESSAGE", "AEEEE ENNNU"),
     (
@@ -99,6 +101,7 @@ const COACHEE_PORTAL: &[(&str, &str, &str, &str)] = &[
     ("journey", "", "", "NNNNN NEENU"),
     ("wheelOfLife", "", "", "NNNNN NEENU"),
     ("notes", "(first: 10)", "ROBIN-SHARED", "NNNNN NAENU"),
+    ("files", "(first: 10)", "ROBIN-FILE", "NNNNN NAENU"),
     ("conversations", "(first: 10)", "ROBIN-MESSAGE", "NNNNN NAENU"),
     ("activityLog", "(first: 100)", "ROBIN-GOAL", "NNNNN NAENU"),
     ("notifications", "(first: 10)", "$COACHEE", "NNNNN NAENU"),
@@ -128,6 +131,8 @@ const NODES: &[(&str, &str, &str)] = &[
     // The owner's own note about Robin, with its comment; and the conversation of the two.
     ("Note", "note", "ANNNN NNNNU"),
     ("NoteComment", "notecomment", "ANNNN NNNNU"),
+    // The file that the owner shares.
+    ("File", "file", "AAAAA NANNU"),
     ("Conversation", "conversation", "ANNNN NANNU"),
     ("Message", "message", "ANNNN NANNU"),
     ("Notification", "notification", "ANNNN NNNNU"),
@@ -173,7 +178,7 @@ const TYPES: &[(&str, Side, &str)] = &[
         "Coachee",
         Side::Coach,
         "acceptedAt actionSeries actions activeGoal activityLog activitySummary addedAt appointments assessments authorizations billingModel conversation deactivatedAt \
-         email fileOwner firstName fullName goals groups id invitedAt journey lastName lastSessionAt leadCoachId notes options questions quickMenu sessions \
+         email fileOwner files firstName fullName goals groups id invitedAt journey lastName lastSessionAt leadCoachId notes options questions quickMenu sessions \
          status synopsis wheelOfLife",
     ),
     ("Group", Side::Coach, "coacheeCount coachees createdAt description id name"),
@@ -216,6 +221,7 @@ const TYPES: &[(&str, Side, &str)] = &[
          title writtenAt",
     ),
     ("NoteComment", Side::Both, "at authorId coacheeId id noteId text"),
+    ("File", Side::Both, "by coacheeId contentType createdAt id name permission sharedAt size uploadedById url"),
     (
         "Conversation",
         Side::Both,
@@ -288,7 +294,7 @@ const TYPES: &[(&str, Side, &str)] = &[
         "actorId at changes coacheeId entry kind onBehalfOfId position system thingId through",
     ),
     ("ActivityChange", Side::Both, "field now was"),
-    ("AccessLogEntry", Side::Both, "at coacheeId kind position readerId readerName through"),
+    ("AccessLogEntry", Side::Both, "at coacheeId fileId kind position readerId readerName through"),
     ("Notification", Side::Both, "at byId byName changedFields coacheeId id kind position thing thingId unread"),
     ("UnreadNotifications", Side::Both, "unreadCount"),
     ("NotificationItem", Side::Both, "changes position"),
@@ -334,6 +340,7 @@ const TYPES: &[(&str, Side, &str)] = &[
     ("NotePayload", Side::Both, "errors note position"),
     ("NoteCommentPayload", Side::Both, "comment errors position"),
     ("SavedNotePayload", Side::Both, "conflict errors note position revision"),
+    ("FilePayload", Side::Both, "errors file position"),
     ("MessagePayload", Side::Both, "errors message position"),
     ("ConversationPayload", Side::Both, "conversation errors position"),
     ("AuthorizationPayload", Side::Coach, "authorization errors position"),
@@ -435,6 +442,7 @@ const CONFIDENTIAL: &[(&str, &[&str])] = &[
     ("description", &["ROBIN-DESCRIPTION"]),
     ("meeting_link", &["ROBIN-LINK"]),
     ("form", &["ROBIN-FORM"]),
+    ("file_name", &["ROBIN-FILE"]),
     ("note", &["ROBIN-SHARED"]),
     ("note_comment", &["ROBIN-OPINION"]),
     ("notes", &["ROBIN-NOTES"]),
@@ -611,7 +619,8 @@ pub async fn nodes(world: &World, wrong: &mut Vec<String>) {
 
 /// Lists that are filtered by somebody whom one may not see are empty, and by-id fields do not find.
 pub async fn lists_by_foreign_ids(world: &World, wrong: &mut Vec<String>) {
-    let lists = ["goals", "actions", "sessions", "notes", "authorizations", "activityLog", "assessments", "questions"];
+    let lists =
+        ["goals", "actions", "sessions", "notes", "files", "authorizations", "activityLog", "assessments", "questions"];
     for (actor, unseen) in [(OWNER, &world.far), (4, &world.lee), (NO_ACCESS, &world.robin)] {
         for list in lists {
             let running = if list == "sessions" { ", running: true" } else { "" };

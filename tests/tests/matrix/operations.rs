@@ -162,6 +162,19 @@ pub const MUTATIONS: &[(&str, &str)] = &[
     ("restoreNote/shared", "FFFFF NYNNU"),
     ("commentOnNote/shared", "YYYYY NYNNU"),
     ("deleteNote/shared", "FFFFF NYNNU"),
+    // A file is its uploader's: whoever works with the client uploads their own, and so does the coachee (S2.29, S3.19).
+    ("uploadFile", "YYYYY NYNNU"),
+    // Each tries it with a file of their own.
+    ("setFilePermission", "YYYYY NYNNU"),
+    ("deleteFile", "YYYYY NYNNU"),
+    // With the owner's private one: nobody else learns of it.
+    ("setFilePermission/private", "YNNNN NNNNU"),
+    ("deleteFile/private", "YNNNN NNNNU"),
+    // With one that the owner shares, and with one that the coachee shares: who sees it changes nothing.
+    ("setFilePermission/owners", "YFFFF NFNNU"),
+    ("deleteFile/owners", "YFFFF NFNNU"),
+    ("setFilePermission/coachees", "FFFFF NYNNU"),
+    ("deleteFile/coachees", "FFFFF NYNNU"),
     // Whoever works with the coachee writes to them, and the coachee to the coach who leads them (S2.16).
     ("sendMessage", "YYYYY NYNNU"),
     // Into the conversation of the owner and Robin, which is the two sides' alone.
@@ -215,6 +228,7 @@ pub async fn attempt(world: &mut World, key: &str, actor: usize) -> (Person, Val
             coachee(world, key, actor).await
         }
         _ if key.contains("Note") && !key.contains("Session") => note(world, key, actor).await,
+        _ if key.contains("File") => file(world, key, actor).await,
         _ if key.contains("Message") || key.contains("Conversation") => message(world, key),
         _ if key.contains("Comment")
             || key.contains("Series")
@@ -569,6 +583,32 @@ async fn note(world: &mut World, key: &str, actor: usize) -> Value {
         }
         "commentOnNote" => about(json!({ "text": "Indeed" })),
         "shareNote" | "unshareNote" | "deleteNote" => about(json!({})),
+        _ => panic!("how is {key} tried?"),
+    }
+}
+
+async fn file(world: &mut World, key: &str, actor: usize) -> Value {
+    let (practice, robin) = (world.practice.clone(), world.robin.coachee.clone());
+    let (mutation, case) = key.split_once('/').unwrap_or((key, "own"));
+    let permission = if ["owners", "coachees"].contains(&case) { "SHARED" } else { "PRIVATE" };
+    let content = tests::file("a file.txt", "Words in a file");
+    let new = json!({ "practiceId": practice, "coacheeId": robin, "permission": permission, "file": content });
+    if mutation == "uploadFile" {
+        return new;
+    }
+    let owner = match case {
+        "coachees" => COACHEE,
+        "own" if actor < NO_ACCESS || actor == COACHEE => actor,
+        _ => OWNER,
+    };
+    let owner = world.people[owner].clone();
+    let file = world.made_by(&owner, "uploadFile", new).await;
+    match mutation {
+        "setFilePermission" => {
+            let other = if permission == "SHARED" { "PRIVATE" } else { "SHARED" };
+            json!({ "practiceId": practice, "fileId": file, "permission": other })
+        }
+        "deleteFile" => json!({ "practiceId": practice, "fileId": file }),
         _ => panic!("how is {key} tried?"),
     }
 }

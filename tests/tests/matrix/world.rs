@@ -294,6 +294,11 @@ impl World {
         let note = self.made_by(by, "writeNote", about(input)).await;
         let input = json!({ "practiceId": practice, "noteId": note, "text": text("PRIVATE") });
         let comment = self.made_by(by, "commentOnNote", input).await;
+        let (shared, private) = (text("FILE.txt"), text("PRIVATE.txt"));
+        let input = json!({ "permission": "SHARED", "file": tests::file(&shared, &shared) });
+        let file = self.made_by(by, "uploadFile", about(input)).await;
+        let input = json!({ "permission": "PRIVATE", "file": tests::file(&private, &private) });
+        self.made_by(by, "uploadFile", about(input)).await;
         let message = self.made_by(by, "sendMessage", about(json!({ "text": text("MESSAGE") }))).await;
         let (coach, of) = (by.id.parse().expect("a person"), coachee.parse().expect("a coachee"));
         let conversation = domain::id::ConversationId::between(coach, of).to_string();
@@ -326,7 +331,7 @@ impl World {
             &assessment,
             &question,
         ];
-        let ids = ids.into_iter().chain([note.as_str(), &comment, &message, &conversation]);
+        let ids = ids.into_iter().chain([note.as_str(), &comment, &file, &message, &conversation]);
         let things = ids.into_iter().map(|id| (kind(id).to_owned(), id.to_owned())).collect();
         Client { mark, practice: practice.to_owned(), coachee, things }
     }

@@ -59,6 +59,36 @@ impl Asked {
         })
     }
 
+    /// Says that the file of a form is at this place of the variables, `variables.input.file`, where null is (GraphQL
+    /// multipart request specification).
+    pub(super) fn put_file(&mut self, path: &str) -> Result<(), Fault> {
+        let no_place =
+            || Fault::bad(format!("The part map names \"{}\", which is no null of the variables.", shortened(path)));
+        let mut steps = path.split('.');
+        let (Some("variables"), Some(name)) = (steps.next(), steps.next()) else { return Err(no_place()) };
+        let variables = self.variables.as_mut().ok_or_else(no_place)?;
+        let mut place = variables.get_mut(name).ok_or_else(no_place)?;
+        for step in steps {
+            place = match place {
+                Value::Object(fields) => fields.get_mut(step).ok_or_else(no_place)?,
+                Value::List(items) => {
+                    step.parse::<usize>().ok().and_then(|step| items.get_mut(step)).ok_or_else(no_place)?
+                }
+                Value::Null
+                | Value::Number(_)
+                | Value::String(_)
+                | Value::Boolean(_)
+                | Value::Binary(_)
+                | Value::Enum(_) => return Err(no_place()),
+            };
+        }
+        if *place != Value::Null {
+            return Err(no_place());
+        }
+        *place = super::upload::placeholder();
+        Ok(())
+    }
+
     /// Puts every bound and every rule of a document before the viewer is even looked up.
     pub(super) fn checked<E: Executor, G: Gate>(
         self,
@@ -106,6 +136,11 @@ impl Checked {
         self
     }
 
+    /// The same, with something that resolvers find in its data.
+    pub(super) fn with<D: Send + Sync + 'static>(self, data: D) -> Self {
+        Self { request: self.request.data(data), ..self }
+    }
+
     /// What can be run, for this viewer and until then.
     pub(super) fn by<V: Send + Sync + 'static>(self, viewer: V, deadline: Instant) -> Runnable {
         Runnable { request: self.request.data(viewer), kind: self.kind, deadline }
@@ -113,7 +148,7 @@ impl Checked {
 }
 
 /// Reads a JSON object, never an array: the JSON reader would take one for the object's fields in order.
-fn object<T: DeserializeOwned>(text: &[u8], what: &str) -> Result<T, Fault> {
+pub(super) fn object<T: DeserializeOwned>(text: &[u8], what: &str) -> Result<T, Fault> {
     guard::json(text)?;
     match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'{') => {

@@ -15,6 +15,7 @@
 //! | `run` | execute, with a deadline and a catch for panics |
 //! | `answer` | what a client is told, and with which status |
 //! | `post`, `sse`, `socket` | the three transports |
+//! | `upload` | a file with a request |
 //! | [`patience`] | a listener that cuts off who does not read |
 //! | `numbers` | how many live connections there are |
 //! | `seats` | how many live connections one person holds |
@@ -43,8 +44,10 @@ mod seats;
 pub mod shape;
 mod socket;
 mod sse;
+mod upload;
 
 pub use numbers::Numbers;
+pub use upload::{Content, Incoming, PREFLIGHT, placeholder};
 
 /// Who may come in, and until when.
 pub trait Gate: Clone + Send + Sync + 'static {
@@ -157,6 +160,12 @@ pub struct Bounds {
     pub streams_per_person: usize,
     /// Operations that run at once on one socket.
     pub subscriptions_per_socket: usize,
+    /// The longest file of an upload, in bytes.
+    pub upload_bytes: usize,
+    /// From a file's first byte to the answer.
+    pub upload: Duration,
+    /// Uploads of one person at once.
+    pub uploads_per_person: usize,
 }
 
 impl Default for Bounds {
@@ -171,6 +180,9 @@ impl Default for Bounds {
             sockets_per_address: 50,
             streams_per_person: 50,
             subscriptions_per_socket: 20,
+            upload_bytes: 25 << 20,
+            upload: Duration::from_mins(5),
+            uploads_per_person: 20,
         }
     }
 }
@@ -182,6 +194,7 @@ struct Room<E, G> {
     settings: Settings,
     sockets: seats::Seats,
     streams: seats::Seats,
+    uploads: seats::Seats,
     incidents: answer::Incidents,
 }
 
@@ -196,6 +209,7 @@ pub fn router<E: Executor, G: Gate>(schema: E, gate: G, settings: Settings) -> R
         gate,
         sockets: seats::Seats::default(),
         streams: seats::Seats::default(),
+        uploads: seats::Seats::default(),
         incidents: answer::Incidents::new(settings.nonce),
         settings,
     };

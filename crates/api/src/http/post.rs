@@ -1,4 +1,4 @@
-//! GraphQL over HTTP: a POST with a JSON body, and a GET with the parameters in the address, which runs no mutation. The
+//! GraphQL over HTTP: a POST with a JSON body, or with a form that has a file in it (`upload`), and a GET with the parameters in the address, which runs no mutation. The
 //! same two methods also begin an event stream, and a GET a socket.
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::answer::{Fault, Media};
 use super::asked::{Asked, Checked};
 use super::seats::Sitter;
-use super::{Credentials, Gate, Refused, Room, origin, run, socket, sse};
+use super::{Credentials, Gate, Refused, Room, origin, run, socket, sse, upload};
 
 /// Answers POST.
 pub(super) async fn post<E: Executor, G: Gate>(State(room): State<Arc<Room<E, G>>>, request: Request) -> Response {
@@ -29,6 +29,9 @@ pub(super) async fn post<E: Executor, G: Gate>(State(room): State<Arc<Room<E, G>
         Ok(media) => media,
         Err(fault) => return fault.respond(Media::Json),
     };
+    if let Some(boundary) = upload::boundary(&parts.headers) {
+        return upload::post(&room, (parts, body, boundary), media).await;
+    }
     let checked = async {
         is_json(&parts.headers)?;
         let credentials = origin::credentials(&parts, &room.settings)?;

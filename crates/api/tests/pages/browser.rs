@@ -29,6 +29,7 @@ impl Site {
         let clock = Arc::new(Standing::at(Time(1_795_000_000_000_000)));
         let settings = app::Settings {
             store: store::Store::open(&store::Options::new(database)).await.unwrap(),
+            files: store::Objects::memory(),
             roots: vault::RootKey::parse(&"5a".repeat(32)).unwrap().into(),
             signer: None,
             clock: clock.clone(),

@@ -21,6 +21,7 @@ async fn start() -> (SocketAddr, TempDir) {
     let database = format!("sqlite:{}", folder.path().join("throughline.db").display());
     let settings = app::Settings {
         store: store::Store::open(&store::Options::new(database)).await.unwrap(),
+        files: store::Objects::memory(),
         roots: vault::RootKey::parse(&"5a".repeat(32)).unwrap().into(),
         signer: None,
         clock: Arc::new(Standing::at(Time(1_795_000_000_000_000))),

@@ -8,9 +8,13 @@ use std::any::Any;
 
 use domain::coachee::Coachee;
 use domain::entry::Entry;
+use domain::file::File;
 use domain::id::{Id as _, PersonId, Subject};
+use domain::reading::Part;
 use domain::row::Row;
 use domain::text::{Confidential, Kind, Text};
+
+use vault::file::FileKey;
 
 use super::{Reading, View, load_keys};
 use crate::Error;
@@ -101,6 +105,32 @@ impl View {
         }
         let lead = reading.leads.get(&when.subject).copied().flatten();
         Ok(told(event.entry(), &when, (&self.scope, &self.reader), lead))
+    }
+
+    /// What the bytes of a file that the viewer sees are sealed with, once the download is entered where that leaves an entry
+    /// (R3); nothing where it was forgotten.
+    pub async fn file_key(&self, row: &File, part: Part) -> Result<Option<FileKey>, Error> {
+        let Some(sealed) = row.key.sealed() else { return Ok(None) };
+        let mut reading = self.reading.lock().await;
+        let Some(keys) = self.keys(&mut reading, row).await? else { return Ok(None) };
+        let (log, thing) = (self.log().uuid().into_bytes(), row.id.uuid().into_bytes());
+        let place = vault::Place { log, thing, text: Kind::FileKey.word(), ordinal: 0 };
+        let key = open(&keys, None, &place, sealed)
+            .ok_or_else(|| Error::internal(format!("the key of {} does not open", row.id)))?;
+        let (subject, owner) = (row.subject(), row.owner());
+        if self.oneself().is_none() {
+            self.load_leads(&mut reading, [subject]).await?;
+        }
+        let lead = reading.leads.get(&subject).copied().flatten();
+        if domain::reading::leaves_entry(&self.scope, subject, owner, owner, lead) {
+            // Nobody waits for the entry with a connection in hand.
+            if let Some(snapshot) = reading.snapshot.take() {
+                snapshot.close().await?;
+            }
+            drop(reading);
+            self.app.enter_download(&self.reader, self.scope.practice, (subject, row.id), part).await?;
+        }
+        Ok(Some(FileKey::parse(&key)?))
     }
 
     /// The keys of a row that the viewer sees; nothing where its subject was forgotten.

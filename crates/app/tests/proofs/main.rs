@@ -52,6 +52,7 @@ fn keys() -> Verifiers {
 async fn open(url: &str, clock: Arc<Standing>) -> App {
     let settings = Settings {
         store: Store::open(&Options::new(url)).await.unwrap(),
+        files: store::Objects::memory(),
         roots: RootKey::parse(&"5a".repeat(32)).unwrap().into(),
         signer: Some(signer()),
         clock,

@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::coachee::Coachee;
 use crate::fold::When;
 use crate::id::{
-    ActionId, AppointmentId, AssessmentId, GoalId, Id as _, MessageId, MilestoneId, NoteId, PersonId, QuestionId,
-    SeriesId,
+    ActionId, AppointmentId, AssessmentId, FileId, GoalId, Id as _, MessageId, MilestoneId, NoteId, PersonId,
+    QuestionId, SeriesId,
 };
 use crate::plan::{Duration, Maker};
 use crate::row::{Column, Type, Value};
 use crate::text::facts;
-use crate::{Event, appointment, assessment, message, note, plan, question};
+use crate::{Event, appointment, assessment, file, message, note, plan, question};
 
 /// A kind of notice: what preferences are kept by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,6 +50,8 @@ pub enum Kind {
     NoteShared,
     /// The other side said something about a shared note.
     NoteCommented,
+    /// The other side shared a file (S2.30, S3.20).
+    FileShared,
     /// The other side sent a message.
     MessageReceived,
     /// The other side made an appointment.
@@ -64,9 +66,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::NoteShared,
         Self::NoteCommented,
+        Self::FileShared,
         Self::MessageReceived,
         Self::AssessmentAssigned,
         Self::AssessmentReminded,
@@ -105,6 +108,7 @@ impl Kind {
             Self::QuestionCommented => "question_commented",
             Self::NoteShared => "note_shared",
             Self::NoteCommented => "note_commented",
+            Self::FileShared => "file_shared",
             Self::MessageReceived => "message_received",
             Self::AppointmentAdded => "appointment_added",
             Self::AppointmentChanged => "appointment_changed",
@@ -131,6 +135,7 @@ impl Kind {
             Self::QuestionCommented => "commented on a question",
             Self::NoteShared => "shared a note",
             Self::NoteCommented => "commented on a note",
+            Self::FileShared => "shared a file",
             Self::MessageReceived => "sent you a message",
             Self::AppointmentAdded => "made an appointment",
             Self::AppointmentChanged => "changed an appointment",
@@ -158,6 +163,7 @@ impl Kind {
             | Self::QuestionCommented
             | Self::NoteShared
             | Self::NoteCommented
+            | Self::FileShared
             | Self::MessageReceived => true,
             Self::AppointmentAdded
             | Self::AppointmentChanged
@@ -189,6 +195,8 @@ pub enum Matter {
     Question(QuestionId),
     /// A note.
     Note(NoteId),
+    /// A file.
+    File(FileId),
     /// A message.
     Message(MessageId),
     /// An appointment.
@@ -207,6 +215,7 @@ impl Matter {
             Self::Assessment(id) => (AssessmentId::PREFIX, id.uuid()),
             Self::Question(id) => (QuestionId::PREFIX, id.uuid()),
             Self::Note(id) => (NoteId::PREFIX, id.uuid()),
+            Self::File(id) => (FileId::PREFIX, id.uuid()),
             Self::Message(id) => (MessageId::PREFIX, id.uuid()),
             Self::Appointment(id) => (AppointmentId::PREFIX, id.uuid()),
             Self::Series(id) => (SeriesId::PREFIX, id.uuid()),
@@ -355,6 +364,7 @@ pub const READS: &[&str] = &[
     "question.commented",
     "note.shared",
     "note.discussed",
+    "file.shared",
     "message.sent",
     "appointment.added",
     "appointment.rescheduled",
@@ -372,6 +382,7 @@ pub fn news(event: &Event) -> Option<News> {
         Event::Assessment(event) => assessment_news(event),
         Event::Question(event) => question_news(event),
         Event::Note(event) => note_news(event),
+        Event::File(event) => file_news(event),
         Event::Message(event) => message_news(event),
         Event::Appointment(event) => appointment_news(event),
         Event::Account(_)
@@ -501,6 +512,17 @@ fn note_news(event: &note::Event) -> Option<News> {
         | It::Unshared { .. }
         | It::Commented { .. }
         | It::Deleted { .. } => None,
+    }
+}
+
+/// Files: that one was shared, with its upload or later. Of private ones nobody is told.
+fn file_news(event: &file::Event) -> Option<News> {
+    match event {
+        file::Event::Shared { file } => {
+            let (kind, about) = (Kind::FileShared, Matter::File(*file));
+            Some(News { kind, about, changed: Vec::new(), to: For::Other })
+        }
+        file::Event::Uploaded { .. } | file::Event::Unshared { .. } | file::Event::Deleted { .. } => None,
     }
 }
 

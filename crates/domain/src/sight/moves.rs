@@ -68,6 +68,7 @@ impl Scope {
             | Event::Assessment(_)
             | Event::Question(_)
             | Event::Note(_)
+            | Event::File(_)
             | Event::Message(_)
             | Event::Appointment(_)
             | Event::Reading(_)

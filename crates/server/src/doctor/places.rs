@@ -4,6 +4,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use super::Finding;
+use crate::files::Place;
 use crate::health::free_bytes;
 use crate::open;
 use crate::settings::{Origin, Settings};
@@ -115,6 +116,10 @@ pub(super) fn folders(settings: &Settings) -> Vec<Finding> {
     }
     if let Some(parent) = database.and_then(Path::parent).filter(|parent| *parent != settings.data_dir) {
         paths.push(("database's folder", parent));
+    }
+    let sealed = Place::of(&settings.files).folder();
+    if let Some(sealed) = &sealed {
+        paths.push(("files' folder", sealed));
     }
     let mut found: Vec<Finding> = paths.iter().map(|(what, path)| folder(what, path)).collect();
     found.push(room("disk", &settings.data_dir));
