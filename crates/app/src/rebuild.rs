@@ -216,10 +216,10 @@ impl App {
                 self.put_in_place(part, progress).await?;
             }
         }
-        match beside.join_next().await {
-            Some(ended) => ended.map_err(Error::internal),
-            None => Ok(()),
+        if let Some(ended) = beside.join_next().await {
+            ended.map_err(Error::internal)?;
         }
+        Ok(self.inner.store.measure().await?)
     }
 
     /// A log folded from its first event; `None` where it is not there.

@@ -133,6 +133,8 @@ impl Fixture {
         fixture.add_coachees(app).await?;
         fixture.add_plans(app).await?;
         fixture.add_sessions(app).await?;
+        // As in a database that has been there for a while.
+        app.store().measure().await?;
         Ok(fixture)
     }
 

@@ -78,6 +78,8 @@ impl Portal {
         let (full, actions, coachee) = (Vec::new(), Vec::new(), String::new());
         let mut portal = Self { app, address, client, practice, owner, coachee, full, actions };
         portal.fill(person, coachees).await?;
+        // As in a database that has been there for a while.
+        portal.app.store().measure().await?;
         Ok(portal)
     }
 

@@ -320,6 +320,18 @@ impl Store {
         Ok(gone)
     }
 
+    /// Has PostgreSQL look at how many rows its tables have, as its autovacuum does in its own time: for whoever has just
+    /// written very many. Until then its planner takes tables for small, and sorts a whole log where an index has the order.
+    /// SQLite's planner was told when the tables were made.
+    pub async fn measure(&self) -> Result<(), Error> {
+        if self.database() == Database::Sqlite {
+            return Ok(());
+        }
+        let mut door = self.write().await?;
+        door.script("analyze".to_owned()).await?;
+        door.commit().await
+    }
+
     /// Empties SQLite's write-ahead log, so that nothing deleted stays in it. PostgreSQL: does nothing.
     ///
     /// # Errors

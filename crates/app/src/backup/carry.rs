@@ -146,6 +146,7 @@ pub async fn move_to(from: &Store, to: &Store, now: Time, told: Told<'_>) -> Res
     target.clear_meta().await?;
     let logs = carry(&mut source, &mut target, Keys::Carried, told).await?;
     target.commit().await?;
+    to.measure().await?;
 
     let verified = crate::verify::verify(to, None, None, &[], &mut ()).await?;
     if let Some(finding) = verified.finding {

@@ -120,6 +120,7 @@ async fn write(
     batch.set_meta(LASTING, &keyring.lasting).await?;
     batch.commit().await?;
     snapshot.close().await?;
+    to.measure().await?;
 
     Ok((keys.len() as u64, proved(to, signers, &notes).await?))
 }
