@@ -199,7 +199,9 @@ both! {
         let Scene { practice, ada, bob, coachee, robin, .. } = &scene;
         let message = sent(bob, practice, scene.to_robin(), "See you").await;
         let id = message["conversationId"].clone();
-        let mut live = bob.listen(FOLLOW, json!({ "p": practice, "c": id })).await;
+        let mut live = bob.listen(FOLLOW, json!({ "p": practice, "c": id, "a": "at1" })).await;
+        // It has begun when it tells of something.
+        live.next().await;
         ada.ask(REVOKE, json!({ "i": { "practiceId": practice, "coachId": bob.id, "coacheeId": robin } })).await;
         assert_eq!(live.ends().await, "FORBIDDEN");
         assert!(conversations(bob, "coachPortal", practice).await.is_empty());

@@ -216,7 +216,9 @@ both! {
         action(&coachee, &practice, &robin, None, "Breathe").await;
         let before = coachee.ask(PORTAL, json!({ "p": practice })).await;
         let after = position(&ada, &practice).await;
-        let mut live = coachee.listen(&changes_of("coachee"), json!({ "p": practice, "a": after })).await;
+        let mut live = coachee.listen(&changes_of("coachee"), json!({ "p": practice, "a": "at1" })).await;
+        // It has begun when it tells of something.
+        live.next().await;
         let mut coachs = ada.listen(&changes_of("coach"), json!({ "p": practice, "a": after })).await;
 
         let done = ada.ask(DEACTIVATE, about(&practice, &robin)).await;
