@@ -84,6 +84,9 @@ struct Asked {
     /// `replay` and `idle`: with so many events.
     #[arg(long, value_name = "NUMBER")]
     events: Option<usize>,
+    /// `request`: in a practice with so many coachees.
+    #[arg(long, value_name = "NUMBER")]
+    coachees: Option<usize>,
     /// `request`: with row-level security, against the same without it. PostgreSQL only.
     #[arg(long)]
     row_level_security: bool,

@@ -4,7 +4,8 @@
 //!
 //! The limit is the same request to the same program over a practice of the same shape whose rows lie in memory: SQLite's
 //! own memory file system, which reads no file, takes no lock of the operating system and syncs nothing. What is left
-//! between the two is the database's disk, or its server.
+//! between the two is the database's disk, or its server. That practice has at most a hundred coachees, for SQLite's memory
+//! holds a GiB: so with many coachees what is left is their number, too.
 //!
 //! With `--row-level-security` the limit is the same request to the same program on the same server of PostgreSQL without
 //! it, in turn: the ratio is what the second wall costs.
@@ -24,6 +25,9 @@ const QUERIES_AT_A_TIME: usize = 16;
 /// How many mutations are.
 const MUTATIONS_AT_A_TIME: usize = 64;
 
+/// How many coachees the practice has whose rows lie in memory, at most: SQLite's memory holds a GiB.
+const IN_MEMORY_MAX: usize = 100;
+
 /// How much is measured.
 #[derive(Debug)]
 pub(crate) struct Size {
@@ -41,6 +45,7 @@ impl Size {
     pub(crate) fn new(asked: &Asked) -> Self {
         let (coachees, requests, rounds) =
             if asked.quick { (vec![100], 1_000, 1) } else { (vec![100, 10_000], 4_000, 3) };
+        let coachees = asked.coachees.map_or(coachees, |number| vec![number]);
         Self { coachees, requests, rounds, is_walled: asked.row_level_security }
     }
 }
@@ -201,8 +206,12 @@ pub(crate) async fn measure(place: &Place, size: &Size, report: &mut Report) -> 
         let options = place.fresh("request")?;
         let walled = Options { reader: size.is_walled.then(|| READER.to_owned()), ..options.clone() };
         let portal = Portal::open(open(&walled).await?, coachees).await?;
-        let limit = if size.is_walled { place.fresh("limit")? } else { Options::new("sqlite::memory:") };
-        let limits = Portal::open(open(&limit).await?, coachees).await?;
+        let (limit, of_limit) = if size.is_walled {
+            (place.fresh("limit")?, coachees)
+        } else {
+            (Options::new("sqlite::memory:"), coachees.min(IN_MEMORY_MAX))
+        };
+        let limits = Portal::open(open(&limit).await?, of_limit).await?;
         for kind in Kind::ALL {
             let (mut sent, mut sent_to_limit) = (0, 0);
             let statements = statements(kind, &portal, &mut sent).await?;
