@@ -9,6 +9,7 @@
 //! themself, another coachee, the owner of another practice, and nobody. What they may not see must be answered exactly
 //! like what does not exist.
 
+mod attempts;
 pub mod fields;
 mod operations;
 pub mod schema;
@@ -19,9 +20,10 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tests::{Person, both};
 
+pub use self::attempts::attempt;
 pub use self::fields::portal_queries;
+pub use self::operations::MUTATIONS;
 use self::operations::SUBSCRIPTIONS;
-pub use self::operations::{MUTATIONS, attempt};
 pub use self::schema::Schema;
 use self::world::{ACTORS, CLOSED, COACHEE, NO_ACCESS, NOBODY, OWNER, USER};
 pub use self::world::{Client, OTHER_OWNER, World};
