@@ -271,9 +271,15 @@ fn answer_all(
 
 fn note(pulse: &Pulse, error: &store::Error) {
     pulse.batches_failed.add(1);
+    note_end(error);
+}
+
+/// Whether this error ends writing; it is said aloud.
+fn note_end(error: &store::Error) -> bool {
     if error.ends_writing() {
         tracing::error!(%error, "a write or sync failed: this process accepts no more writes");
     }
+    error.ends_writing()
 }
 
 /// The transaction did not happen: its commands are tried again one by one, unless that cannot help.
@@ -327,6 +333,9 @@ pub(crate) fn wipe(inner: &Arc<Inner>) {
     let (here, mut stopping) = (inner.clone(), inner.tasks.stopping());
     inner.tasks.start("wiping", async move {
         while let Err(error) = here.store.wipe_wal().await {
+            if note_end(&error) {
+                return;
+            }
             tracing::debug!(%error, "the write-ahead log still holds what was forgotten; wiping is tried again");
             if !crate::pause(&mut stopping, std::time::Duration::from_millis(250)).await {
                 return;

@@ -153,7 +153,9 @@ impl Door {
 
     fn fail(&mut self, error: &sqlx::Error) -> Error {
         let error = Error::classify(error, During::Statement);
-        note(self.stops.as_ref(), &error);
+        if let Some(stopped) = &self.stops {
+            note(stopped, &error);
+        }
         self.failed = Some(error.clone());
         error
     }
@@ -168,7 +170,9 @@ impl Door {
         };
         done.map_err(|error| {
             let error = Error::classify(&error, During::Commit);
-            note(self.stops.as_ref(), &error);
+            if let Some(stopped) = &self.stops {
+                note(stopped, &error);
+            }
             error
         })?;
         if let Some(tape) = self.tape {
@@ -187,9 +191,9 @@ impl Door {
 }
 
 /// A write or a sync that failed ends writing, for every transaction of this store.
-fn note(stops: Option<&Arc<AtomicBool>>, error: &Error) {
-    if let Some(stops) = stops.filter(|_| error.ends_writing()) {
-        stops.store(true, Ordering::Release);
+pub(crate) fn note(stopped: &AtomicBool, error: &Error) {
+    if error.ends_writing() {
+        stopped.store(true, Ordering::Release);
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! SQLite has one connection that writes and some that read. What is set on them decides what a commit promises: WAL
 //! with `synchronous=FULL` syncs the log on every commit, `secure_delete` overwrites what is deleted. The size of the
-//! page cache and the distance between checkpoints were worth half of the throughput in a trial.
+//! page cache and the distance between checkpoints were worth half of the throughput in a trial. SQLite's own checkpoints
+//! are off: it drops their errors, and a sync that fails must end writing. [`Pools::begin_writing`] makes them instead.
 //!
 //! PostgreSQL has one pool, and with a [`wall`](crate::wall) another one for those who read single logs. Its planner must not choose by the size that a table had when a plan was made: a table of
 //! rows begins empty, and a plan that scans it would be kept while it grows. Every statement here has an index that
@@ -11,12 +12,13 @@
 use std::path::Path;
 use std::pin::Pin;
 use std::str::FromStr as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, PgPool, SqlSafeStr as _, SqlStr, SqlitePool, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool, SqlSafeStr as _, SqlStr, SqlitePool, Transaction};
 
 use crate::door::Connection;
 use crate::error::{During, Error};
@@ -26,8 +28,10 @@ use crate::wall::{self, Wall};
 
 /// Prepared statements kept a connection. Every table of rows has a few shapes of loads, upserts and deletes.
 const STATEMENTS: usize = 2048;
-/// Pages of the write-ahead log between two checkpoints: 32 MiB.
-const CHECKPOINT_PAGES: u32 = 8192;
+/// From how many pages on the write-ahead log is copied into the database's file: 32 MiB.
+const CHECKPOINT_PAGES: i64 = 8192;
+/// At every how many-th transaction that writes the write-ahead log's length is looked at.
+const LOOK_EVERY: u32 = 8;
 /// To what the write-ahead log's file is cut down after a checkpoint, in bytes.
 const WAL_LIMIT_BYTES: u32 = 64 * 1024 * 1024;
 
@@ -39,6 +43,8 @@ pub(crate) enum Pools {
         readers: SqlitePool,
         /// Its name in the memory file system, if it lies there.
         memory: Option<String>,
+        /// How many transactions that write have begun.
+        begun: Arc<AtomicU32>,
     },
     Postgres {
         pool: PgPool,
@@ -81,10 +87,19 @@ impl Pools {
         }
     }
 
-    /// Begins a transaction that writes.
+    /// Begins a transaction that writes. On SQLite a write-ahead log that has become long is copied before, and who had
+    /// an answer to give has given it.
     pub(crate) async fn begin_writing(&self) -> Result<Connection, Error> {
         match self {
-            Pools::Sqlite { writer, .. } => {
+            Pools::Sqlite { writer, memory, begun, .. } => {
+                let looks = memory.is_none() && begun.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_EVERY);
+                if looks
+                    && checkpoint(writer, "noop").await?.pages >= CHECKPOINT_PAGES
+                    && let Err(error) = checkpoint(writer, "passive").await
+                    && error.ends_writing()
+                {
+                    return Err(error);
+                }
                 Ok(Connection::Sqlite(begin(writer, || "begin immediate".into_sql_str()).await?))
             }
             Pools::Postgres { pool, .. } => Ok(Connection::Postgres(begin(pool, || "begin".into_sql_str()).await?)),
@@ -109,9 +124,16 @@ impl Pools {
         self.begin_reading().await
     }
 
+    /// Copies all of SQLite's write-ahead log into the database's file and cuts it to nothing; whether no reader kept it.
+    /// PostgreSQL: does nothing.
+    pub(crate) async fn truncate_wal(&self) -> Result<bool, Error> {
+        let Pools::Sqlite { writer, .. } = self else { return Ok(true) };
+        Ok(!checkpoint(writer, "truncate").await?.busy)
+    }
+
     pub(crate) async fn close(&self) {
         match self {
-            Pools::Sqlite { writer, readers, memory: _ } => {
+            Pools::Sqlite { writer, readers, .. } => {
                 readers.close().await;
                 // the last connection to close checkpoints, and must be one that may write
                 writer.close().await;
@@ -124,6 +146,23 @@ impl Pools {
             }
         }
     }
+}
+
+/// SQLite's answer to a checkpoint.
+struct Checkpointed {
+    /// Whether somebody was in the way of all of it.
+    busy: bool,
+    /// How many pages the write-ahead log has; -1 where there is none.
+    pages: i64,
+}
+
+/// Copies what SQLite's write-ahead log holds into the database's file, as far as `mode` says (`noop`: only tells).
+async fn checkpoint(writer: &SqlitePool, mode: &str) -> Result<Checkpointed, Error> {
+    let pragma = AssertSqlSafe(format!("pragma wal_checkpoint({mode})"));
+    let answer = sqlx::query_as(pragma).fetch_one(writer).await;
+    let (busy, pages, _copied): (bool, i64, i64) =
+        answer.map_err(|error| Error::classify(&error, During::Statement))?;
+    Ok(Checkpointed { busy, pages })
 }
 
 /// Begins on a connection of a pool. A connection that turns out to be lost (the server was restarted) is dropped and
@@ -218,7 +257,7 @@ async fn open_sqlite(options: &Options) -> Result<Pools, Error> {
     let writer = pool(1).connect_with(connect.clone()).await.map_err(failed)?;
     let readers =
         pool(options.readers.max(1)).connect_with(connect.pragma("query_only", "on")).await.map_err(failed)?;
-    Ok(Pools::Sqlite { writer, readers, memory })
+    Ok(Pools::Sqlite { writer, readers, memory, begun: Arc::default() })
 }
 
 /// How one SQLite connection is set up, the one that writes and those that read alike; and the database's name in the
@@ -248,7 +287,7 @@ fn sqlite(options: &Options) -> Result<(SqliteConnectOptions, Option<String>), E
         .row_buffer_size(256)
         .pragma("secure_delete", "on")
         .pragma("cache_size", format!("-{}", options.cache_kib))
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+        .pragma("wal_autocheckpoint", "0")
         .pragma("journal_size_limit", WAL_LIMIT_BYTES.to_string())
         .pragma("temp_store", "memory")
         .pragma("trusted_schema", "off")

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 
 use crate::batch::Batch;
-use crate::door::{Answer, Door};
+use crate::door::{self, Answer, Door};
 use crate::doorbell::{self, Doorbell};
 use crate::error::{During, Error};
 use crate::limit::{Recorder, Recording};
@@ -172,16 +172,24 @@ impl Store {
 
     /// A writing transaction that is not recorded.
     pub(crate) async fn write(&self) -> Result<Door, Error> {
-        self.may_write()?;
-        Ok(Door::writing(self.pools.begin_writing().await?, None, self.stopped.clone(), self.statements.clone()))
+        self.writing(None).await
     }
 
     /// Begins a writing transaction. On SQLite there is one at a time, and the next ones wait in line.
     pub async fn batch(&self) -> Result<Batch, Error> {
+        self.writing(Some(&self.recorder)).await.map(Batch::new)
+    }
+
+    async fn writing(&self, recorder: Option<&Arc<Recorder>>) -> Result<Door, Error> {
         self.may_write()?;
-        let connection = self.pools.begin_writing().await?;
-        let tape = Recorder::tape(&self.recorder);
-        Ok(Batch::new(Door::writing(connection, tape, self.stopped.clone(), self.statements.clone())))
+        let connection = self.noted(self.pools.begin_writing().await)?;
+        let tape = recorder.and_then(Recorder::tape);
+        Ok(Door::writing(connection, tape, self.stopped.clone(), self.statements.clone()))
+    }
+
+    /// What failed for good outside of a transaction ends writing as it does within one.
+    fn noted<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
+        done.inspect_err(|error| door::note(&self.stopped, error))
     }
 
     /// What lies around the logs, as it was raised when the store was opened; nothing where no role was named.
@@ -337,12 +345,11 @@ impl Store {
     /// # Errors
     /// [`Error::Conflict`] when a snapshot was open for longer than the store's patience; try again.
     pub async fn wipe_wal(&self) -> Result<(), Error> {
-        let Pools::Sqlite { writer, .. } = &self.pools else { return Ok(()) };
         self.may_write()?;
-        let failed = |error: sqlx::Error| Error::classify(&error, During::Statement);
-        let answer = sqlx::query("pragma wal_checkpoint(truncate)").fetch_all(writer).await.map_err(failed)?;
-        let busy = answer.into_iter().next().map_or(Ok(0), |row| Answer::Sqlite(row).int(0))?;
-        if busy == 0 { Ok(()) } else { Err(Error::Conflict("a reader keeps the write-ahead log".to_owned())) }
+        match self.noted(self.pools.truncate_wal().await)? {
+            true => Ok(()),
+            false => Err(Error::Conflict("a reader keeps the write-ahead log".to_owned())),
+        }
     }
 
     /// Tells other nodes that these logs have reached these positions; after the commit, never inside of it, where it

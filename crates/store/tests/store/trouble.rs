@@ -143,3 +143,24 @@ async fn sqlite_forgets_what_was_deleted() {
     store.wipe_wal().await.unwrap();
     assert!(!holds(path.to_owned()) && !holds(format!("{path}-wal")));
 }
+
+/// SQLite's own checkpoints are off, for they drop their errors: those of the store keep the write-ahead log short.
+#[tokio::test]
+async fn the_write_ahead_log_of_sqlite_is_copied_before_it_grows_long() {
+    let stage = Stage::sqlite();
+    let store = stage.open().await;
+    let path = stage.options.url.trim_start_matches("sqlite:");
+    let bytes = |end: &str| std::fs::metadata(format!("{path}{end}")).unwrap().len();
+    let (mut longest, mut written) = (0, 0);
+    for seq in 1..=48 {
+        let mut large = event(1, seq);
+        large.record = vec![7; 2 << 20];
+        written += large.record.len() as u64;
+        let mut batch = store.batch().await.unwrap();
+        batch.append(&[large]).await.unwrap();
+        batch.commit().await.unwrap();
+        longest = longest.max(bytes("-wal"));
+    }
+    assert!(longest < written * 2 / 3, "{longest} of {written} bytes");
+    assert!(bytes("") > written / 2, "the database's file has the most of it");
+}
