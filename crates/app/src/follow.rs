@@ -1,13 +1,13 @@
 //! Following a log: from any position, each event once, in order, and then live.
 //!
-//! A follower listens first and reads second, so nothing falls between. Every event must be the one after the last; what
+//! A follower listens first and reads second, so nothing falls between. News must go on from where the last ended; what
 //! the hub skips (a lagging follower, another node's commit) is read from the log. A follower never buffers without
 //! bound: the hub keeps a bounded number of passages and the log keeps the rest.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use domain::id::LogId;
+use domain::id::{CoacheeId, LogId};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tracing::Instrument as _;
@@ -47,15 +47,21 @@ impl Part {
         self.passage.events().get(self.from..).unwrap_or_default()
     }
 
-    fn last(&self) -> u64 {
-        self.events().last().map_or(0, |event| event.seq)
+    fn upto(&self) -> u64 {
+        self.passage.upto()
     }
 }
 
 impl App {
     /// Follows a log from the event after this position.
     pub fn follow(&self, log: LogId, after: u64) -> Follower {
-        let news = self.inner.hub.listen(log);
+        self.follow_one(log, None, after)
+    }
+
+    /// Follows a practice's log for who sees one coachee alone, if one is named: of what is about other coachees it gives
+    /// no more than lay in the log before.
+    pub fn follow_one(&self, log: LogId, one: Option<CoacheeId>, after: u64) -> Follower {
+        let news = self.inner.hub.listen(log, one);
         Follower { app: self.clone(), log, last: after, news, ready: VecDeque::new(), behind: true }
     }
 }
@@ -71,7 +77,9 @@ impl Follower {
                 self.last = event.seq;
                 return Ok(event);
             }
-            self.ready.pop_front();
+            if let Some(part) = self.ready.pop_front() {
+                self.last = part.upto();
+            }
             if self.ready.is_empty() {
                 self.wait().await?;
             }
@@ -107,9 +115,19 @@ impl Follower {
         }
     }
 
-    /// The position of the last event given out.
+    /// The position up to which everything was given out.
     pub const fn position(&self) -> u64 {
         self.last
+    }
+
+    /// Comes as far as the log was told, where all of that was given out or is not for this follower.
+    pub fn rest(&mut self) {
+        if !self.behind
+            && self.ready.is_empty()
+            && let Some(told) = self.app.inner.hub.told(self.log, &self.news)
+        {
+            self.last = self.last.max(told);
+        }
     }
 
     /// Whether the log has to be read to come to the present.
@@ -119,8 +137,8 @@ impl Follower {
 
     fn pop(&mut self) -> Option<Part> {
         while let Some(part) = self.ready.pop_front() {
+            self.last = part.upto();
             if !part.events().is_empty() {
-                self.last = part.last();
                 return Some(part);
             }
         }
@@ -148,14 +166,14 @@ impl Follower {
     fn take(&mut self, news: News) {
         match news {
             News::Behind(seq) => self.behind = seq > self.last,
-            News::Passage(passage) => {
-                let next = self.ready.back().map_or(self.last, Part::last) + 1;
-                let from = passage.events().partition_point(|event| event.seq < next);
-                match passage.events().get(from).map(|event| event.seq) {
-                    Some(seq) if seq == next => self.ready.push_back(Part { passage, from, is_news: true }),
+            News::Passage { since, passage } => {
+                let last = self.ready.back().map_or(self.last, Part::upto);
+                if since > last {
                     // Something lies between: the log has it.
-                    Some(_) => self.resync(),
-                    None => {}
+                    self.resync();
+                } else if passage.upto() > last {
+                    let from = passage.events().partition_point(|event| event.seq <= last);
+                    self.ready.push_back(Part { passage, from, is_news: true });
                 }
             }
         }
@@ -174,8 +192,8 @@ impl Follower {
             return Err(Error::internal(format!("{} has no event {}", self.log, wrong.1)));
         }
         self.behind = events.len() == CHUNK as usize;
-        if !events.is_empty() {
-            let passage = Arc::new(Passage::new(events.into_iter().map(Arc::new).collect()));
+        if let Some(upto) = events.last().map(|event| event.seq) {
+            let passage = Arc::new(Passage::new(events.into_iter().map(Arc::new).collect(), upto));
             self.ready.push_back(Part { passage, from: 0, is_news: false });
         }
         Ok(())

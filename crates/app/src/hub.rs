@@ -4,19 +4,24 @@
 //! now on reads the log after they began to listen, and so has everything up to `told` as well. Where this node would
 //! have to tell an event before another node's earlier one, the log is noted as rung instead, and `feed` reads the tail,
 //! once for all who listen.
+//!
+//! Who sees one coachee of a practice listens to them alone: a change about another wakes nobody who could not be told of
+//! it. Such a channel has gaps; what it carries says since when nothing else was theirs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use domain::id::LogId;
-use tokio::sync::{Notify, broadcast};
+use domain::id::{CoacheeId, Id as _, LogId};
+use domain::sight;
+use tokio::sync::Notify;
+use tokio::sync::broadcast::{Receiver, Sender, channel};
 
 use crate::passage::Passage;
 use crate::pulse::Followers;
 
 /// How many passages a follower of a practice may lag before it is sent back to the log.
 const PRACTICE_LAG_MAX: usize = 64;
-/// The same of a person's or an address's log, in which little happens at a time.
+/// The same of who listens to one coachee, or to a person's or an address's log: little happens there at a time.
 const LAG_MAX: usize = 4;
 /// How many channels may be there before those that nobody listens to are looked for.
 const PRUNE_AT_LEAST: usize = 64;
@@ -24,8 +29,13 @@ const PRUNE_AT_LEAST: usize = 64;
 /// News of a log.
 #[derive(Debug, Clone)]
 pub enum News {
-    /// These events happened, in order.
-    Passage(Arc<Passage>),
+    /// These events happened, in order; after `since`, nothing else did that is for who listens here.
+    Passage {
+        /// A position before the first of them.
+        since: u64,
+        /// They.
+        passage: Arc<Passage>,
+    },
     /// The log has come this far; what happened has to be read from it.
     Behind(u64),
 }
@@ -55,33 +65,51 @@ struct Room {
 
 #[derive(Debug)]
 struct Channel {
-    sender: broadcast::Sender<News>,
+    /// To who listens to all of the log.
+    all: Sender<News>,
+    /// To who listens to one coachee, and to what is about no coachee.
+    ones: HashMap<store::Id, One>,
+    prune_at: usize,
     /// Everybody who listens was given or told of everything up to here.
     told: Option<u64>,
 }
 
+#[derive(Debug)]
+struct One {
+    sender: Sender<News>,
+    /// Of everything up to here, what is for this one was told; `None` where nothing was told in this log yet.
+    told: Option<u64>,
+}
+
 impl Hub {
-    /// News of this log from now on.
-    pub fn listen(&self, log: LogId) -> broadcast::Receiver<News> {
+    /// News of this log from now on: all of them, or of a practice what is about one coachee or about none.
+    pub fn listen(&self, log: LogId, one: Option<CoacheeId>) -> Receiver<News> {
         let mut room = self.room();
         if room.channels.len() >= room.prune_at.max(PRUNE_AT_LEAST) {
-            room.channels.retain(|_, channel| channel.sender.receiver_count() > 0);
+            room.channels.retain(|_, channel| channel.is_heard());
             room.prune_at = room.channels.len().saturating_mul(2);
         }
         let lag = if matches!(log, LogId::Practice(_)) { PRACTICE_LAG_MAX } else { LAG_MAX };
-        let channel = room
-            .channels
-            .entry(log.uuid().into_bytes())
-            .or_insert_with(|| Channel { sender: broadcast::channel(lag).0, told: None });
-        channel.sender.subscribe()
+        let told_to = room.channels.entry(log.uuid().into_bytes()).or_insert_with(|| Channel::new(lag));
+        match one {
+            None => told_to.all.subscribe(),
+            Some(coachee) => told_to.listen_to(coachee),
+        }
+    }
+
+    /// How far whoever has taken all of their news is told of the log; `None` where there is something to take.
+    pub fn told(&self, log: LogId, news: &Receiver<News>) -> Option<u64> {
+        let room = self.room();
+        // What is told is sent in this room, so nothing lies between the two looks.
+        if news.is_empty() { room.channels.get(&log.uuid().into_bytes())?.told } else { None }
     }
 
     /// How many listen, and how many passages the slowest of them has not taken yet.
     pub fn followers(&self) -> Followers {
         let room = self.room();
-        let senders = || room.channels.values().map(|channel| &channel.sender);
-        let count = senders().map(broadcast::Sender::receiver_count).sum();
-        Followers { count, lag_batches: senders().map(broadcast::Sender::len).max().unwrap_or(0) }
+        let senders = || room.channels.values().flat_map(Channel::senders);
+        let count = senders().map(Sender::receiver_count).sum();
+        Followers { count, lag_batches: senders().map(Sender::len).max().unwrap_or(0) }
     }
 
     /// Tells those who listen what this process has committed.
@@ -141,7 +169,7 @@ impl Hub {
     /// The logs that somebody listens to.
     pub fn followed(&self) -> Vec<store::Id> {
         let room = self.room();
-        let followed = room.channels.iter().filter(|(_, channel)| channel.sender.receiver_count() > 0);
+        let followed = room.channels.iter().filter(|(_, channel)| channel.is_heard());
         followed.map(|(log, _)| *log).collect()
     }
 
@@ -149,13 +177,16 @@ impl Hub {
     /// it themselves, since nothing was told yet that could be gone on from.
     pub fn read_from(&self, log: store::Id, seq: u64) -> Option<u64> {
         let mut room = self.room();
-        let channel = room.channels.get_mut(&log).filter(|channel| channel.sender.receiver_count() > 0)?;
+        let channel = room.channels.get_mut(&log).filter(|channel| channel.is_heard())?;
         if let Some(told) = channel.told {
             return (told < seq).then_some(told);
         }
         channel.told = Some(seq);
-        // Nobody listening any more is no fault.
-        let _ = channel.sender.send(News::Behind(seq));
+        channel.ones.values_mut().for_each(|one| one.told = Some(seq));
+        for sender in channel.senders() {
+            // Nobody listening any more is no fault.
+            let _ = sender.send(News::Behind(seq));
+        }
         None
     }
 
@@ -173,6 +204,28 @@ impl Hub {
 }
 
 impl Channel {
+    fn new(lag: usize) -> Self {
+        Self { all: channel(lag).0, ones: HashMap::new(), prune_at: 0, told: None }
+    }
+
+    fn senders(&self) -> impl Iterator<Item = &Sender<News>> {
+        std::iter::once(&self.all).chain(self.ones.values().map(|one| &one.sender))
+    }
+
+    fn is_heard(&self) -> bool {
+        self.senders().any(|sender| sender.receiver_count() > 0)
+    }
+
+    fn listen_to(&mut self, coachee: CoacheeId) -> Receiver<News> {
+        if self.ones.len() >= self.prune_at.max(PRUNE_AT_LEAST) {
+            self.ones.retain(|_, one| one.sender.receiver_count() > 0);
+            self.prune_at = self.ones.len().saturating_mul(2);
+        }
+        let told = self.told;
+        let one = || One { sender: channel(LAG_MAX).0, told };
+        self.ones.entry(coachee.uuid().into_bytes()).or_insert_with(one).sender.subscribe()
+    }
+
     /// Tells the events that were not told yet; `false` where others come before them.
     fn tell(&mut self, mut events: Vec<Arc<store::Event>>) -> bool {
         if let Some(told) = self.told {
@@ -181,10 +234,59 @@ impl Channel {
                 return false;
             }
         }
-        let Some(last) = events.last() else { return true };
-        self.told = Some(last.seq);
+        let (Some(first), Some(last)) = (events.first(), events.last()) else { return true };
+        let (since, upto) = (first.seq.saturating_sub(1), last.seq);
+        self.told = Some(upto);
+        let all = Arc::new(Passage::new(events, upto));
+        self.tell_ones(since, &all);
         // Nobody listening any more is no fault.
-        let _ = self.sender.send(News::Passage(Arc::new(Passage::new(events))));
+        let _ = self.all.send(News::Passage { since, passage: all });
         true
+    }
+
+    /// Tells each one what of a passage is for them, if anything is.
+    fn tell_ones(&mut self, before: u64, all: &Arc<Passage>) {
+        if self.ones.is_empty() {
+            return;
+        }
+        let mut mixed: HashMap<store::Id, Vec<Arc<store::Event>>> = HashMap::new();
+        let mut everybodys: Vec<Arc<store::Event>> = Vec::new();
+        for event in all.events() {
+            let is_ones = event.subject != event.log && sight::is_about_a_coachee(&event.kind);
+            if is_ones && self.ones.contains_key(&event.subject) {
+                // Who has something of their own hears it among everybody's, in order.
+                mixed.entry(event.subject).or_insert_with(|| everybodys.clone());
+            }
+            if is_ones {
+                mixed.entry(event.subject).and_modify(|theirs| theirs.push(event.clone()));
+            } else {
+                everybodys.push(event.clone());
+                mixed.values_mut().for_each(|theirs| theirs.push(event.clone()));
+            }
+        }
+        let shared = |events: Vec<Arc<store::Event>>| match events.len() {
+            0 => None,
+            len if len == all.events().len() => Some(all.clone()),
+            _ => Some(Arc::new(Passage::new(events, all.upto()))),
+        };
+        let of_everybody = shared(everybodys);
+        for (subject, events) in mixed {
+            if let (Some(one), Some(passage)) = (self.ones.get_mut(&subject), shared(events)) {
+                one.tell(before, passage);
+            }
+        }
+        let Some(passage) = of_everybody else { return };
+        for one in self.ones.values_mut().filter(|one| one.told.is_none_or(|told| told < passage.upto())) {
+            one.tell(before, passage.clone());
+        }
+    }
+}
+
+impl One {
+    fn tell(&mut self, before: u64, passage: Arc<Passage>) {
+        let since = self.told.unwrap_or(before);
+        self.told = Some(passage.upto());
+        // Nobody listening any more is no fault.
+        let _ = self.sender.send(News::Passage { since, passage });
     }
 }

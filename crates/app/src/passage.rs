@@ -22,10 +22,11 @@ use crate::{App, Error};
 /// So many events after a passage are looked at for whether they move a sight; beyond, everybody looks for themselves.
 const LATER_MAX: u32 = 64;
 
-/// Consecutive events of one log.
+/// Consecutive events of one log; or those among them that are for who sees one coachee.
 #[derive(Debug)]
 pub struct Passage {
     events: Vec<Arc<store::Event>>,
+    upto: u64,
     heard: OnceCell<Vec<Option<Arc<Heard>>>>,
     known: OnceCell<Arc<Known>>,
 }
@@ -87,9 +88,14 @@ pub(crate) enum Found<'a> {
 }
 
 impl Passage {
-    /// Of these events; all of one log, each the one after the other.
-    pub(crate) fn new(events: Vec<Arc<store::Event>>) -> Self {
-        Self { events, heard: OnceCell::new(), known: OnceCell::new() }
+    /// Of these events of one log, in order, and of what comes up to a position, not before the last of them.
+    pub(crate) fn new(events: Vec<Arc<store::Event>>, upto: u64) -> Self {
+        Self { events, upto, heard: OnceCell::new(), known: OnceCell::new() }
+    }
+
+    /// The position that it reaches.
+    pub const fn upto(&self) -> u64 {
+        self.upto
     }
 
     /// As they are stored.
@@ -190,7 +196,7 @@ impl App {
             rows.extend(ids.into_iter().map(|id| ((table, id), None)));
             rows.extend(found.into_iter().map(|(_, id, document)| ((table, Uuid::from_bytes(id)), Some(document))));
         }
-        let last = passage.events.last().map_or(0, |event| event.seq);
+        let last = passage.upto;
         let later = if head.seq == last {
             Some(Vec::new())
         } else if head.seq - last.min(head.seq) <= u64::from(LATER_MAX) {

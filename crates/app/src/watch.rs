@@ -147,7 +147,7 @@ impl App {
     ) -> Result<Watch, Error> {
         let view = self.view(reader, practice, portal, after).await?;
         let after = after.unwrap_or(view.position);
-        let follower = self.follow(LogId::Practice(practice), after);
+        let follower = self.follow_one(LogId::Practice(practice), view.scope.one(), after);
         let begins_anew = (view.position - after > REPLAY_MAX).then_some(view.position);
         Ok(Watch {
             app: self.clone(),
@@ -178,7 +178,11 @@ impl Watch {
             Err(Error::NotFound) => return Err(Error::Forbidden),
             other => other?,
         };
+        let was_one = self.scope.one();
         (self.scope, self.looked_at) = (view.scope.clone(), Instant::now());
+        if self.scope.one() != was_one {
+            self.follower = self.app.follow_one(self.log(), self.scope.one(), self.follower.position());
+        }
         let profile = self.scope.sees(Thing::Profile);
         match self.focus.coachee() {
             Some(coachee) if !profile.row(coachee.into(), None, false) => Err(Error::Forbidden),
@@ -230,7 +234,7 @@ impl Watch {
             return Ok(Some(self.begin_anew(position)));
         }
         loop {
-            let Ok(part) = timeout_at(until, self.follower.part()).await else { return Ok(None) };
+            let Ok(part) = timeout_at(until, self.follower.part()).await else { return Ok(self.nothing()) };
             let mut gathered = Gathered::default();
             // What follows is boxed here and below: of thousands who wait, few are told something at a time.
             Box::pin(self.gather_all(part?, &mut gathered)).await?;
@@ -256,7 +260,7 @@ impl Watch {
             if Instant::now() >= until {
                 return Ok(None);
             }
-            let Ok(part) = timeout_at(until, self.follower.part()).await else { return Ok(None) };
+            let Ok(part) = timeout_at(until, self.follower.part()).await else { return Ok(self.nothing()) };
             Box::pin(self.keep(part?)).await?;
         }
     }
@@ -265,9 +269,15 @@ impl Watch {
         LogId::Practice(self.scope.practice)
     }
 
+    /// Nothing to tell, up to as far as the log is known.
+    fn nothing<T>(&mut self) -> Option<T> {
+        self.follower.rest();
+        None
+    }
+
     /// From this position on, whatever was before it.
     fn begin_anew(&mut self, position: u64) -> News {
-        self.follower = self.app.follow(self.log(), position);
+        self.follower = self.app.follow_one(self.log(), self.scope.one(), position);
         News::Anew(position)
     }
 

@@ -6,6 +6,9 @@
 
 mod moves;
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 pub use moves::Move;
 use uuid::Uuid;
 
@@ -163,6 +166,12 @@ impl Thing {
         }
     }
 
+    /// Whether rows and entries of this kind are about one coachee each.
+    const fn is_about_a_coachee(self) -> bool {
+        let [_, coach, coachee] = self.whose();
+        matches!(coach, Whose::Clients) || matches!(coachee, Whose::Ones)
+    }
+
     /// Of what has an owner, which is seen: by the coaches' side, and by a coachee.
     const fn owners(self) -> [Owners; 2] {
         match self {
@@ -217,7 +226,24 @@ impl Thing {
     }
 }
 
+/// Whether an event of this stored kind is of one coachee, whom its subject names where that is not the practice: then it
+/// shows no other coachee anything, nor moves what they see.
+pub fn is_about_a_coachee(kind: &str) -> bool {
+    static KINDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        Event::kinds().filter(|kind| kind.sees.is_about_a_coachee()).map(|kind| kind.stored).collect()
+    });
+    KINDS.contains(kind)
+}
+
 impl Scope {
+    /// The coachee who looks, if it is one.
+    pub const fn one(&self) -> Option<CoacheeId> {
+        match self.side {
+            Side::Manager | Side::Coach(_) => None,
+            Side::Coachee(me, _) => Some(me),
+        }
+    }
+
     /// What of a kind is seen.
     pub fn sees(&self, thing: Thing) -> Sees {
         let [manager, coach, coachee] = thing.whose();

@@ -3,10 +3,11 @@
 //! in order. `THROUGHLINE_FOLLOWED_EVENTS` sets how many events are written; the default is short, 100 000 the promise.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use app::{App, Error, Request, Through};
 use domain::Actor;
-use domain::id::{ActionId, Id as _, LogId, PersonId, PracticeId};
+use domain::id::{ActionId, CoacheeId, Id as _, LogId, PersonId, PracticeId};
 use domain::value::Percent;
 use serde_json::{Value, json};
 use tests::{Database, Person, Product};
@@ -34,7 +35,9 @@ struct Scene {
     owner: Person,
     practice: String,
     log: LogId,
+    /// Every other one is Robin's; the rest are Sam's.
     actions: Vec<String>,
+    robin: CoacheeId,
     /// Where following begins.
     after: Value,
 }
@@ -109,6 +112,41 @@ async fn follow(
     }
 }
 
+/// Follows what is about one coachee, likewise: the commands of the events about them, in order. Whoever goes on goes on
+/// from where nothing had been theirs for longest.
+async fn follow_one(
+    nodes: Nodes,
+    (log, coachee): (LogId, CoacheeId),
+    mut last: u64,
+    mut end: watch::Receiver<Option<u64>>,
+    mut dice: Dice,
+) -> Vec<[u8; 16]> {
+    let mut seen = Vec::new();
+    loop {
+        let app = nodes.0.read().await[usize::try_from(dice.throw(2)).expect("0 or 1")].clone();
+        let mut follower = app.follow_one(log, Some(coachee), last);
+        for _ in 0..dice.throw(400) {
+            follower.rest();
+            last = follower.position();
+            if *end.borrow_and_update() == Some(last) {
+                return seen;
+            }
+            match tokio::time::timeout(Duration::from_millis(50), follower.next()).await {
+                Ok(Ok(event)) => {
+                    assert!(event.seq > last, "an event came twice");
+                    if event.subject == coachee.uuid().into_bytes() {
+                        seen.push(event.command);
+                    }
+                    last = event.seq;
+                }
+                // The node stops.
+                Ok(Err(_)) => break,
+                Err(_) => {}
+            }
+        }
+    }
+}
+
 /// Follows the activity log over sockets that are cut: the positions of its items.
 async fn listen(who: Person, practice: String, mut after: Value, most: u64, mut dice: Dice) -> Vec<u64> {
     let mut seen = Vec::new();
@@ -135,19 +173,22 @@ async fn scenes(product: &Product) -> Vec<Scene> {
     for number in 0..PRACTICES {
         let (owner, practice) = product.coach(&format!("Ada{number}")).await;
         let robin = product.coachee(&owner, &practice, &format!("Robin{number}")).await;
+        let sam = product.coachee(&owner, &practice, &format!("Sam{number}")).await;
         let mut actions = Vec::new();
         for number in 0..4 {
-            actions.push(action(&owner, &practice, &robin, None, &format!("Step {number}")).await);
+            let coachee = if number % 2 == 0 { &robin } else { &sam };
+            actions.push(action(&owner, &practice, coachee, None, &format!("Step {number}")).await);
         }
+        let robin = CoacheeId::of(uuid(&robin));
         let log = LogId::Practice(PracticeId::of(uuid(&practice)));
         let after = position(&owner, &practice).await;
-        scenes.push(Scene { owner, practice, log, actions, after });
+        scenes.push(Scene { owner, practice, log, actions, robin, after });
     }
     scenes
 }
 
-/// The commands of a log's events after a position.
-async fn written(app: &App, log: LogId, mut after: u64) -> Vec<[u8; 16]> {
+/// The commands of a log's events after a position, and whom each is about.
+async fn written(app: &App, log: LogId, mut after: u64) -> Vec<([u8; 16], [u8; 16])> {
     let mut commands = Vec::new();
     loop {
         let mut snapshot = app.store().snapshot().await.expect("a snapshot");
@@ -155,7 +196,7 @@ async fn written(app: &App, log: LogId, mut after: u64) -> Vec<[u8; 16]> {
         snapshot.close().await.expect("it closes");
         let Some(last) = events.last() else { return commands };
         after = last.seq;
-        commands.extend(events.iter().map(|event| event.command));
+        commands.extend(events.iter().map(|event| (event.command, event.subject)));
     }
 }
 
@@ -169,6 +210,7 @@ fn nothing_is_missed_and_nothing_comes_twice_across_nodes_cuts_and_restarts() {
         let nodes: Nodes =
             Arc::new((RwLock::new([product.app.clone(), product.another_node().await]), watch::channel(0).0));
         let (mut writers, mut followers, mut listeners) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
+        let mut ones = JoinSet::new();
         let mut ends = Vec::new();
         for (number, scene) in scenes.iter().enumerate() {
             let (end, ended) = watch::channel(None);
@@ -177,6 +219,11 @@ fn nothing_is_missed_and_nothing_comes_twice_across_nodes_cuts_and_restarts() {
                 let dice = Dice(0xd7 + number as u64 * 10 + follower);
                 let (nodes, log, ended) = (nodes.clone(), scene.log, ended.clone());
                 followers.spawn(async move { (number, follow(nodes, log, after, ended, dice).await) });
+            }
+            for follower in 0..3 {
+                let dice = Dice(0x0e + number as u64 * 10 + follower);
+                let (nodes, whose, ended) = (nodes.clone(), (scene.log, scene.robin), ended.clone());
+                ones.spawn(async move { (number, follow_one(nodes, whose, after, ended, dice).await) });
             }
             ends.push(end);
         }
@@ -212,7 +259,14 @@ fn nothing_is_missed_and_nothing_comes_twice_across_nodes_cuts_and_restarts() {
         }
         while let Some(seen) = followers.join_next().await {
             let (number, seen) = seen.expect("a follower");
-            assert_eq!(seen, logs[number]);
+            assert_eq!(seen, logs[number].iter().map(|(command, _)| *command).collect::<Vec<_>>());
+        }
+        while let Some(seen) = ones.join_next().await {
+            let (number, seen) = seen.expect("a follower");
+            let robin = scenes[number].robin.uuid().into_bytes();
+            let theirs = logs[number].iter().filter(|(_, subject)| *subject == robin);
+            assert_eq!(seen, theirs.map(|(command, _)| *command).collect::<Vec<_>>());
+            assert!(seen.len() < logs[number].len() && !seen.is_empty());
         }
         let first = place(&scenes[0].after) + 1;
         while let Some(seen) = listeners.join_next().await {
