@@ -282,6 +282,32 @@ both! {
         product.prove().await;
     }
 
+    /// A clock was ahead and was set right. The log's time stands until then, and nothing that is to be done waits for it.
+    #[test]
+    async fn what_is_to_be_done_does_not_wait_for_a_clock_that_was_ahead(product: Product) {
+        let scene = Scene::new(&product).await;
+        let Scene { practice, bob, robin, coachee, .. } = &scene;
+        product.app.react().await.expect("reacted");
+        product.later(180);
+        let file = scene.uploaded(bob, "PRIVATE", "worksheet.txt", b"Try this").await;
+        product.later(-180);
+        scene.set(bob, &file, "SHARED").await;
+        product.app.react().await.expect("reacted");
+        assert_eq!(scene.told(coachee, "coacheePortal").await.len(), 1);
+        assert_eq!(mails(&product, coachee).await.len(), 1);
+        let object = product.files().join(practice).join(robin).join(&file);
+        assert!(object.exists());
+        assert_eq!(bob.ask(DELETE, scene.named(&file)).await["deleteFile"]["errors"], json!([]));
+        product.app.react().await.expect("reacted");
+        assert!(!object.exists(), "the bytes go with the file");
+        let mut snapshot = product.app.store().snapshot().await.expect("a snapshot");
+        for reactor in ["files", "notices"] {
+            assert_eq!(snapshot.work_waiting(reactor, 9).await.expect("counted").count, 0, "{reactor}");
+        }
+        snapshot.close().await.expect("closed");
+        product.prove().await;
+    }
+
     /// A profile has all its tabs at once, each with what is in it; and the coachee's own portal has theirs.
     #[test]
     async fn s2_15_a_profile_has_all_its_tabs(product: Product) {

@@ -17,7 +17,8 @@
 //! # Why a crash anywhere is safe
 //!
 //! A backup is written under another name, verified, synced and renamed: it is there whole or not at all. A restoring, and a
-//! move, write one transaction into a database that holds no log; it commits when everything is in it.
+//! move, write one transaction into a database that holds no log; it commits when everything is in it. What a move has
+//! written is served only once the database that it came from is out of use (see [`move_to`]).
 
 mod carry;
 mod file;
@@ -35,7 +36,7 @@ use store::checkpoint::{Signer, Verifiers};
 use store::tree::Frontier;
 use store::{SignedRoot, Snapshot, Store};
 
-pub use carry::{MOVED, Moved, move_to};
+pub use carry::{ARRIVING, MOVED, Moved, move_to};
 pub use keyring::{DAYS as KEYRING_DAYS, Keyring};
 pub use manifest::Manifest;
 pub use restore::{Age, Restored, Source, restore};
@@ -127,12 +128,9 @@ pub async fn backup(
     now: Time,
     told: Told<'_>,
 ) -> Result<BackedUp, Error> {
+    let (draft, mine) = (file::draft(folder), Verifiers::from(signer.verifier().clone()));
+    remove_what_was_cut_short(&draft, keyring, &mine)?;
     may_be_written(folder, keyring)?;
-    let draft = file::draft(folder);
-    if draft.exists() {
-        // Of one that was cut short.
-        std::fs::remove_dir_all(&draft).map_err(|error| Error::file("remove", &draft, error))?;
-    }
     file::make_folder(&draft)?;
     file::make_folder(file::folder_of(keyring))?;
 
@@ -150,7 +148,6 @@ pub async fn backup(
     snapshot.close().await?;
 
     let notes: Vec<String> = signed.into_iter().map(|signed| signed.note).collect();
-    let mine = Verifiers::from(signer.verifier().clone());
     let proved = proved(&target, &mine, &notes).await;
     target.close().await;
     let events = proved?;
@@ -164,6 +161,19 @@ pub async fn backup(
     file::rename(&draft, folder)?;
     let pruned = keyring::prune(keyring, &mine, now)?;
     Ok(BackedUp { manifest, keys: ring.keys.len() as u64, pruned })
+}
+
+/// Removes what a backup has left that was cut short. Its keyring gets its name before its folder does; it is the folder's
+/// where both are whole and of the same moment.
+fn remove_what_was_cut_short(draft: &Path, keyring: &Path, keys: &Verifiers) -> Result<(), Error> {
+    if !draft.exists() {
+        return Ok(());
+    }
+    let manifest = Manifest::check(&draft.join(MANIFEST), &draft.join(DATABASE), keys);
+    if matches!((manifest, Keyring::read(keyring, keys)), (Ok(manifest), Ok(ring)) if manifest.at == ring.at) {
+        std::fs::remove_file(keyring).map_err(|error| Error::file("remove", keyring, error))?;
+    }
+    std::fs::remove_dir_all(draft).map_err(|error| Error::file("remove", draft, error))
 }
 
 /// Nothing is written over, and keys lie apart from what they open.

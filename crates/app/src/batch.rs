@@ -82,6 +82,8 @@ pub(crate) struct Working<'i> {
     outbox: Vec<store::Outbox>,
     forgotten: Vec<store::Forgotten>,
     work: Vec<store::Work>,
+    /// When it began. A log's time may be ahead of it, after a clock was; what is to be done at once does not wait for that.
+    now: Time,
     stirs: bool,
     bytes: usize,
     known: HashMap<(store::Id, [u8; 32]), store::Command>,
@@ -134,6 +136,7 @@ impl<'i> Working<'i> {
             outbox: Vec::new(),
             forgotten: Vec::new(),
             work: Vec::new(),
+            now: inner.clock.now(),
             stirs: false,
             bytes: 0,
             known: HashMap::new(),
@@ -360,15 +363,16 @@ impl<'i> Working<'i> {
             let (log, subject) = (stored.log, subject.uuid().into_bytes());
             self.forgotten.push(store::Forgotten { log, subject, seq: when.seq, at: when.at.0 });
         }
-        self.outbox.extend(crate::mail::parcels(event, when));
+        let at_once = when.at.min(self.now);
+        self.outbox.extend(crate::mail::parcels(event, when, at_once));
         for reactor in crate::react::reactors(event) {
             self.stirs = true;
             // Each once; what a batch leaves of one log mostly comes in a row.
             let is_it = |work: &&mut store::Work| (work.log, work.reactor.as_str()) == (stored.log, reactor.name());
             match self.work.iter_mut().rev().find(is_it) {
-                Some(work) => work.at = when.at.0,
+                Some(work) => work.at = at_once.0,
                 None => {
-                    self.work.push(store::Work { log: stored.log, reactor: reactor.name().to_owned(), at: when.at.0 });
+                    self.work.push(store::Work { log: stored.log, reactor: reactor.name().to_owned(), at: at_once.0 });
                 }
             }
         }
@@ -387,7 +391,8 @@ impl<'i> Working<'i> {
             log.head.folded = folded.encode();
             log.head.frontier = log.frontier.encode();
             changes.take(log.id, &mut log.rows, |_| true)?;
-            work.push(store::Work { log: id, reactor: crate::checkpoints::REACTOR.to_owned(), at: log.head.at });
+            let at_once = log.head.at.min(self.now.0);
+            work.push(store::Work { log: id, reactor: crate::checkpoints::REACTOR.to_owned(), at: at_once });
             if log.new {
                 new.push(log.head.clone());
             } else {

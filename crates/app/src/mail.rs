@@ -45,18 +45,21 @@ const OFF: &str = "Get no more mails of this kind";
 const LEASE_MINUTES: i64 = 1;
 /// How long sending one may take: less than a claim holds.
 const SENDING_SECONDS: u64 = 30;
+/// How long a mail server may take where it is only asked whether it answers.
+const ANSWER_SECONDS: u64 = 5;
 /// How many parcels are sent at the same time.
 const AT_ONCE: u32 = 16;
 /// How many minutes after a failed attempt the next one is made; after the last there is none.
 const BACKOFF_MINUTES: [i64; 7] = [1, 5, 30, 60, 120, 240, 480];
 
-/// The parcels that an event asks for: a mail each.
-pub(crate) fn parcels(event: &Event, when: &When) -> Vec<store::Outbox> {
+/// The parcels that an event asks for: a mail each. What is to be sent at once is due at `at_once`.
+pub(crate) fn parcels(event: &Event, when: &When, at_once: Time) -> Vec<store::Outbox> {
+    let parcel = |kind, name: &str| parcel_of(when, kind, &format!("{name} {}", when.seq), at_once);
     if let Event::Notice(event) = event {
-        return notice::parcel(event, when).into_iter().collect();
+        return notice::parcel(event, when, at_once).into_iter().collect();
     }
     if appointment::is_told(event) {
-        return vec![parcel(APPOINTMENT_COACH, "mail to coach", when), parcel(APPOINTMENT_COACHEE, "mail", when)];
+        return vec![parcel(APPOINTMENT_COACH, "mail to coach"), parcel(APPOINTMENT_COACHEE, "mail")];
     }
     let kind = if let Event::Account(account::Event::LinkRequested { .. }) = event {
         SIGN_IN_LINK
@@ -67,12 +70,7 @@ pub(crate) fn parcels(event: &Event, when: &When) -> Vec<store::Outbox> {
     } else {
         return Vec::new();
     };
-    vec![parcel(kind, "mail", when)]
-}
-
-/// A parcel that is due at once.
-fn parcel(kind: &str, name: &str, when: &When) -> store::Outbox {
-    parcel_of(when, kind, &format!("{name} {}", when.seq), when.at)
+    vec![parcel(kind, "mail")]
 }
 
 /// A parcel of an event's log; the same name is the same parcel.
@@ -156,6 +154,19 @@ impl Post {
             Error::BadRequest("this is not a mail server's address, such as smtps://user:password@host".to_owned())
         })?;
         Ok(Self::Smtp(builder.timeout(Some(Duration::from_secs(SENDING_SECONDS / 2))).build()))
+    }
+
+    /// Whether the mail server answers and lets this one in; nothing is sent. A folder does.
+    ///
+    /// # Errors
+    /// What is wrong, in our words.
+    pub async fn answers(&self) -> Result<(), String> {
+        let Self::Smtp(server) = self else { return Ok(()) };
+        match tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS), server.test_connection()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) | Err(_) => Err("the mail server did not answer in time".to_owned()),
+            Ok(Err(error)) => Err(refusal(&error)),
+        }
     }
 
     /// Sends a message; its id makes a repeat the same message.

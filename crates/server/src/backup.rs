@@ -121,7 +121,7 @@ pub async fn restore(
 }
 
 /// Moves a whole database into an empty one. Servers over the source are to be stopped before: it cannot be written
-/// meanwhile, nor after.
+/// meanwhile, nor after. Where that was cut short, the same again finishes it.
 ///
 /// # Errors
 /// [`Error::Usage`] for addresses that are the same; [`Error::Backup`].
@@ -135,7 +135,7 @@ pub async fn move_to(
         return Err(Error::Usage("the two databases are the same".to_owned()));
     }
     let place = |url: &str| Settings { database_url: url.to_owned(), ..settings.clone() };
-    let source = open::store(&place(from), Purpose::Inspect).await?;
+    let source = open::even_moved(&place(from), Purpose::Inspect).await?;
     let target = Store::open(&place(to).store_options()).await?;
     let mut count = Count::new("rows");
     let told = &mut |done, total| count.done(done, total);

@@ -1,4 +1,4 @@
-//! The commands that look into the database, or bring its tables up to date: `migrate`, `log` and `rows`. They need no
+//! The commands that look into the database, or put it in order: `migrate`, `compact`, `log` and `rows`. They need no
 //! root key, but for rows as they were, which are folded anew; and show no sealed text: what a row holds in the clear is
 //! hidden by its `Debug`.
 
@@ -10,7 +10,7 @@ use app::{App, AsOf, Tables};
 use domain::Table;
 use domain::id::{Id as _, LogId, PersonId};
 use serde::Serialize;
-use store::{Select, Store, Value};
+use store::{Database, Select, Store, Value};
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -32,6 +32,24 @@ pub async fn migrate(settings: &Settings, world: &World, out: &mut dyn Write) ->
     }
     store.close().await;
     writeln!(out, "the tables are up to date")?;
+    Ok(())
+}
+
+/// Writes SQLite's file anew, so that nothing of what was erased is left in a corner of it.
+///
+/// # Errors
+/// [`Error::Usage`] on PostgreSQL, which has commands of its own for that.
+pub async fn compact(settings: &Settings, out: &mut dyn Write) -> Result<(), Error> {
+    let store = open::store(settings, Purpose::Inspect).await?;
+    let done = match store.database() {
+        Database::Sqlite => store.compact().await.map_err(Error::from),
+        Database::Postgres => Err(Error::Usage(
+            "on PostgreSQL this is done with `vacuum full`: see \"What was erased\" in docs/OPERATIONS.md".to_owned(),
+        )),
+    };
+    store.close().await;
+    done?;
+    writeln!(out, "the database's file is written anew: what was erased is nowhere in it")?;
     Ok(())
 }
 

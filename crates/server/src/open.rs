@@ -56,12 +56,30 @@ pub enum Purpose {
 ///
 /// # Errors
 /// What [`Store::open`] refuses: a database that does not answer, is too old, or was migrated by a newer program; and
-/// [`Error::Usage`] where there is nothing to inspect.
+/// [`Error::Usage`] where there is nothing to inspect, and where a move has left it or has not finished arriving.
 pub async fn store(settings: &Settings, purpose: Purpose) -> Result<Store, Error> {
+    let store = even_moved(settings, purpose).await?;
+    let mut snapshot = store.snapshot().await?;
+    let (moved, arriving) = (snapshot.meta(app::backup::MOVED).await?, snapshot.meta(app::backup::ARRIVING).await?);
+    snapshot.close().await?;
+    let why = if moved.is_some() {
+        "this database was moved to another one, which is to be served now (`database_url`)"
+    } else if arriving.is_some() {
+        "a move into this database was cut short: give the same `throughline move` again, which finishes it"
+    } else {
+        return Ok(store);
+    };
+    store.close().await;
+    Err(Error::Usage(why.to_owned()))
+}
+
+/// The same, whatever a move has made of it.
+pub(crate) async fn even_moved(settings: &Settings, purpose: Purpose) -> Result<Store, Error> {
     let mut options = settings.store_options();
     match (purpose, file(settings)) {
-        (Purpose::Serve, Some(_)) => folder(&settings.data_dir)?,
-        (Purpose::Inspect, Some(file)) if !file.exists() => {
+        (Purpose::Serve, Some(_)) => folder(&settings.data_dir, "data_dir")?,
+        // One that cannot be looked for is said so by whoever opens it.
+        (Purpose::Inspect, Some(file)) if matches!(file.try_exists(), Ok(false)) => {
             return Err(Error::Usage(format!(
                 "there is no database at {}; name it with --data or --database",
                 file.display()
@@ -71,18 +89,9 @@ pub async fn store(settings: &Settings, purpose: Purpose) -> Result<Store, Error
     }
     if purpose == Purpose::Inspect {
         options.snapshot_limit = LONG_SNAPSHOT;
+        options.begins = false;
     }
-    let store = Store::open(&options).await?;
-    let mut snapshot = store.snapshot().await?;
-    let moved = snapshot.meta(app::backup::MOVED).await?;
-    snapshot.close().await?;
-    if moved.is_some() {
-        store.close().await;
-        return Err(Error::Usage(
-            "this database was moved to another one, which is to be served now (`database_url`)".to_owned(),
-        ));
-    }
-    Ok(store)
+    Ok(Store::open(&options).await?)
 }
 
 /// The database's file, where it is one.
@@ -140,9 +149,18 @@ pub(crate) async fn roots(settings: &Settings, world: &World, store: &Store) -> 
     let roots = held_roots(settings)?;
     match named.map(vault::RootId::try_from) {
         None => Ok(roots),
-        Some(Ok(id)) if roots.get(&id).is_ok() => Ok(roots),
+        Some(Ok(id)) if roots.get(&id).is_ok() && may_be_given(settings, &roots, &id)? => Ok(roots),
         Some(_) => Err(Error::WrongRootKey),
     }
+}
+
+/// Whether the environment's root key is the database's, or the one that its successor in the new file replaces now. A wrong
+/// one would be passed over as long as a file holds the right one, and be found when that is gone.
+fn may_be_given(settings: &Settings, roots: &Roots, named: &vault::RootId) -> Result<bool, Error> {
+    if settings.root_key.is_none() || roots.first()?.id() == named {
+        return Ok(true);
+    }
+    Ok(RootKey::load(&new_root_key_file(settings))?.is_some_and(|new| new.id() == named))
 }
 
 /// The root keys that are here; none is made.
@@ -168,7 +186,7 @@ fn first_root_key(settings: &Settings) -> Result<Option<RootKey>, Error> {
 }
 
 fn make_root_key(path: &Path, world: &World) -> Result<RootKey, Error> {
-    folder_of(path)?;
+    folder_of(path, "root_key_file")?;
     let (root, origin) = RootKey::load_or_create(path, &*world.entropy)?;
     if origin == Origin::Created {
         tracing::warn!(
@@ -182,7 +200,7 @@ fn make_root_key(path: &Path, world: &World) -> Result<RootKey, Error> {
 /// Who signs checkpoints.
 pub(crate) fn signer(settings: &Settings, world: &World) -> Result<Signer, Error> {
     let path = &settings.signing_key_file;
-    folder_of(path)?;
+    folder_of(path, "signing_key_file")?;
     let (seed, origin) = SigningSeed::load_or_create(path, &*world.entropy)?;
     let signer = Signer::parse(&settings.signer_name, seed.expose())?;
     if origin == Origin::Created {
@@ -192,12 +210,13 @@ pub(crate) fn signer(settings: &Settings, world: &World) -> Result<Signer, Error
     Ok(signer)
 }
 
-/// Makes a folder, open to its owner only, unless it is there.
-pub fn folder(path: &Path) -> Result<(), Error> {
+/// Makes a folder, open to its owner only, unless it is there. `setting` names it.
+pub fn folder(path: &Path, setting: &'static str) -> Result<(), Error> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| Error::Folder { path: path.to_owned(), source })
+    made.map_err(|source| Error::Folder { path: path.to_owned(), setting, source })
 }
 
-fn folder_of(file: &Path) -> Result<(), Error> {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or(Ok(()), folder)
+fn folder_of(file: &Path, setting: &'static str) -> Result<(), Error> {
+    let path = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    path.map_or(Ok(()), |path| folder(path, setting))
 }

@@ -311,8 +311,9 @@ async fn who_was_forgotten_stays_forgotten() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_writes_over_nothing_and_keeps_keys_apart() {
     let folder = tempfile::tempdir().unwrap();
-    let (world, _) = world();
+    let (world, clock) = world();
     let (here, _, source) = backed_up(folder.path(), &world).await;
+    clock.set(clock.now().plus_minutes(1));
     let backup = async |to: &Path, keyring: &Path| {
         let done = server::backup::backup(&here, &world, (to, keyring), &mut Vec::new()).await;
         done.map_err(|error| error.to_string())
@@ -329,6 +330,23 @@ async fn a_backup_writes_over_nothing_and_keeps_keys_apart() {
     std::fs::write(cut.join(backup::DATABASE), "half of it").unwrap();
     backup(&new, &ring).await.unwrap();
     assert!(!cut.exists() && new.exists() && ring.exists());
+
+    // Killed when the keyring had its name and the folder not yet: the next one begins anew, and takes no other keyring away.
+    std::fs::rename(&new, &cut).unwrap();
+    clock.set(clock.now().plus_minutes(1));
+    backup(&new, &ring).await.unwrap();
+    assert!(!cut.exists() && new.exists() && ring.exists());
+    std::fs::rename(&new, &cut).unwrap();
+    assert!(backup(&new, &source.keyring).await.unwrap_err().contains("is there already"));
+    assert!(source.keyring.exists());
+}
+
+/// The command `move`: what it says.
+async fn go(world: &World, from: &Settings, to: &Settings) -> Result<String, String> {
+    let mut said = Vec::new();
+    let urls = (from.database_url.as_str(), to.database_url.as_str());
+    let moved = server::backup::move_to(from, world, urls, &mut said).await;
+    moved.map(|()| String::from_utf8(said).unwrap()).map_err(|error| error.to_string())
 }
 
 /// A whole database goes to PostgreSQL and back: every record and root the same; the old one takes no more changes.
@@ -344,12 +362,7 @@ async fn a_database_moves_to_postgres_and_back() {
 
     let postgres = Settings { database_url: postgres("moved"), ..here.clone() };
     let back = Settings { database_url: format!("sqlite:{}", folder.path().join("back.db").display()), ..here.clone() };
-    let go = async |from: &Settings, to: &Settings| {
-        let mut said = Vec::new();
-        let urls = (from.database_url.as_str(), to.database_url.as_str());
-        let moved = server::backup::move_to(&here, &world, urls, &mut said).await;
-        moved.map(|()| String::from_utf8(said).unwrap()).map_err(|error| error.to_string())
-    };
+    let go = async |from: &Settings, to: &Settings| go(&world, from, to).await;
     assert!(go(&here, &here).await.unwrap_err().contains("the same"));
     let said = go(&here, &postgres).await.unwrap();
     assert!(said.contains("moved and verified"), "{said}");
@@ -379,4 +392,63 @@ async fn a_database_moves_to_postgres_and_back() {
     practice.add(again.app(), 3).await;
     again.stop().await;
     proved(&back, &world).await;
+}
+
+/// Why a database is not served.
+async fn refused(settings: &Settings, world: &World) -> String {
+    serve::open(settings, world).await.unwrap_err().to_string()
+}
+
+/// D9: two databases do not commit at once. Cut short between them, a move leaves one that is served; the same command
+/// finishes it, also where the old one went on meanwhile, and there is one history.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_that_was_cut_short_forks_nothing_and_is_repeated() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (world, clock) = world();
+    let here = settings(folder.path(), None);
+    let there = Settings { database_url: postgres("cut_short"), ..here.clone() };
+    let served = serve::open(&here, &world).await.unwrap();
+    let practice = Practice::found(served.app()).await;
+    practice.add(served.app(), 1).await;
+    served.stop().await;
+
+    // The new one is written, and the old one's heads cannot be put aside.
+    let in_the_way = open::store(&here, Purpose::Inspect).await.unwrap();
+    in_the_way.ensure("create table if not exists heads_moved (log_id bytea not null primary key)", 0).await.unwrap();
+    assert!(go(&world, &here, &there).await.is_err());
+    assert!(refused(&there, &world).await.contains("was cut short"));
+    in_the_way.drop_table("heads_moved").await.unwrap();
+    in_the_way.close().await;
+    let served = serve::open(&here, &world).await.unwrap();
+    practice.add(served.app(), 2).await;
+    let (before, whole) = (practice.portal(&served).await, everything(served.app().store()).await);
+    served.stop().await;
+
+    // Nobody else's database is written over it, and it is not moved on.
+    let (stranger, _, _) = backed_up(other.path(), &world).await;
+    assert!(go(&world, &stranger, &there).await.unwrap_err().contains("from another one"));
+    let further = Settings { database_url: postgres("further"), ..here.clone() };
+    assert!(go(&world, &there, &further).await.unwrap_err().contains("did not finish"));
+    clock.set(clock.now().plus_minutes(1));
+    assert!(go(&world, &here, &there).await.unwrap().contains("moved and verified"));
+
+    // Cut short once more, when only the mark was left to remove.
+    let store = open::store(&there, Purpose::Inspect).await.unwrap();
+    let mut batch = store.batch().await.unwrap();
+    batch.set_meta(backup::ARRIVING, &clock.now().0.to_be_bytes()).await.unwrap();
+    batch.commit().await.unwrap();
+    store.close().await;
+    assert!(refused(&there, &world).await.contains("was cut short"));
+    assert!(refused(&here, &world).await.contains("was moved"));
+    clock.set(clock.now().plus_minutes(1));
+    assert!(go(&world, &here, &there).await.unwrap().contains("moved and verified"));
+    assert!(go(&world, &here, &there).await.unwrap_err().contains("moved already"));
+    assert!(refused(&here, &world).await.contains("was moved"));
+
+    let again = serve::open(&there, &world).await.unwrap();
+    assert_eq!(everything(again.app().store()).await, whole);
+    assert_eq!(practice.portal(&again).await, before);
+    practice.add(again.app(), 3).await;
+    again.stop().await;
+    proved(&there, &world).await;
 }

@@ -15,6 +15,9 @@ pub enum Error {
     /// The database could not be opened.
     #[error("the database cannot be opened: {0}; check its address, its rights and that it runs")]
     Open(String),
+    /// There is a database, and none of this program in it.
+    #[error("there is no database of this program yet: `throughline serve` or `throughline migrate` makes it")]
+    Empty,
     /// The database's program is too old to be trusted with the log.
     #[error("{database} {found} is too old; {needed} or newer is needed")]
     TooOld {

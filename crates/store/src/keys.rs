@@ -65,6 +65,11 @@ impl Batch {
         self.take_meta("select pg_advisory_xact_lock(?)").await
     }
 
+    /// Removes a value of this installation.
+    pub async fn unset_meta(&mut self, key: &str) -> Result<(), Error> {
+        self.change("delete from meta where key = ?", &[Bind::Text(key)]).await.map(drop)
+    }
+
     /// Removes every value of this installation.
     pub async fn clear_meta(&mut self) -> Result<(), Error> {
         self.change("delete from meta", &[]).await.map(drop)

@@ -1,13 +1,15 @@
 //! Connections: how they are set up, and how a transaction begins on one.
 //!
 //! SQLite has one connection that writes and some that read. What is set on them decides what a commit promises: WAL
-//! with `synchronous=FULL` syncs the log on every commit, `secure_delete` overwrites what is deleted. The size of the
-//! page cache and the distance between checkpoints were worth half of the throughput in a trial. SQLite's own checkpoints
-//! are off: it drops their errors, and a sync that fails must end writing. [`Pools::begin_writing`] makes them instead.
+//! with `synchronous=FULL` syncs the log on every commit, `secure_delete` overwrites rows as they are deleted (not what a
+//! page kept of a row that moved: [`crate::Store::compact`] removes that). The size of the page cache and the distance between
+//! checkpoints were worth half of the throughput in a trial. SQLite's own checkpoints are off: it drops their errors, and a
+//! sync that fails must end writing. [`Pools::begin_writing`] makes them instead.
 //!
-//! PostgreSQL has one pool, and with a [`wall`](crate::wall) another one for those who read single logs. Its planner must not choose by the size that a table had when a plan was made: a table of
-//! rows begins empty, and a plan that scans it would be kept while it grows. Every statement here has an index that
-//! begins with its log, so scans, hash and merge joins are switched off, and one plan a statement is enough.
+//! PostgreSQL has one pool, and with a [`wall`](crate::wall) another one for those who read single logs. Its planner must
+//! not choose by the size that a table had when a plan was made: a table of rows begins empty, and a plan that scans it
+//! would be kept while it grows. Every statement here has an index that begins with its log, so scans, hash and merge joins
+//! are switched off, and one plan a statement is enough.
 
 use std::path::Path;
 use std::pin::Pin;

@@ -73,6 +73,18 @@ pub(crate) async fn take_turn(door: &mut Door) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether any script has been run.
+pub(crate) async fn is_there(door: &mut Door) -> Result<bool, Error> {
+    let database = door.database();
+    let asked = match database {
+        Database::Sqlite => "select name from sqlite_schema where name = 'schema_version'",
+        Database::Postgres => {
+            "select tablename from pg_tables where schemaname = current_schema() and tablename = 'schema_version'"
+        }
+    };
+    Ok(!door.fetch(Statement::fixed(database, asked, &[])?).await?.is_empty())
+}
+
 /// Runs the scripts that have not been run.
 pub(crate) async fn migrate(door: &mut Door) -> Result<(), Error> {
     let database = door.database();

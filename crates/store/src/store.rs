@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, SqlSafeStr as _};
 
 use crate::batch::Batch;
 use crate::door::{self, Answer, Door};
@@ -16,6 +16,7 @@ use crate::pools::Pools;
 use crate::schema;
 use crate::snapshot::{self, Snapshot};
 use crate::statement::{Bind, Statement, numbered, script};
+use crate::truth;
 use crate::value::Id;
 use crate::wall::{self, Wall};
 
@@ -38,6 +39,8 @@ pub struct Options {
     pub patience: Duration,
     /// How long a snapshot may stay open; a reading after that fails with [`Error::Stale`].
     pub snapshot_limit: Duration,
+    /// Whether a database without our tables is given them; else it is left as it is, with [`Error::Empty`].
+    pub begins: bool,
 }
 
 impl Options {
@@ -51,6 +54,7 @@ impl Options {
             cache_kib: 32 * 1024,
             patience: Duration::from_secs(5),
             snapshot_limit: Duration::from_secs(10),
+            begins: true,
         }
     }
 }
@@ -81,7 +85,7 @@ impl Store {
     /// Opens a database and brings its schema up to date.
     ///
     /// # Errors
-    /// [`Error::Open`], [`Error::TooOld`] and [`Error::NewerSchema`] say what to do; what else failed while migrating
+    /// [`Error::Open`], [`Error::Empty`], [`Error::TooOld`] and [`Error::NewerSchema`] say what to do; what else failed while migrating
     /// left the schema as it was.
     pub async fn open(options: &Options) -> Result<Store, Error> {
         let pools = Pools::open(options).await?;
@@ -89,8 +93,14 @@ impl Store {
         let stopped = Arc::default();
         let (snapshot_limit, statements) = (options.snapshot_limit, Arc::default());
         let mut store = Store { pools, wall: None, snapshot_limit, recorder, stopped, statements };
-        let mut door = store.write().await.map_err(|error| Error::Open(error.to_string()))?;
+        let mut door = match store.write().await {
+            Ok(door) => door,
+            Err(error) => return Err(Error::Open(store.why(&error, options.patience).await)),
+        };
         schema::check_program(&mut door).await?;
+        if !options.begins && !schema::is_there(&mut door).await? {
+            return Err(Error::Empty);
+        }
         schema::migrate(&mut door).await?;
         door.commit().await?;
         if let Some(role) = &options.reader {
@@ -101,6 +111,21 @@ impl Store {
             store.wall = Some(Arc::new(raised));
         }
         Ok(store)
+    }
+
+    /// Why it could not be opened: where it is, and what is said there. A pool that was given no connection says only that
+    /// it has waited.
+    async fn why(&self, error: &Error, patience: Duration) -> String {
+        let Pools::Postgres { pool, .. } = &self.pools else { return error.to_string() };
+        let options = pool.connect_options();
+        let said = match tokio::time::timeout(patience, options.connect()).await {
+            Ok(Err(said)) => said.to_string(),
+            Ok(Ok(_)) | Err(_) => error.to_string(),
+        };
+        match options.get_socket() {
+            Some(socket) => format!("PostgreSQL at {}: {said}", socket.display()),
+            None => format!("PostgreSQL at {}:{}: {said}", options.get_host(), options.get_port()),
+        }
     }
 
     /// Which database is below.
@@ -335,8 +360,14 @@ impl Store {
         if self.database() == Database::Sqlite {
             return Ok(());
         }
+        // Ours by name: whoever looks at all tables is warned of each of the server's own.
+        let made = "select table_name from projections where to_regclass(table_name) is not null order by table_name";
+        let mut names: Vec<String> = truth::tables().map(|table| table.name.to_owned()).collect();
+        for row in self.read(Statement::fixed(Database::Postgres, made, &[])?).await? {
+            names.push(row.text(0)?);
+        }
         let mut door = self.write().await?;
-        door.script("analyze".to_owned()).await?;
+        door.script(format!("analyze {}", names.join(", "))).await?;
         door.commit().await
     }
 
@@ -350,6 +381,20 @@ impl Store {
             true => Ok(()),
             false => Err(Error::Conflict("a reader keeps the write-ahead log".to_owned())),
         }
+    }
+
+    /// Writes SQLite's file anew, from the rows that there are. `secure_delete` overwrites a row that is deleted, and not
+    /// what a page has kept of one that was moved to another page before. It needs memory for the whole file; who wants to
+    /// write meanwhile waits. PostgreSQL: does nothing.
+    ///
+    /// # Errors
+    /// Those of [`Store::wipe_wal`], where the file is written anew already.
+    pub async fn compact(&self) -> Result<(), Error> {
+        self.may_write()?;
+        let Pools::Sqlite { writer, .. } = &self.pools else { return Ok(()) };
+        let done = sqlx::query("vacuum").execute(writer).await.map(drop);
+        self.noted(done.map_err(|error| Error::classify(&error, During::Statement)))?;
+        self.wipe_wal().await
     }
 
     /// Tells other nodes that these logs have reached these positions; after the commit, never inside of it, where it

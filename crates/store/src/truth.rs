@@ -187,6 +187,16 @@ impl Batch {
         self.door.execute_all(statements).await.map(drop)
     }
 
+    /// Deletes every row of every table.
+    pub async fn clear_truth(&mut self) -> Result<(), Error> {
+        for table in tables() {
+            let mut statement = Statement::new(self.database());
+            statement.push("delete from ").push(table.name);
+            self.door.execute(statement).await?;
+        }
+        Ok(())
+    }
+
     /// Keeps everybody else from changing the truth until this transaction ends; readers read on.
     pub async fn lock_truth(&mut self) -> Result<(), Error> {
         if self.database() == Database::Sqlite {

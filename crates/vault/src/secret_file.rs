@@ -1,12 +1,14 @@
 //! A file that holds one secret of 256 bits: 64 hexadecimal digits and a newline, for its owner's eyes only.
 //!
 //! It is made complete under another name, synced, and then *linked* to its own: linking fails if the name is taken. So
-//! the file is there whole or not at all, a crash leaves at most a stray file that nobody reads, and of two processes
-//! that start at once the second takes the first one's key. Renaming would silently replace it, and with it the only
-//! key to all that was sealed in between.
+//! the file is there whole or not at all, and of two processes that start at once the second takes the first one's key.
+//! Renaming would silently replace it, and with it the only key to all that was sealed in between. A crash leaves at most
+//! a draft that nobody reads. It may hold the same secret, and the file may be destroyed one day: so whoever reads the file
+//! removes its drafts.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -78,7 +80,7 @@ fn hex(bytes: &[u8]) -> Zeroizing<String> {
     digits
 }
 
-/// The secret in the file at `path`; `None` where there is no such file.
+/// The secret in the file at `path`; `None` where there is no such file. Drafts of it that a crash has left are removed.
 pub(crate) fn load(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, Error> {
     let failed = failed("read", path);
     let file = match File::open(path) {
@@ -95,7 +97,27 @@ pub(crate) fn load(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, Error> {
     let mut content = Zeroizing::new(Vec::with_capacity(512));
     file.take(FILE_BYTES_MAX).read_to_end(&mut content).map_err(failed)?;
     let bytes = std::str::from_utf8(&content).ok().and_then(parse);
-    bytes.map(Some).ok_or_else(|| Error::FileHoldsNoKey { path: path.to_owned() })
+    let bytes = bytes.ok_or_else(|| Error::FileHoldsNoKey { path: path.to_owned() })?;
+    remove_drafts(path);
+    Ok(Some(bytes))
+}
+
+/// Removes the drafts beside a file that is there. Whoever is about to link one finds the file instead.
+fn remove_drafts(path: &Path) {
+    let (Some(name), Ok(beside)) = (path.file_name(), fs::read_dir(folder_of(path))) else { return };
+    for found in beside.flatten().filter(|found| is_draft(found.file_name().as_bytes(), name.as_bytes())) {
+        // One that cannot be removed is open to nobody else than the file is.
+        drop(fs::remove_file(found.path()));
+    }
+}
+
+fn is_draft(found: &[u8], name: &[u8]) -> bool {
+    let random = found.strip_prefix(name).and_then(|rest| rest.strip_prefix(b".")?.strip_suffix(b".draft"));
+    random.is_some_and(|random| random.len() == 16 && random.iter().all(u8::is_ascii_hexdigit))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Writes the file if there is none yet, and says which it was.
@@ -107,14 +129,14 @@ fn create(path: &Path, bytes: &[u8; 32], entropy: &dyn Entropy) -> io::Result<Or
     let draft = PathBuf::from(draft);
     let linked = write(&draft, bytes).and_then(|()| match fs::hard_link(&draft, path) {
         Ok(()) => Ok(Origin::Created),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Origin::Found),
+        // Or whoever was first has removed the draft.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists || path.exists() => Ok(Origin::Found),
         Err(error) => Err(error),
     });
     // A draft that cannot be removed holds the same secret under the same mode: no harm, and no reason to fail.
     drop(fs::remove_file(&draft));
     let origin = linked?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()?;
+    File::open(folder_of(path))?.sync_all()?;
     Ok(origin)
 }
 

@@ -104,6 +104,27 @@ fn a_key_is_saved_once_and_never_over_another() {
 }
 
 #[test]
+fn what_a_crash_left_of_a_key_goes_when_the_key_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let path = at("root.key");
+    let made = RootKey::load_or_create(&path, &Os).unwrap().0;
+    // Killed after the key had its name, and before.
+    let (linked, alone) = (at("root.key.0123456789abcdef.draft"), at("root.key.fedcba9876543210.draft"));
+    fs::hard_link(&path, &linked).unwrap();
+    fs::write(&alone, HEX).unwrap();
+    let others = [at("root.key.new.0123456789abcdef.draft"), at("root.key.draft"), at("root.key.my own.draft")];
+    others.iter().for_each(|other| fs::write(other, HEX).unwrap());
+    assert_eq!(RootKey::load(&path).unwrap().unwrap().id(), made.id());
+    assert!(!linked.exists() && !alone.exists(), "nothing is left beside the file");
+    assert!(others.iter().all(|other| other.exists()), "what is no draft of this file is not touched");
+    fs::hard_link(&path, &linked).unwrap();
+    fs::remove_file(&path).unwrap();
+    assert!(RootKey::load(&path).unwrap().is_none());
+    assert!(linked.exists(), "it is the only copy now");
+}
+
+#[test]
 fn a_new_root_key_is_taken_up_when_something_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("root.key.new");

@@ -13,6 +13,8 @@ use crate::keys::{LASTING, ROOT};
 const ROWS_AT_ONCE: u32 = 200;
 /// The value of the installation that says that it was moved, and when.
 pub const MOVED: &str = "moved";
+/// The value of the installation that says that a move into it is not over, and when it began.
+pub const ARRIVING: &str = "arriving";
 
 /// What becomes of the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,24 +136,57 @@ pub struct Moved {
 /// target was verified and every log has the same root there, the source's heads are put aside, so that no process that
 /// still runs over it appends to a log that goes on elsewhere.
 ///
+/// The two cannot commit at once. So the target comes with a mark ([`ARRIVING`]) by which nobody serves it, and which is
+/// removed when the source is out of use: at most one of them takes changes. Cut short anywhere, the move is repeated:
+/// what has arrived is written anew, since the source may have gone on; where the source is out of use already, the mark
+/// is all that is left to remove.
+///
 /// # Errors
-/// [`Error::Refused`] where the target is not empty; [`Error::NotInOrder`] where a log is not what its checkpoints say.
+/// [`Error::Refused`] where the target is neither empty nor what this source has begun to be moved to, and where the source
+/// was moved elsewhere; [`Error::NotInOrder`] where a log is not what its checkpoints say.
 /// Until the end of the copy nothing is in the target; what is wrong after it leaves the source as it was.
 pub async fn move_to(from: &Store, to: &Store, now: Time, told: Told<'_>) -> Result<Moved, Error> {
+    let (arriving, left) = (value(to, ARRIVING).await?, value(from, MOVED).await?);
+    let moved = match left {
+        None => leave(from, to, now, told).await?,
+        // Each move has its own time.
+        Some(left) if arriving.as_ref() == Some(&left) => arrived(to).await?,
+        Some(_) => {
+            return Err(Error::Refused("the database to move was moved already, and not to this one".to_owned()));
+        }
+    };
+    let mut target = to.batch().await?;
+    target.unset_meta(ARRIVING).await?;
+    target.commit().await?;
+    Ok(moved)
+}
+
+/// A value of an installation.
+async fn value(store: &Store, name: &str) -> Result<Option<Vec<u8>>, store::Error> {
+    let mut snapshot = store.snapshot().await?;
+    let value = snapshot.meta(name).await?;
+    snapshot.close().await?;
+    Ok(value)
+}
+
+/// Writes everything to the target and puts the source out of use: the target still bears its mark.
+async fn leave(from: &Store, to: &Store, now: Time, told: Told<'_>) -> Result<Moved, Error> {
+    if value(from, ARRIVING).await?.is_some() {
+        let what = "the database to move is one that another move did not finish: repeat that one first";
+        return Err(Error::Refused(what.to_owned()));
+    }
     let mut source = from.batch().await?;
     source.lock_truth().await?;
     let mut target = to.batch().await?;
-    is_empty(&mut target).await?;
+    may_be_written(&mut source, &mut target).await?;
     // A new database may have been begun with keys of its own, with which nothing was written yet.
-    target.clear_meta().await?;
-    let logs = carry(&mut source, &mut target, Keys::Carried, told).await?;
+    target.clear_truth().await?;
+    carry(&mut source, &mut target, Keys::Carried, told).await?;
+    target.set_meta(ARRIVING, &now.0.to_be_bytes()).await?;
     target.commit().await?;
     to.measure().await?;
 
-    let verified = crate::verify::verify(to, None, None, &[], &mut ()).await?;
-    if let Some(finding) = verified.finding {
-        return Err(Error::NotInOrder(format!("{finding}, in the database that was written: empty it")));
-    }
+    let moved = arrived(to).await?;
     let mut written = to.snapshot().await?;
     let mut after = None;
     loop {
@@ -162,7 +197,7 @@ pub async fn move_to(from: &Store, to: &Store, now: Time, told: Told<'_>) -> Res
         for (one, other) in heads.iter().zip(written.heads_of(&ids).await?) {
             if (one.log, one.seq, &one.frontier) != (other.log, other.seq, &other.frontier) {
                 return Err(Error::NotInOrder(format!(
-                    "{} has another root in the database that was written: empty it",
+                    "{} has another root in the database that was written: repeat the move",
                     domain::id::text(&one.kind, uuid::Uuid::from_bytes(one.log))
                 )));
             }
@@ -172,5 +207,37 @@ pub async fn move_to(from: &Store, to: &Store, now: Time, told: Told<'_>) -> Res
     source.set_meta(MOVED, &now.0.to_be_bytes()).await?;
     source.retire().await?;
     source.commit().await?;
+    Ok(moved)
+}
+
+/// The target holds no log; or what this source has brought before, and nobody has written to it since.
+async fn may_be_written(source: &mut Batch, target: &mut Batch) -> Result<(), Error> {
+    if target.meta(ARRIVING).await?.is_none() {
+        return is_empty(target).await;
+    }
+    let mut after = None;
+    loop {
+        let heads = target.heads(after, 1_000).await?;
+        let Some(last) = heads.last() else { return Ok(()) };
+        after = Some(last.log);
+        let ids: Vec<_> = heads.iter().map(|head| head.log).collect();
+        let here = source.heads_of(&ids).await?;
+        if !heads.iter().all(|head| here.iter().any(|it| it.log == head.log && it.seq >= head.seq)) {
+            let what = "the database to write to holds what was moved there from another one: repeat that move, or name \
+                        an empty one";
+            return Err(Error::Refused(what.to_owned()));
+        }
+    }
+}
+
+/// What is in the target, verified.
+async fn arrived(to: &Store) -> Result<Moved, Error> {
+    let verified = crate::verify::verify(to, None, None, &[], &mut ()).await?;
+    if let Some(finding) = verified.finding {
+        return Err(Error::NotInOrder(format!("{finding}, in the database that was written: repeat the move")));
+    }
+    let mut written = to.snapshot().await?;
+    let logs = super::logs(&mut written).await?.len() as u64;
+    written.close().await?;
     Ok(Moved { logs, events: verified.events })
 }

@@ -177,19 +177,25 @@ struct Copy(PathBuf);
 
 impl Copy {
     fn of(database: &Path, folder: &Path) -> Result<Self, Error> {
-        let path = file::draft(folder).with_extension("restoring");
-        std::fs::copy(database, &path).map_err(|error| Error::file("copy", database, error))?;
-        Ok(Self(path))
+        let copy = Self(file::draft(folder).with_extension("restoring"));
+        // One that was cut short has perhaps left a write-ahead log, which is another database's.
+        copy.remove();
+        std::fs::copy(database, &copy.0).map_err(|error| Error::file("copy", database, error))?;
+        Ok(copy)
     }
-}
 
-impl Drop for Copy {
-    fn drop(&mut self) {
+    fn remove(&self) {
         for end in ["", "-wal", "-shm"] {
             let mut name = self.0.as_os_str().to_owned();
             name.push(end);
             // What cannot be removed holds what the backup holds.
             drop(std::fs::remove_file(PathBuf::from(name)));
         }
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        self.remove();
     }
 }

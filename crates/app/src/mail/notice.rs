@@ -35,7 +35,7 @@ const LISTED_MAX: u32 = 200;
 
 /// The parcel that an event asks for, if it asks for one. A digest's is the same for all its notices: its row in the outbox
 /// is the timer by which it is sent.
-pub(super) fn parcel(event: &notice::Event, when: &When) -> Option<store::Outbox> {
+pub(super) fn parcel(event: &notice::Event, when: &When, at_once: Time) -> Option<store::Outbox> {
     let (mailing, recipient) = match event {
         notice::Event::Raised { mailing, .. } => (*mailing, when.owner?),
         notice::Event::Read { .. } | notice::Event::PreferencesSet { .. } | notice::Event::Unsubscribed { .. } => {
@@ -44,7 +44,11 @@ pub(super) fn parcel(event: &notice::Event, when: &When) -> Option<store::Outbox
     };
     match mailing {
         Mailing::No => None,
-        Mailing::At(due) => Some(parcel_of(when, NOTICE, &format!("mail {}", when.seq), due)),
+        Mailing::At(due) => {
+            // Only quiet hours hold it back.
+            let due = if due > when.at { due } else { at_once };
+            Some(parcel_of(when, NOTICE, &format!("mail {}", when.seq), due))
+        }
         Mailing::InDigest(due) => Some(parcel_of(when, DIGEST, &format!("digest {recipient} {}", due.0), due)),
     }
 }

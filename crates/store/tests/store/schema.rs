@@ -17,6 +17,19 @@ async fn a_newer_schema_is_refused(stage: &Stage) {
 }
 
 both! {
+/// Whoever only looks makes nothing in a database that is another program's, or nobody's yet.
+async fn a_database_without_our_tables_is_left_as_it_is(stage: &Stage) {
+    let looking = Options { begins: false, ..stage.options.clone() };
+    for _ in 0..2 {
+        let refused = Store::open(&looking).await.unwrap_err();
+        assert!(matches!(refused, Error::Empty), "{refused}");
+    }
+    stage.open().await.close().await;
+    Store::open(&looking).await.unwrap().close().await;
+}
+}
+
+both! {
 /// Opening again changes nothing, also when several do it at once.
 async fn a_database_is_opened_by_several(stage: &Stage) {
     let (first, second, third) =
@@ -53,10 +66,13 @@ async fn tables_of_rows_come_and_go(stage: &Stage) {
 
 #[tokio::test]
 async fn an_address_of_something_else_is_refused() {
-    for url in ["mysql://host/name", "log.sqlite", "postgres://127.0.0.1:1/none"] {
+    let nobody = "postgres://me:hunter2@127.0.0.1:1/none";
+    for (url, why) in [("mysql://host/name", "begins with"), ("log.sqlite", "begins with"), (nobody, "127.0.0.1:1: ")] {
         let options = Options { patience: std::time::Duration::from_millis(300), ..Options::new(url) };
         let refused = Store::open(&options).await.unwrap_err();
-        assert!(matches!(refused, Error::Open(_)), "{url}: {refused}");
+        assert!(matches!(&refused, Error::Open(said) if said.contains(why)), "{url}: {refused}");
+        let said = refused.to_string();
+        assert!(url != nobody || said.contains("refused") && !said.contains("hunter2"), "{said}");
     }
 }
 

@@ -144,6 +144,51 @@ async fn sqlite_forgets_what_was_deleted() {
     assert!(!holds(path.to_owned()) && !holds(format!("{path}-wal")));
 }
 
+/// Rows move between pages as others come and go, and a page may keep what it held of one that is gone: not in a file that
+/// is written anew.
+#[tokio::test]
+async fn a_compacted_file_holds_nothing_of_what_was_deleted() {
+    let stage = Stage::sqlite();
+    let store = stage.open().await;
+    let mark = |number: u32| format!("mark {number:06} of a key that is long enough to fill a page soon");
+    // In no order, so that pages are split and joined.
+    let subject = |number: u32| {
+        let mut subject = [0; 16];
+        subject[..4].copy_from_slice(&number.wrapping_mul(2_654_435_761).to_be_bytes());
+        subject
+    };
+    let key = |number| store::Key {
+        log: id(1),
+        subject: subject(number),
+        owner: None,
+        generation: 1,
+        root: [0; 32],
+        wrapped: mark(number).into_bytes(),
+        commitment: [0; 32],
+        at: 0,
+        since: 0,
+    };
+    let goes = |number: &u32| !number.is_multiple_of(3);
+    let mut batch = store.batch().await.unwrap();
+    for number in 0..1_200 {
+        batch.put_keys(&[key(number)]).await.unwrap();
+    }
+    for number in (0..1_200).filter(goes) {
+        batch.destroy_keys(id(1), subject(number)).await.unwrap();
+    }
+    batch.commit().await.unwrap();
+    store.compact().await.unwrap();
+    let path = stage.options.url.trim_start_matches("sqlite:");
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes.extend(std::fs::read(format!("{path}-wal")).unwrap());
+    let marks: std::collections::BTreeSet<&[u8]> =
+        bytes.windows(11).filter(|part| part.starts_with(b"mark ")).collect();
+    assert_eq!(marks.len(), 400);
+    for number in (0..1_200).filter(goes) {
+        assert!(!marks.contains(&mark(number).as_bytes()[..11]), "{number}");
+    }
+}
+
 /// SQLite's own checkpoints are off, for they drop their errors: those of the store keep the write-ahead log short.
 #[tokio::test]
 async fn the_write_ahead_log_of_sqlite_is_copied_before_it_grows_long() {
