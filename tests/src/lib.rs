@@ -98,8 +98,9 @@ pub fn run_walled<F: Future<Output = ()>>(story: impl FnOnce(Product) -> F) {
 }
 
 fn run_on<F: Future<Output = ()>>(database: Database, reader: Option<String>, story: impl FnOnce(Product) -> F) {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    // As deep as the program's: see `server::cli::runtime`.
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).thread_stack_size(16 << 20).enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let product = Product::start(database, reader).await;
         story(product).await;
@@ -143,10 +144,9 @@ async fn serve(app: &App, bounds: api::http::Bounds) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let address = listener.local_addr().expect("its address");
     let listener = api::http::patience::Patient::new(listener, Duration::from_secs(10));
-    let service = router.into_make_service_with_connect_info::<api::http::Peer>();
     app.tasks().start("server", async move {
         // It serves until the story ends.
-        let _ = axum::serve(listener, service).await;
+        api::http::serve(listener, router, std::future::pending()).await;
     });
     address
 }

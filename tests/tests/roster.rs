@@ -101,6 +101,22 @@ both! {
         let forged = json!({ "p": practice, "c": "W1sidCIsImFcdTAwMDAiXSxbIngiLCJBQUFBQUFBQUFBQUFBQUFBQUFBQUFBIl1d" });
         assert_eq!(ada.fails(page, forged).await, "BAD_REQUEST");
 
+        // A cursor of each order, in each other one.
+        let page = "query($p: ID!, $c: String, $o: CoacheeOrder) { viewer { coachPortal(practiceId: $p) {
+            coachees(after: $c, orderBy: $o, first: 1) { edges { cursor } } } } }";
+        let orders = ["FIRST_NAME", "LAST_NAME", "NEWEST_FIRST", "LAST_SESSION_FIRST", "STATUS"];
+        for one in orders {
+            let begun = ada.ask(page, json!({ "p": practice, "o": one })).await;
+            let cursor = &begun["viewer"]["coachPortal"]["coachees"]["edges"][0]["cursor"];
+            for other in orders {
+                let told = ada.whole(page, json!({ "p": practice, "o": other, "c": cursor })).await.body;
+                let code = told["errors"][0]["extensions"]["code"].as_str();
+                assert!(code.is_none() || one != other && code == Some("BAD_REQUEST"), "{one} in {other}: {told}");
+                let by_time = |order: &str| ["NEWEST_FIRST", "LAST_SESSION_FIRST"].contains(&order);
+                assert!(code.is_some() || by_time(one) == by_time(other), "{one} in {other}: {told}");
+            }
+        }
+
         // Sessions.
         let log = "mutation($i: LogSessionInput!) { logSession(input: $i) { errors { code } } }";
         let session = |coachee: &str, day: &str| json!({ "i": { "practiceId": practice, "coacheeId": coachee,

@@ -193,6 +193,7 @@ impl AssessmentTemplate {
         shown(&self.view, &self.row, Some(&self.row.title)).await
     }
     /// What it asks, in order.
+    #[graphql(complexity = "crate::page::FORM + child_complexity")]
     async fn questions(&self) -> Result<Vec<AssessmentQuestion>> {
         let form = shown(&self.view, &self.row, Some(&self.row.form)).await?;
         Ok(questions(form.as_deref()))
@@ -248,6 +249,7 @@ impl Assessment {
         shown(&self.view, &self.row, Some(&self.row.title)).await
     }
     /// What it asks, in order.
+    #[graphql(complexity = "crate::page::FORM + child_complexity")]
     async fn questions(&self) -> Result<Vec<AssessmentQuestion>> {
         let form = shown(&self.view, &self.row, Some(&self.row.form)).await?;
         Ok(questions(form.as_deref()))
@@ -277,10 +279,12 @@ impl Assessment {
         self.row.submitted_at.map(DateTime)
     }
     /// What was submitted; empty before.
+    #[graphql(complexity = "crate::page::FORM + child_complexity")]
     async fn answers(&self) -> Result<Vec<AssessmentAnswer>> {
         Ok(self.submitted().await?.as_ref().map(AssessmentAnswer::all).unwrap_or_default())
     }
     /// What the submitted answers add up to, in the order of the form; empty before.
+    #[graphql(complexity = "crate::page::FORM + child_complexity")]
     async fn scores(&self) -> Result<Vec<AssessmentScore>> {
         let Some(answers) = self.submitted().await? else { return Ok(Vec::new()) };
         let form = shown(&self.view, &self.row, Some(&self.row.form)).await?;
@@ -288,6 +292,7 @@ impl Assessment {
         Ok(form.map(|form| form.scores(&answers).into_iter().map(Into::into).collect()).unwrap_or_default())
     }
     /// What the coachee has answered so far and not submitted: only they themself are shown it.
+    #[graphql(complexity = "crate::page::FORM + child_complexity")]
     async fn draft(&self) -> Result<Vec<AssessmentAnswer>> {
         if self.view.oneself().is_none() {
             return Ok(Vec::new());

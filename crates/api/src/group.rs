@@ -35,6 +35,7 @@ impl Group {
         shown(&self.view, &self.row, Some(&self.row.name)).await
     }
     /// What it is for.
+    #[graphql(complexity = "crate::page::LONG")]
     async fn description(&self) -> Result<Option<String>> {
         shown(&self.view, &self.row, self.row.description.as_ref()).await
     }

@@ -144,6 +144,7 @@ impl Message {
         self.row.number
     }
     /// What it says.
+    #[graphql(complexity = "crate::page::COMMENT")]
     async fn text(&self) -> Result<Option<String>> {
         shown(&self.view, &self.row, Some(&self.row.text)).await
     }

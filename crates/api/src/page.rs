@@ -7,7 +7,7 @@ use async_graphql::connection::{Connection, CursorType, Edge, EmptyFields};
 use async_graphql::{ObjectType, OutputType, SimpleObject};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use domain::row::Row;
+use domain::row::{Row, Type};
 
 use crate::words::{Result, bad, error};
 
@@ -52,6 +52,18 @@ pub(crate) fn cost(first: Option<i32>, last: Option<i32>, item: usize) -> usize 
     let size = first.or(last).map_or(DEFAULT, |size| u32::try_from(size).map_or(MOST, |size| size.min(MOST)));
     item.saturating_mul(size as usize).saturating_add(1).min(COST_MAX)
 }
+
+/// What a comment or a message costs. Each is sealed apart, and opened for each field that shows it; so a text costs
+/// one for each few hundred characters that it may have.
+pub(crate) const COMMENT: usize = 10;
+/// What a text of up to 20 000 characters costs.
+pub(crate) const LONG: usize = 20;
+/// What a form or its answers cost.
+pub(crate) const FORM: usize = 50;
+/// What the text of a note or of a session's notes costs.
+pub(crate) const NOTES: usize = 100;
+/// What the same costs formatted: the dearest that is done for one field, and up to five times as long.
+pub(crate) const HTML: usize = 200;
 
 /// What is said of a cursor that is none.
 pub const NOT_A_CURSOR: &str = "This cursor is not one that the API gave out for this list.";
@@ -142,12 +154,26 @@ impl List {
         self
     }
 
+    /// Whether a place is one of this order: a value of each column's type, and an id.
+    fn holds<R: Row>(&self, place: &[Value]) -> bool {
+        let kind = |column: &str| R::COLUMNS.iter().find(|(name, _)| *name == column).map(|(_, kind)| *kind);
+        let kinds = self.order.iter().map(|(column, _)| kind(column)).chain([Some(Type::Bytes)]);
+        let fits = |(value, kind): (&Value, Option<Type>)| match value {
+            Value::Text(_) => kind == Some(Type::Text),
+            Value::Int(_) => kind == Some(Type::Int),
+            Value::Bool(_) => kind == Some(Type::Bool),
+            Value::Bytes(_) => kind == Some(Type::Bytes),
+            Value::Null | Value::Float(_) => false,
+        };
+        place.len() == self.order.len() + 1 && place.iter().zip(kinds).all(fits)
+    }
+
     async fn page<R: Row>(&self, view: &View, asked: &Asked) -> Result<Page<R>> {
         let (limit, last) = asked.size()?;
         let cursor = |text: &Option<String>| -> Result<Option<Vec<Value>>> {
             let place =
                 text.as_ref().map(|text| Cursor::decode_cursor(text)).transpose().map_err(bad)?.map(|cursor| cursor.0);
-            if place.as_ref().is_some_and(|place| place.len() != self.order.len() + 1) {
+            if place.as_ref().is_some_and(|place| !self.holds::<R>(place)) {
                 return Err(bad("This cursor belongs to a list in another order."));
             }
             Ok(place)

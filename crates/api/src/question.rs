@@ -36,6 +36,7 @@ impl CoachingQuestion {
         id(self.row.coachee)
     }
     /// What is asked.
+    #[graphql(complexity = "crate::page::COMMENT")]
     async fn words(&self) -> Result<Option<String>> {
         shown(&self.view, &self.row, Some(&self.row.words)).await
     }
@@ -52,6 +53,7 @@ impl CoachingQuestion {
         DateTime(self.row.asked_at)
     }
     /// The answer as it stands.
+    #[graphql(complexity = "crate::page::LONG")]
     async fn answer(&self) -> Result<Option<String>> {
         shown(&self.view, &self.row, self.row.answer.as_ref()).await
     }
@@ -102,6 +104,7 @@ impl QuestionComment {
         id(self.row.question)
     }
     /// What was said.
+    #[graphql(complexity = "crate::page::COMMENT")]
     async fn text(&self) -> Result<Option<String>> {
         shown(&self.view, &self.row, Some(&self.row.text)).await
     }

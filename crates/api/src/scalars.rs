@@ -68,14 +68,14 @@ macro_rules! text_scalar {
 text_scalar! {
     /// A moment in RFC 3339, UTC: `2026-11-21T09:30:00Z`.
     DateTime(domain::value::Time), "DateTime", "https://scalars.graphql.org/andimarek/date-time";
-    parse |text| text.parse::<jiff::Timestamp>().map(|moment| domain::value::Time(moment.as_microsecond())).map_err(|_| wrong("this is not a time in RFC 3339, such as 2026-11-21T09:30:00Z"));
+    parse |text| text.parse().map_err(|_| wrong("this is not a time in RFC 3339, such as 2026-11-21T09:30:00Z, of the years 1900 to 2200"));
     show |it| jiff::Timestamp::from_microsecond(it.0).map_or_else(|_| String::new(), |moment| moment.to_string())
 }
 
 text_scalar! {
     /// A calendar day: `2026-11-21`.
     Date(domain::value::Date), "Date", "https://www.rfc-editor.org/rfc/rfc3339#section-5.6";
-    parse |text| text.parse().map_err(|_| wrong("this is not a day such as 2026-11-21"));
+    parse |text| text.parse().map_err(|_| wrong("this is not a day such as 2026-11-21, of the years 1900 to 2200"));
     show |it| it.to_string()
 }
 

@@ -100,7 +100,7 @@ impl Session {
         SessionNotes::of(&self.view, self.row.id).await
     }
     /// The notes formatted: HTML that is safe to show.
-    #[graphql(complexity = 10)]
+    #[graphql(complexity = "crate::page::HTML")]
     async fn notes_html(&self) -> Result<Option<String>> {
         let Some(notes) = SessionNotes::of(&self.view, self.row.id).await? else { return Ok(None) };
         notes.shown().await

@@ -289,12 +289,11 @@ pub(crate) async fn serve(app: &App) -> Result<SocketAddr, Error> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
     let listener = api::http::patience::Patient::new(listener, Duration::from_secs(10));
-    let service = router.into_make_service_with_connect_info::<api::http::Peer>();
     let mut stopping = app.tasks().stopping();
     app.tasks().start("server", async move {
         tokio::select! {
             // It serves until the app stops.
-            _ = axum::serve(listener, service) => {}
+            () = api::http::serve(listener, router, std::future::pending()) => {}
             _ = stopping.wait_for(|stop| *stop) => {}
         }
     });

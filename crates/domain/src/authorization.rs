@@ -416,7 +416,7 @@ impl Command for AddAuthorization {
         if self.ends < self.starts {
             return Err(Refusal::EndsBeforeStart.into());
         }
-        if self.total == Count::default() {
+        if self.total == Count::default() || self.total > Count::MAX {
             return Err(text::Refusal::OutOfRange.into());
         }
         Ok(decision.with(Event::Added {
@@ -466,7 +466,7 @@ impl Command for UpdateAuthorization {
         if self.ends.unwrap_or(row.ends) < self.starts.unwrap_or(row.starts) {
             return Err(Refusal::EndsBeforeStart.into());
         }
-        if self.total == Some(Count::default()) {
+        if self.total.is_some_and(|total| total == Count::default() || total > Count::MAX) {
             return Err(text::Refusal::OutOfRange.into());
         }
         // In terms of what remains, so that nothing is added up.

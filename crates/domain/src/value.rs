@@ -9,6 +9,9 @@ use crate::text::{Refusal, facts};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 pub struct Time(pub i64);
 
+/// The years of what is told from outside. What was stored before they were asked for is read as it lies.
+const YEARS: std::ops::RangeInclusive<i16> = 1900..=2200;
+
 impl Time {
     /// This moment and so many minutes.
     #[must_use]
@@ -32,6 +35,15 @@ impl Time {
     }
 }
 
+impl std::str::FromStr for Time {
+    type Err = crate::Refusal;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let moment = text.parse::<jiff::Timestamp>().ok();
+        let known = moment.filter(|moment| YEARS.contains(&jiff::tz::Offset::UTC.to_datetime(*moment).year()));
+        known.map(|moment| Self(moment.as_microsecond())).ok_or_else(|| Refusal::OutOfRange.into())
+    }
+}
+
 impl Column for Time {
     const TYPE: Type = Type::Int;
     fn value(&self) -> Value {
@@ -45,19 +57,24 @@ pub struct Date(pub i32);
 
 impl Date {
     const EPOCH: jiff::civil::Date = jiff::civil::date(1970, 1, 1);
+    /// The calendar's first day, -009999-01-01.
+    const FIRST: Self = Self(-4_371_587);
+    /// The calendar's last day, 9999-12-31.
+    const LAST: Self = Self(2_932_896);
 
     /// The day of the calendar.
     pub fn of(date: jiff::civil::Date) -> Self {
         Self(Self::EPOCH.until(date).map_or(0, |span| span.get_days()))
     }
-    /// The day for calendars.
+    /// The day for calendars: their last one for what comes after it.
     pub fn civil(self) -> jiff::civil::Date {
-        Self::EPOCH.checked_add(jiff::Span::new().try_days(self.0).unwrap_or_default()).unwrap_or(Self::EPOCH)
+        let days = self.clamp(Self::FIRST, Self::LAST).0;
+        Self::EPOCH.saturating_add(jiff::Span::new().try_days(days).unwrap_or_default())
     }
-    /// So many days later.
+    /// So many days later, or the calendar's last day.
     #[must_use]
-    pub const fn plus_days(self, days: i32) -> Self {
-        Self(self.0.saturating_add(days))
+    pub fn plus_days(self, days: i32) -> Self {
+        Self(self.0.saturating_add(days)).clamp(Self::FIRST, Self::LAST)
     }
     /// The same day of the month so many months later; the month's last day where it has no such day.
     #[must_use]
@@ -81,8 +98,11 @@ impl std::fmt::Display for Date {
 
 impl std::str::FromStr for Date {
     type Err = crate::Refusal;
+    /// `2026-11-21`, and no other form that a calendar's reader takes.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse::<jiff::civil::Date>().map(Self::of).map_err(|_| Refusal::OutOfRange.into())
+        let date = text.parse::<jiff::civil::Date>().ok().filter(|date| YEARS.contains(&date.year()));
+        let written = date.filter(|date| date.to_string() == text);
+        written.map(Self::of).ok_or_else(|| Refusal::OutOfRange.into())
     }
 }
 
@@ -139,6 +159,8 @@ impl Column for Percent {
 pub struct Count(pub u32);
 
 impl Count {
+    /// The most that is taken from outside: what an `Int` of the API can say.
+    pub const MAX: Self = Self(i32::MAX.unsigned_abs());
     /// One more.
     pub const fn add_one(&mut self) {
         self.0 = self.0.saturating_add(1);
@@ -218,7 +240,12 @@ impl Zone {
     /// A name from the database, in its own spelling.
     pub fn parse(name: &str) -> Result<Self, crate::Refusal> {
         let zone = jiff::tz::TimeZone::get(name).map_err(|_| Refusal::NotATimeZone)?;
-        Ok(Self(zone.iana_name().unwrap_or(name).to_owned()))
+        let name = zone.iana_name().unwrap_or(name);
+        // The database has names for clocks that nobody has set.
+        if zone.is_unknown() || name == "Factory" {
+            return Err(Refusal::NotATimeZone.into());
+        }
+        Ok(Self(name.to_owned()))
     }
     /// The name.
     pub fn name(&self) -> &str {
@@ -250,6 +277,57 @@ mod tests {
         let late = Time(jiff::Timestamp::from_second(1_793_574_000).unwrap().as_microsecond()); // 2026-11-01 23:00 UTC
         assert_eq!(late.date_in(&Zone::utc()).to_string(), "2026-11-01");
         assert_eq!(late.date_in(&Zone::parse("Pacific/Auckland").unwrap()).to_string(), "2026-11-02");
-        assert!(Zone::parse("Mars/Olympus").is_err());
+        for nowhere in ["Mars/Olympus", "Etc/Unknown", "Factory", "factory"] {
+            assert!(Zone::parse(nowhere).is_err(), "{nowhere}");
+        }
+    }
+
+    #[test]
+    fn a_day_from_outside_is_written_in_one_way_and_between_1900_and_2200() {
+        for day in ["1900-01-01", "2024-02-29", "2200-12-31"] {
+            assert_eq!(day.parse::<Date>().unwrap().to_string(), day);
+        }
+        for wrong in [
+            "1899-12-31",
+            "2201-01-01",
+            "9999-12-31",
+            "-009999-01-01",
+            "+002026-11-21",
+            "2026-11-31",
+            "2026-1-1",
+            "20261121",
+            "2026-11-21T10:00:00",
+            "2026-11-21[Europe/Berlin]",
+            " 2026-11-21",
+            "2026-11-21Z",
+            "",
+        ] {
+            assert!(wrong.parse::<Date>().is_err(), "{wrong}");
+        }
+        for moment in ["1900-01-01T00:00:00Z", "2026-11-21T10:00:00+02:00", "2200-12-31T23:59:59Z"] {
+            assert!(moment.parse::<Time>().is_ok(), "{moment}");
+        }
+        for wrong in ["1899-12-31T23:59:59Z", "2201-01-01T00:00:00Z", "9999-12-30T00:00:00Z", "-009999-01-03T00:00:00Z"]
+        {
+            assert!(wrong.parse::<Time>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_was_stored_at_the_calendars_ends_stays_there() {
+        let read = |day: &str| serde_json::from_str::<Date>(&format!("\"{day}\"")).unwrap();
+        for day in ["-009999-01-01", "9999-12-31"] {
+            assert_eq!(read(day).to_string(), day);
+        }
+        let (first, last) = (read("-009999-01-01"), read("9999-12-31"));
+        assert_eq!((first, last), (Date::FIRST, Date::LAST));
+        for later in [last.plus_days(1), last.plus_days(i32::MAX), last.plus_months(1), Date(i32::MAX).plus_days(0)] {
+            assert_eq!(later, last);
+        }
+        assert_eq!((Date(i32::MAX).civil(), Date(i32::MIN).civil()), (last.civil(), first.civil()));
+        assert_eq!(first.plus_days(i32::MIN), first);
+        let days =
+            ["UTC", "Pacific/Auckland", "America/Los_Angeles"].map(|zone| last.begins_in(&Zone::parse(zone).unwrap()));
+        assert!(days.iter().all(|begins| begins.0 > 253_402_000_000_000_000), "never in 1970: {days:?}");
     }
 }

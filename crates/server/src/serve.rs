@@ -4,15 +4,14 @@
 //! that run get [`Settings::stop_seconds`] to end; then the app ends its loops, answers the commands that it has taken,
 //! and closes the database. What was acknowledged was committed before, so cutting any of this short loses nothing.
 
-use std::future::IntoFuture as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use api::http::patience::Patient;
-use api::http::{Numbers, Peer};
+use api::http::patience::{Most, Patient};
+use api::http::{Numbers, serve};
 use app::checkpoints::{Folder, Witness};
 use app::fold::Progress;
 use app::google::Google;
@@ -20,6 +19,7 @@ use app::mail::{MailSettings, Post};
 use app::{App, pause};
 use axum::Router;
 use domain::id::LogId;
+use rustix::process::{Resource, getrlimit};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
@@ -38,6 +38,8 @@ const MAIL: Duration = Duration::from_secs(1);
 const TIMERS: Duration = Duration::from_secs(10);
 /// How often reactors look for work.
 const REACTIONS: Duration = Duration::from_secs(1);
+/// How many files the process keeps for what is no connection, if it may open so many: the database, mail, uploads.
+const OTHER_FILES: usize = 256;
 /// How often a long catching up says how far it is.
 const NEWS: Duration = Duration::from_secs(10);
 
@@ -98,9 +100,8 @@ pub async fn start(app: App, settings: &Settings, world: &World, further: Router
         settings.public_url = format!("http://{address}");
     }
     start_loops(&app, &settings)?;
-    if let Some(client) = &settings.google_client_id {
-        let google = Google::new(&settings.google_issuer, client, &settings.public_url);
-        app.trust_google(google.map_err(|what| Error::Usage(format!("`google_issuer`, `google_client_id`: {what}")))?);
+    if let Some(google) = google(&settings)? {
+        app.trust_google(google);
     }
 
     let (stop, stopping) = watch::channel(false);
@@ -120,9 +121,18 @@ pub async fn start(app: App, settings: &Settings, world: &World, further: Router
     });
     let api = graphql(&app, &settings, nonce, &numbers)?;
     let router = front::router(front.clone(), api.merge(further));
-    let listener = Patient::new(listener, settings.write_seconds).counted(numbers);
+    let most = most_connections(settings.trusted_proxies.clone());
+    let listener = Patient::new(listener, settings.write_seconds).counted(numbers).of_most(most);
     let ended = listen_until(&app, listener, router, stopping, settings.stop_seconds);
     Ok(Served { address, app, front, stop, ended })
+}
+
+/// As many connections as the process may have open files, but for what it opens else; half of them to one address.
+fn most_connections(proxies: Vec<IpAddr>) -> Most {
+    let files =
+        getrlimit(Resource::Nofile).current.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
+    let all = files.saturating_sub(OTHER_FILES.min(files / 2));
+    Most { all, an_address: all.div_ceil(2), proxies }
 }
 
 /// The API's routes.
@@ -164,14 +174,13 @@ fn listen_until(
     let (done, ended) = oneshot::channel();
     let (asked, too_long) = (until(stopping.clone()), until(stopping));
     app.tasks().start("http", async move {
-        let server =
-            axum::serve(listener, router.into_make_service_with_connect_info::<Peer>()).with_graceful_shutdown(asked);
+        let server = serve(listener, router, asked);
         let too_long = async {
             too_long.await;
             tokio::time::sleep(limit).await;
         };
         tokio::select! {
-            _ = server.into_future() => {}
+            () = server => {}
             () = too_long => tracing::warn!("requests that still ran were cut off"),
         }
         // Nobody waits where the server was dropped instead of stopped.
@@ -182,8 +191,9 @@ fn listen_until(
 
 /// Starts what goes on beside requests.
 fn start_loops(app: &App, settings: &Settings) -> Result<(), Error> {
-    let failed = |source| Error::Folder { path: settings.checkpoint_dir.clone(), source };
-    open::folder(&settings.checkpoint_dir)?;
+    let setting = "checkpoint_dir";
+    let failed = |source| Error::Folder { path: settings.checkpoint_dir.clone(), setting, source };
+    open::folder(&settings.checkpoint_dir, setting)?;
     let witness: Arc<dyn Witness> = Arc::new(Folder::open(&settings.checkpoint_dir).map_err(failed)?);
     app.start_checkpoints(settings.checkpoint_seconds, Some(witness));
     start_mail(app, settings)?;
@@ -200,15 +210,45 @@ fn start_loops(app: &App, settings: &Settings) -> Result<(), Error> {
 
 /// Sends mail: to a mail server, or into a folder while none is set.
 fn start_mail(app: &App, settings: &Settings) -> Result<(), Error> {
-    let mail = MailSettings::parse(&settings.mail_from, &settings.public_url)?;
-    let post = if let Some(url) = &settings.smtp_url {
-        Post::smtp(url)?
+    let mail = letters(settings)?;
+    let post = if let Some(post) = mail_server(settings)? {
+        post
     } else {
-        open::folder(&settings.mail_dir)?;
-        Post::folder(&settings.mail_dir).map_err(|source| Error::Folder { path: settings.mail_dir.clone(), source })?
+        let setting = "mail_dir";
+        open::folder(&settings.mail_dir, setting)?;
+        let failed = |source| Error::Folder { path: settings.mail_dir.clone(), setting, source };
+        Post::folder(&settings.mail_dir).map_err(failed)?
     };
     app.start_mail(MAIL, post, mail);
     Ok(())
+}
+
+/// Who mail is from, and where its links lead.
+///
+/// # Errors
+/// [`Error::Usage`] where the settings make no sense.
+pub(crate) fn letters(settings: &Settings) -> Result<MailSettings, Error> {
+    let parsed = MailSettings::parse(&settings.mail_from, &settings.public_url);
+    parsed.map_err(|what| Error::Usage(format!("`mail_from`, `public_url`: {what}")))
+}
+
+/// The mail server, where the settings name one.
+///
+/// # Errors
+/// [`Error::Usage`] where its address makes no sense.
+pub(crate) fn mail_server(settings: &Settings) -> Result<Option<Post>, Error> {
+    let post = settings.smtp_url.as_deref().map(Post::smtp).transpose();
+    post.map_err(|what| Error::Usage(format!("`smtp_url`: {what}")))
+}
+
+/// Who signs people in with Google, where the settings name a client.
+///
+/// # Errors
+/// [`Error::Usage`] where the settings make no sense.
+pub(crate) fn google(settings: &Settings) -> Result<Option<Google>, Error> {
+    let Some(client) = &settings.google_client_id else { return Ok(None) };
+    let google = Google::new(&settings.google_issuer, client, &settings.public_url);
+    google.map(Some).map_err(|what| Error::Usage(format!("`google_issuer`, `google_client_id`: {what}")))
 }
 
 /// Forgets, now and then, what was kept for repeats for long enough.

@@ -51,7 +51,8 @@ impl<'a> Bind<'a> {
             (Value::Bool(truth), Type::Bool) => Ok(Bind::Bool(*truth)),
             (Value::Float(number), Type::Float) => Ok(Bind::Float(*number)),
             (Value::Bytes(bytes), Type::Bytes) => Ok(Bind::Bytes(bytes)),
-            _ => Err(Error::Senseless(format!("{column} is {}, and {value:?} is not", kind.sql()))),
+            // Its kind and not what it is: that may be anybody's.
+            _ => Err(Error::Senseless(format!("{column} is {}, and a value of {} is not", kind.sql(), value.word()))),
         }
     }
 
@@ -448,8 +449,9 @@ fn collated(script: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{hex, json_of, numbered, script};
+    use super::{Bind, hex, json_of, numbered, script};
     use crate::store::Database;
+    use crate::value::{Type, Value};
 
     #[test]
     fn a_portable_script_becomes_each_databases_own() {
@@ -465,6 +467,17 @@ mod tests {
             "-- a text\ncreate table a (b text collate \"C\" not null, context text collate \"C\") \
              /*sqlite: without rowid*/  with (c = 1);\n"
         );
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_refused_and_not_repeated() {
+        for (value, kind) in
+            [(Value::Text("Robin".to_owned()), Type::Int), (Value::Bytes(b"Robin".to_vec()), Type::Bool)]
+        {
+            let said = Bind::of(&value, "added_at", kind).unwrap_err();
+            let said = format!("{said} {said:?}");
+            assert!(said.contains("added_at is ") && !said.contains("Robin") && !said.contains("82"), "{said}");
+        }
     }
 
     #[test]

@@ -26,6 +26,20 @@ pub enum Value {
     Bytes(Vec<u8>),
 }
 
+impl Value {
+    /// What it is, in a word.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Value::Null => "nothing",
+            Value::Text(_) => Type::Text.sql(),
+            Value::Int(_) => Type::Int.sql(),
+            Value::Bool(_) => Type::Bool.sql(),
+            Value::Float(_) => Type::Float.sql(),
+            Value::Bytes(_) => Type::Bytes.sql(),
+        }
+    }
+}
+
 impl From<Id> for Value {
     fn from(id: Id) -> Self {
         Value::Bytes(id.to_vec())

@@ -51,13 +51,13 @@ const COACH: Portal = Portal {
     loads: "practice { __typename ...P } coaches(first: 100) { nodes { __typename ...C } } coachInvitations { __typename ...I }
         access(first: 100) { nodes { __typename ...X } } coachees(first: 100, filter: { deactivated: null }) { nodes { __typename ...R actionSeries(first: 20) { nodes { __typename ...J } } } }
         groups(first: 100) { nodes { __typename ...O } }
-        goals(first: 100) { nodes { __typename ...G milestones(first: 20) { nodes { __typename ...M } } } }
-        actions(first: 100) { nodes { __typename ...A comments(first: 20) { nodes { __typename ...K } } } } authorizations(first: 100) { nodes { __typename ...U } }
+        goals(first: 50) { nodes { __typename ...G milestones(first: 20) { nodes { __typename ...M } } } }
+        actions(first: 50) { nodes { __typename ...A comments(first: 20) { nodes { __typename ...K } } } } authorizations(first: 100) { nodes { __typename ...U } }
         appointments(range: { from: \"2026-01-01T00:00:00Z\", to: \"2026-12-31T00:00:00Z\" }, cancelled: true, first: 100) { nodes { appointment { __typename ...B } } }
-        sessions(first: 50, filter: LOG) { nodes { __typename ...S steps: nextSteps { __typename ...N } } }
-        assessmentTemplates(first: 100) { nodes { __typename ...T } } assessments(first: 100) { nodes { __typename ...E } }
+        sessions(first: 40, filter: LOG) { nodes { __typename ...S steps: nextSteps { __typename ...N } } }
+        assessmentTemplates(first: 100) { nodes { __typename ...T } } assessments(first: 40) { nodes { __typename ...E } }
         questions(first: 100) { nodes { __typename ...Q } }
-        notes(first: 50) { nodes { __typename ...NT comments(first: 20) { nodes { __typename ...NC } } } }
+        notes(first: 30) { nodes { __typename ...NT comments(first: 20) { nodes { __typename ...NC } } } }
         files(first: 50) { nodes { __typename ...FL } }
         conversations(first: 10) { nodes { __typename ...CV messages(first: 50) { nodes { __typename ...MS } } } }
         notifications(first: 100) { nodes { __typename ...Z } }",
@@ -83,13 +83,13 @@ const COACHEE: Portal = Portal {
         fragment MS on Message { id coacheeId conversationId number messageText: text }",
     spread: "...P ...C ...R ...G ...M ...A ...K ...J ...S ...N ...E ...Q ...NT ...NC ...FL ...CV ...MS ...B",
     loads: "practice { __typename ...P } coaches { __typename ...C } me { __typename ...R }
-        goals(first: 100) { nodes { __typename ...G milestones(first: 20) { nodes { __typename ...M } } } }
-        actions(first: 100) { nodes { __typename ...A comments(first: 20) { nodes { __typename ...K } } } }
+        goals(first: 50) { nodes { __typename ...G milestones(first: 20) { nodes { __typename ...M } } } }
+        actions(first: 50) { nodes { __typename ...A comments(first: 20) { nodes { __typename ...K } } } }
         actionSeries(first: 100) { nodes { __typename ...J } } nextSteps(first: 100) { nodes { __typename ...N } }
         appointments(range: { from: \"2026-01-01T00:00:00Z\", to: \"2026-12-31T00:00:00Z\" }, cancelled: true, first: 100) { nodes { appointment { __typename ...B } } }
-        sessions(first: 50, filter: LOG) { nodes { __typename ...S } }
-        assessments(first: 100) { nodes { __typename ...E } } questions(first: 100) { nodes { __typename ...Q } }
-        notes(first: 50) { nodes { __typename ...NT comments(first: 20) { nodes { __typename ...NC } } } }
+        sessions(first: 40, filter: LOG) { nodes { __typename ...S } }
+        assessments(first: 40) { nodes { __typename ...E } } questions(first: 100) { nodes { __typename ...Q } }
+        notes(first: 30) { nodes { __typename ...NT comments(first: 20) { nodes { __typename ...NC } } } }
         files(first: 50) { nodes { __typename ...FL } }
         conversations(first: 10) { nodes { __typename ...CV messages(first: 50) { nodes { __typename ...MS } } } }",
 };

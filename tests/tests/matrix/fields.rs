@@ -26,7 +26,7 @@ const COACH_PORTAL: &[(&str, &str, &str, &str)] = &[
     // Who was invited as a coach is the managers'.
     ("coachInvitations", "", "eve@practice.example", "AAEEE ENNNU"),
     ("access", "(first: 20)", "$COACHEE", "AAAAA ENNNU"),
-    ("coachees", "(first: 10)", "ROBIN-SYNOPSIS", "AAAAA ENNNU"),
+    ("coachees", "(first: 5)", "ROBIN-SYNOPSIS", "AAAAA ENNNU"),
     ("coachee", "(id: $COACHEE)", "ROBIN-SYNOPSIS", "AAAAA NNNNU"),
     // Each coach's own only (S2.10); the owner made Robin's.
     ("groups", "(first: 10)", "ROBIN-GROUP", "AEEEE ENNNU"),

@@ -4,7 +4,6 @@
 //! from before execution (syntax, validation, variables) it is the client's own document that is spoken of; if it comes
 //! from a resolver its text is ours alone, so the client gets `INTERNAL` and an id, and the log has both.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -249,12 +248,11 @@ impl Incidents {
         format!("{:016x}", id ^ (id >> 31))
     }
 
-    /// What the client is told of a panic.
-    pub(super) fn panicked(&self, panic: &(dyn Any + Send)) -> Told {
-        let text = panic.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text");
+    /// What the client is told of a panic. Its message, which may hold what somebody wrote, is logged nowhere; its place is,
+    /// by the process's hook.
+    pub(super) fn panicked(&self) -> Told {
         let id = self.next_id();
-        tracing::error!(id, panic = text, "a resolver panicked");
+        tracing::error!(id, "a resolver panicked");
         Told { errors: vec![internal(&id)], ..Told::default() }
     }
 
@@ -287,7 +285,8 @@ impl Incidents {
             return error;
         }
         let id = self.next_id();
-        tracing::error!(id, path = ?error.path, message = error.message, "a resolver failed");
+        // Not its path: that is made of the client's aliases.
+        tracing::error!(id, message = error.message, "a resolver failed");
         ServerError { path: error.path, locations: error.locations, ..internal(&id) }
     }
 }
@@ -317,7 +316,8 @@ fn put_null(data: &mut Value, path: &[PathSegment]) {
 /// speak of what the client sent.
 fn is_about_input(error: &ServerError) -> bool {
     let beginnings = ["Failed to parse \"", "Expected input type \"", "Invalid value for argument \""];
-    error.source.is_none() && beginnings.iter().any(|beginning| error.message.starts_with(beginning))
+    let is_left_out = error.message.starts_with("Variable ") && error.message.ends_with(" is not defined.");
+    error.source.is_none() && (is_left_out || beginnings.iter().any(|beginning| error.message.starts_with(beginning)))
 }
 
 /// Whether one of the library's own limits refused, by the texts it has for them.

@@ -11,7 +11,9 @@
 //!    cannot read as a token it refuses, so the parser never meets a text in which the two could disagree about where a
 //!    string or a comment ends: a bracket is hidden from both or from neither.
 //! 2. [`super::shape::shape`] runs after the parser and before the validator. It sums the expanded selections of each
-//!    fragment once and refuses a fragment that contains itself.
+//!    fragment once and refuses a fragment that contains itself. It also multiplies the lists of introspection, which
+//!    anybody may ask for and which lead in circles: a type's possible types have interfaces, which have possible types.
+//!    The executor answers them from memory without ever giving way, so no deadline could end it.
 //!
 //! [`json`] does for a body what `text` does for a document: it bounds its nesting, and how many values it has, since a
 //! document may use one variable three hundred times and each use is validated and copied whole. Both return on the
@@ -36,6 +38,11 @@ pub const MAX_ALIASES: usize = 30;
 pub const MAX_SELECTIONS: usize = 2_000;
 /// The deepest nesting of fields, through fragments. The standard introspection query needs 14.
 pub const MAX_DEPTH: usize = 20;
+/// How many items a list of introspection is taken to have.
+pub const INTROSPECTED_ITEMS: usize = 20;
+/// The most that introspection may come to, its lists multiplied. The standard introspection query comes to 350 000, with
+/// three lists below each other; four have room for a name, and five for nothing.
+pub const MAX_INTROSPECTED: usize = 500_000;
 /// The most root fields of a mutation.
 pub const MAX_ROOT_MUTATIONS: usize = 10;
 

@@ -17,6 +17,7 @@
 //! | `post`, `sse`, `socket` | the three transports |
 //! | `upload` | a file with a request |
 //! | [`patience`] | a listener that cuts off who does not read |
+//! | `serving` | connections, from their opening to their end |
 //! | `numbers` | how many live connections there are |
 //! | `seats` | how many live connections one person holds |
 //!
@@ -41,12 +42,14 @@ pub mod patience;
 mod post;
 mod run;
 mod seats;
+mod serving;
 pub mod shape;
 mod socket;
 mod sse;
 mod upload;
 
 pub use numbers::Numbers;
+pub use serving::{Waits, serve};
 pub use upload::{Content, Incoming, PREFLIGHT, placeholder};
 
 /// Who may come in, and until when.
@@ -86,8 +89,8 @@ pub struct Credentials {
     pub session_cookie: Option<String>,
     /// The value of the cookie [`Settings::browser_cookie`].
     pub browser_cookie: Option<String>,
-    /// Where the request comes from: [`Peer`] if something in front of the router says so, else the connection's other
-    /// end, else the unspecified address.
+    /// Where the request comes from, as clients are counted: [`Peer`] if something in front of the router says so, else the
+    /// connection's other end, else the unspecified address; of an IPv6 address its network of 64 bits.
     pub peer: IpAddr,
     /// The `User-Agent`, cut after 256 bytes.
     pub agent: Option<String>,
@@ -200,8 +203,8 @@ struct Room<E, G> {
 
 /// The router of `/graphql` over a [`Schema`](async_graphql::Schema), which is the [`Executor`] meant here.
 ///
-/// Serve it from a [`Patient`](patience::Patient) listener and with `into_make_service_with_connect_info::<Peer>()`, so
-/// that readers who stand still are cut off and the peer is known. It must run inside a Tokio runtime. Upgraded sockets
+/// Serve it with [`serve`] from a [`Patient`](patience::Patient) listener, so that clients who stand still are cut off and
+/// the peer is known. It must run inside a Tokio runtime. Upgraded sockets
 /// live until their client leaves or [`Gate::ended`] resolves.
 pub fn router<E: Executor, G: Gate>(schema: E, gate: G, settings: Settings) -> Router {
     let room = Room {

@@ -4,9 +4,10 @@
 //! own pages: `Sec-Fetch-Site` says `same-origin` (or `none`: the person typed the address), and `Origin`, where there is
 //! one, is ours. A bearer token, by contrast, is put there by a program that knows it; such a request may come from
 //! anywhere, and its cookies are not looked at. (The content type `application/json` stands before all this for POST: no
-//! page can send it across sites without asking first, and nobody answers that question here.)
+//! page can send it across sites without asking first, and nobody answers that question here. Sockets are never asked
+//! about: see `socket_credentials`.)
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use axum::extract::ConnectInfo;
 use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, USER_AGENT};
@@ -25,6 +26,17 @@ pub(super) fn credentials(parts: &Parts, settings: &Settings) -> Result<Credenti
     let is_ambient = credentials.session_cookie.is_some() || credentials.browser_cookie.is_some();
     if is_ambient && !is_same_site(parts, settings) {
         let message = "Requests from other sites cannot use this browser's cookies.";
+        return Err(Fault::refused(Refused::new("FORBIDDEN", message)).with_status(StatusCode::FORBIDDEN));
+    }
+    Ok(credentials)
+}
+
+/// Reads the credentials of a socket. A page opens one to any site without asking first, and then says there what it likes,
+/// from its visitor's browser. So a socket from elsewhere needs a token from the beginning, which no page can give it.
+pub(super) fn socket_credentials(parts: &Parts, settings: &Settings) -> Result<Credentials, Fault> {
+    let credentials = shown(parts, settings);
+    if credentials.bearer.is_none() && !is_same_site(parts, settings) {
+        let message = "A socket from another site needs the header Authorization.";
         return Err(Fault::refused(Refused::new("FORBIDDEN", message)).with_status(StatusCode::FORBIDDEN));
     }
     Ok(credentials)
@@ -79,10 +91,39 @@ fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 fn peer(parts: &Parts) -> IpAddr {
     let told = parts.extensions.get::<Peer>().copied();
     let connected = || parts.extensions.get::<ConnectInfo<Peer>>().map(|info| info.0);
-    told.or_else(connected).map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0)
+    told.or_else(connected).map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| client(peer.0))
+}
+
+/// The address by which a client is counted: of IPv6 the first 64 bits, since whoever has one such address has all of them
+/// (RFC 6177, RFC 7934).
+fn client(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address @ IpAddr::V4(_) => address,
+    }
 }
 
 fn agent(headers: &HeaderMap) -> Option<String> {
     let agent = headers.get(USER_AGENT)?.to_str().ok()?;
     Some(agent.chars().take(MAX_AGENT_BYTES).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_of_ipv6_is_one_client() {
+        for (address, expected) in [
+            ("203.0.113.7", "203.0.113.7"),
+            ("::ffff:203.0.113.7", "203.0.113.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("2001:db8:1:2:ffff::1", "2001:db8:1:2::"),
+            ("2001:db8:1:3::1", "2001:db8:1:3::"),
+            ("::1", "::"),
+        ] {
+            let address: IpAddr = address.parse().unwrap();
+            assert_eq!(client(address).to_string(), expected, "{address}");
+        }
+    }
 }

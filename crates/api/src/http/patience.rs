@@ -1,37 +1,59 @@
-//! A listener whose connections do not wait for ever for their reader.
+//! A listener whose connections do not wait for ever for their reader, and are not too many.
 //!
 //! While a client does not read, its connection cannot write, and then nothing above it is asked to do anything: no
 //! stream of events is polled, no deadline of theirs is looked at. So the one place where a reader that stands still can
 //! be noticed is the write itself. A connection that has something to write and cannot write one byte of it for the
 //! given time is broken off, which drops all that was being made for it.
+//!
+//! Each connection is an open file, and who runs out of them cannot open its database's either. So there are never more
+//! than [`Most`] says: whoever comes then waits until one ends, and who holds too many from one address is sent away.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
 
-use super::{Numbers, Peer};
+use super::Numbers;
+use super::seats::{Seat, Seats, Sitter};
+use super::serving::Waits;
 
-/// A TCP listener for [`axum::serve()`], with
-/// [`into_make_service_with_connect_info::<Peer>()`](axum::Router::into_make_service_with_connect_info).
+/// How many connections there may be at once.
+#[derive(Debug, Clone)]
+pub struct Most {
+    /// Of all clients.
+    pub all: usize,
+    /// Of one client address.
+    pub an_address: usize,
+    /// Addresses whose connections are many people's: the proxies in front.
+    pub proxies: Vec<IpAddr>,
+}
+
+/// A TCP listener for [`serve`](super::serve).
 #[derive(Debug)]
 pub struct Patient {
     listener: TcpListener,
     patience: Duration,
     numbers: Numbers,
+    pub(super) waits: Waits,
+    most: Most,
+    room: Arc<Semaphore>,
+    seats: Seats,
 }
 
 impl Patient {
-    /// Over this listener, with this long for a blocked write.
+    /// Over this listener, with this long for a blocked write; of any number of connections.
     pub fn new(listener: TcpListener, patience: Duration) -> Self {
-        Self { listener, patience, numbers: Numbers::default() }
+        let most = Most { all: Semaphore::MAX_PERMITS, an_address: usize::MAX, proxies: Vec::new() };
+        let (numbers, waits, seats) = (Numbers::default(), Waits::default(), Seats::default());
+        Self { listener, patience, numbers, waits, room: Arc::new(Semaphore::new(most.all)), most, seats }
     }
 
     /// Counts there who is cut off.
@@ -39,27 +61,36 @@ impl Patient {
     pub fn counted(self, numbers: Numbers) -> Self {
         Self { numbers, ..self }
     }
-}
 
-impl Listener for Patient {
-    type Io = PatientStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, peer) = Listener::accept(&mut self.listener).await;
-        // small answers go out at once; a socket that refuses the option works as well
-        let _set_or_not = stream.set_nodelay(true);
-        (PatientStream { stream, patience: self.patience, numbers: self.numbers.clone(), blocked: None }, peer)
+    /// Waits so long for requests.
+    #[must_use]
+    pub fn waiting(self, waits: Waits) -> Self {
+        Self { waits, ..self }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    /// Takes no more connections than these.
+    #[must_use]
+    pub fn of_most(self, most: Most) -> Self {
+        let room = Arc::new(Semaphore::new(most.all.min(Semaphore::MAX_PERMITS)));
+        Self { most, room, ..self }
     }
-}
 
-impl Connected<IncomingStream<'_, Patient>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Patient>) -> Self {
-        Self(stream.remote_addr().ip())
+    /// The next connection, and from where.
+    pub(super) async fn accept(&mut self) -> (PatientStream, SocketAddr) {
+        loop {
+            // It is never closed, so there is always a permit to come.
+            let permit = self.room.clone().acquire_owned().await.ok();
+            let (stream, peer) = Listener::accept(&mut self.listener).await;
+            let address = peer.ip().to_canonical();
+            let is_counted = !self.most.proxies.contains(&address);
+            let seat = is_counted.then(|| self.seats.take(Sitter::Address(address), self.most.an_address));
+            // Dropping a connection closes it.
+            let Some(seat) = seat.map_or(Some(None), |seat| seat.map(Some)) else { continue };
+            // small answers go out at once; a socket that refuses the option works as well
+            let _set_or_not = stream.set_nodelay(true);
+            let (patience, numbers) = (self.patience, self.numbers.clone());
+            return (PatientStream { stream, patience, numbers, blocked: None, _held: (permit, seat) }, peer);
+        }
     }
 }
 
@@ -71,6 +102,8 @@ pub struct PatientStream {
     numbers: Numbers,
     /// Runs while a write is blocked.
     blocked: Option<Pin<Box<Sleep>>>,
+    /// Its place among all connections, and among those of its address.
+    _held: (Option<OwnedSemaphorePermit>, Option<Seat>),
 }
 
 impl PatientStream {

@@ -10,7 +10,7 @@ use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::{ALLOW, CONTENT_TYPE, UPGRADE};
+use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
@@ -33,6 +33,7 @@ pub(super) async fn post<E: Executor, G: Gate>(State(room): State<Arc<Room<E, G>
         return upload::post(&room, (parts, body, boundary), media).await;
     }
     let checked = async {
+        is_plain(&parts.headers)?;
         is_json(&parts.headers)?;
         let credentials = origin::credentials(&parts, &room.settings)?;
         let body = tokio::time::timeout_at(deadline, read(body, room.settings.bounds.body_bytes)).await;
@@ -55,7 +56,7 @@ pub(super) async fn get<E: Executor, G: Gate>(State(room): State<Arc<Room<E, G>>
     let deadline = Instant::now() + room.settings.bounds.request;
     let (mut parts, _) = request.into_parts();
     if parts.headers.contains_key(UPGRADE) {
-        return match origin::credentials(&parts, &room.settings) {
+        return match origin::socket_credentials(&parts, &room.settings) {
             Ok(credentials) => match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
                 Ok(upgrade) => socket::open(room, upgrade, credentials),
                 Err(rejection) => rejection.into_response(),
@@ -130,6 +131,15 @@ async fn answer<E: Executor, G: Gate>(room: Arc<Room<E, G>>, arrival: Arrival) -
 
 fn last_event(headers: &HeaderMap) -> Option<String> {
     headers.get("last-event-id")?.to_str().ok().filter(|id| !id.is_empty()).map(str::to_owned)
+}
+
+/// Refuses every body that was packed: a small one may come to any length.
+fn is_plain(headers: &HeaderMap) -> Result<(), Fault> {
+    if headers.get_all(CONTENT_ENCODING).iter().all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
+    }
+    let fault = Fault::bad("A body is read as it is: send it without a content encoding.");
+    Err(fault.with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE))
 }
 
 /// Refuses every body that is not JSON in UTF-8. This is also what keeps other sites' forms out.

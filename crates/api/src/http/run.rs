@@ -34,7 +34,7 @@ pub(super) async fn once<E: Executor, G: Gate>(room: &Room<E, G>, runnable: Runn
     let execution = AssertUnwindSafe(room.schema.execute(runnable.request)).catch_unwind().instrument(span);
     match tokio::time::timeout_at(runnable.deadline, execution).await {
         Ok(Ok(response)) => room.incidents.tell(response),
-        Ok(Err(panic)) => room.incidents.panicked(&*panic),
+        Ok(Err(_)) => room.incidents.panicked(),
         Err(_) => Told::refused(too_slow()),
     }
 }
@@ -63,7 +63,7 @@ pub(super) fn stream<E: Executor, G: Gate>(room: Arc<Room<E, G>>, runnable: Runn
                     let rest = (!told.is_unexecuted()).then_some((responses, open));
                     Some((told, rest))
                 }
-                Err(panic) => Some((room.incidents.panicked(&*panic), None)),
+                Err(_) => Some((room.incidents.panicked(), None)),
             }
         }
     })

@@ -10,7 +10,13 @@ use async_graphql::Name;
 use async_graphql::Positioned;
 use async_graphql::parser::types::{ExecutableDocument, FragmentDefinition, OperationType, Selection, SelectionSet};
 
-use super::guard::{MAX_ALIASES, MAX_DEPTH, MAX_ROOT_MUTATIONS, MAX_SELECTIONS, Refusal, within};
+use super::guard::{
+    INTROSPECTED_ITEMS, MAX_ALIASES, MAX_DEPTH, MAX_INTROSPECTED, MAX_ROOT_MUTATIONS, MAX_SELECTIONS, Refusal, within,
+};
+
+/// The fields of introspection whose answers are lists of objects.
+const LISTS: [&str; 8] =
+    ["types", "directives", "fields", "inputFields", "interfaces", "possibleTypes", "enumValues", "args"];
 
 /// Checks the document's shape and says what kind of operation it is.
 pub fn shape(document: &ExecutableDocument) -> Result<OperationType, Refusal> {
@@ -45,15 +51,31 @@ struct Sum {
     depth: usize,
     /// Fields at the first level.
     fields: usize,
+    /// Fields at every level, those in lists of introspection as often as there are items: what it comes to if this
+    /// stands within introspection.
+    multiplied: usize,
+    /// The same of what does stand within introspection.
+    introspected: usize,
 }
 
 impl Sum {
+    /// Of a field, by what is selected in it.
+    fn field(name: &str, inner: Self) -> Self {
+        let items = if LISTS.contains(&name) { INTROSPECTED_ITEMS } else { 1 };
+        let multiplied = inner.multiplied.saturating_add(1).saturating_mul(items);
+        let introspected = if matches!(name, "__schema" | "__type") { multiplied } else { inner.introspected };
+        Self { selections: 1 + inner.selections, depth: 1 + inner.depth, fields: 1, multiplied, introspected }
+    }
+
     fn add(&mut self, other: Self) -> Result<(), Refusal> {
         self.selections += other.selections;
         self.depth = self.depth.max(other.depth);
         self.fields += other.fields;
-        within("selections, counted where their fragments are spread,", self.selections, MAX_SELECTIONS)?;
-        within("levels of fields", self.depth, MAX_DEPTH)
+        self.multiplied = self.multiplied.saturating_add(other.multiplied);
+        self.introspected = self.introspected.saturating_add(other.introspected);
+        within("selections, counted where their fragments are spread", self.selections, MAX_SELECTIONS)?;
+        within("levels of fields", self.depth, MAX_DEPTH)?;
+        within("fields of introspection, counted by the length of its lists", self.introspected, MAX_INTROSPECTED)
     }
 }
 
@@ -73,7 +95,7 @@ impl<'a> Survey<'a> {
                     self.aliases += usize::from(field.node.alias.is_some());
                     within("aliases", self.aliases, MAX_ALIASES)?;
                     let inner = self.sum(&field.node.selection_set.node)?;
-                    Sum { selections: 1 + inner.selections, depth: 1 + inner.depth, fields: 1 }
+                    Sum::field(&field.node.name.node, inner)
                 }
                 Selection::InlineFragment(fragment) => {
                     let inner = self.sum(&fragment.node.selection_set.node)?;
@@ -141,6 +163,35 @@ mod tests {
         let (ten, eleven) = ("{ a ".repeat(10), "{ a ".repeat(11));
         let spread = format!("{ten}{{ ...F }}{} fragment F on Q {eleven}{}", "}".repeat(10), "}".repeat(11));
         assert!(matches!(shape_of(&spread), Err(Refusal::TooMuch { most: MAX_DEPTH, .. })));
+    }
+
+    #[test]
+    fn the_lists_of_introspection_multiply_below_each_other_and_add_up_beside() {
+        let pairs = |n: usize| {
+            format!(
+                "{{ __type(name: \"N\") {{ {}name{} }} }}",
+                "possibleTypes { interfaces { ".repeat(n),
+                " } }".repeat(n)
+            )
+        };
+        assert_eq!(shape_of(&pairs(2)), Ok(OperationType::Query));
+        assert!(matches!(shape_of(&pairs(3)), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })));
+        let spread =
+            "{ __type(name: \"N\") { ...A } } fragment A on __Type { fields { type { fields { type { ...B } } } } }
+            fragment B on __Type { fields { type { fields { args { name } } } } }";
+        assert!(matches!(shape_of(spread), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })), "through fragments");
+        let beside = |n: usize| {
+            let schema = |n| format!("a{n}: __schema {{ types {{ fields {{ args {{ name description }} }} }} }} ");
+            format!("{{ {} }}", (0..n).map(schema).collect::<String>())
+        };
+        assert_eq!(shape_of(&beside(20)), Ok(OperationType::Query));
+        assert!(matches!(shape_of(&beside(25)), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })));
+        let elsewhere = format!("{}name{}", "{ fields ".repeat(10) + "{", "}".repeat(11));
+        assert_eq!(
+            shape_of(&elsewhere),
+            Ok(OperationType::Query),
+            "fields of these names that are not introspection's"
+        );
     }
 
     #[test]

@@ -4,12 +4,14 @@
 //!
 //! - A form is what any site can make a browser send. So such a request carries the header
 //!   [`PREFLIGHT`], which no form can set and for which a browser asks first; nobody answers that question here.
-//! - Who sends it is known before its body is read, and is somebody.
+//! - Who sends it is known before its body is read, and is somebody. Where their session or access ends before the answer, the
+//!   file is not taken.
 //! - The file is not kept: a resolver reads it as it comes ([`Incoming`]), a few slices of [`SLICE_BYTES`] at a time. It ends
 //!   well only where the whole body did: with its closing boundary, and no further part.
 //! - `operations` and `map` are bounded like any body; so is what stands before the file's first byte, and what comes after
 //!   its last one.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,8 +22,8 @@ use async_graphql::Executor;
 use async_graphql::parser::types::OperationType;
 use axum::body::{Body, BodyDataStream};
 use axum::response::Response;
-use bytes::Bytes;
-use futures_util::stream::BoxStream;
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt as _};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -29,7 +31,7 @@ use http::{HeaderMap, StatusCode};
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use tokio::time::Instant;
 
-use super::answer::{Fault, Media};
+use super::answer::{Fault, Media, Told};
 use super::asked::{Asked, Checked, object};
 use super::seats::Sitter;
 use super::{Gate, Refused, Room, origin, run};
@@ -72,6 +74,14 @@ impl Incoming {
         }
         let stream = self.rest()?;
         Some(Content { stream: Some(stream), left: self.left.clone() })
+    }
+
+    /// Has its content end well only where this holds then.
+    fn ends_where(&self, holds: impl Future<Output = bool> + Send + 'static) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = stream::once(holds).filter(|holds| std::future::ready(!holds));
+        let end = end.map(|_| Err("the session or the access has ended".to_owned()));
+        *left = left.take().map(|content| content.chain(end).boxed());
     }
 
     /// What of it nobody has read.
@@ -146,7 +156,7 @@ async fn taken<E: Executor, G: Gate>(
     let credentials = origin::credentials(parts, &room.settings)?;
     let peer = credentials.peer;
     let deadline = Instant::now() + bounds.request;
-    let viewer = tokio::time::timeout_at(deadline, room.gate.identify(credentials)).await;
+    let viewer = tokio::time::timeout_at(deadline, room.gate.identify(credentials.clone())).await;
     let viewer = viewer.map_err(|_| Fault::refused(run::too_slow()))?.map_err(Fault::refused)?;
     if room.gate.key(&viewer).is_none() {
         return Err(Fault::refused(Refused::new(
@@ -162,7 +172,15 @@ async fn taken<E: Executor, G: Gate>(
     let late = |_| Fault::bad("The request did not arrive in time.").with_status(StatusCode::REQUEST_TIMEOUT);
     let (checked, incoming) = opened.map_err(late)??;
     let until = Instant::now() + bounds.upload;
-    let told = run::once(room, checked.with(incoming.clone()).by(viewer, until)).await;
+    let (gate, key, ended) = (room.gate.clone(), room.gate.key(&viewer), room.gate.ended(&viewer));
+    // The end may not have been heard of when the last byte comes: so it is asked for once more.
+    incoming.ends_where(async move { gate.identify(credentials).await.is_ok_and(|viewer| gate.key(&viewer) == key) });
+    let told = tokio::select! {
+        biased;
+        // What came until now is nobody's: it is removed, and its note swept.
+        () = ended => Told::refused(Refused::new("UNAUTHENTICATED", "The session or the access has ended.")),
+        told = run::once(room, checked.with(incoming.clone()).by(viewer, until)) => told,
+    };
     // Whoever was refused in the middle of sending is still sending, and reads the answer only then.
     if let Some(rest) = incoming.rest() {
         let end = Instant::now() + bounds.request;
@@ -231,9 +249,16 @@ fn content(
     patience: Duration,
 ) -> impl Stream<Item = Result<Bytes, String>> + Send {
     async_stream::stream! {
+        // What looks like the beginning of a boundary comes in pieces of a few bytes.
+        let mut gathered = BytesMut::new();
         loop {
             match tokio::time::timeout(patience, file.chunk()).await {
-                Ok(Ok(Some(bytes))) => yield Ok(bytes),
+                Ok(Ok(Some(bytes))) => {
+                    gathered.extend_from_slice(&bytes);
+                    if gathered.len() >= SLICE_BYTES {
+                        yield Ok(gathered.split().freeze());
+                    }
+                }
                 Ok(Ok(None)) => break,
                 Ok(Err(error)) => {
                     yield Err(said(&error));
@@ -246,6 +271,9 @@ fn content(
             }
         }
         drop(file);
+        if !gathered.is_empty() {
+            yield Ok(gathered.freeze());
+        }
         gauge.left_bytes.store(AROUND_BYTES, Ordering::Release);
         gauge.is_open.store(false, Ordering::Release);
         match tokio::time::timeout(patience, form.next_field()).await {
@@ -318,18 +346,33 @@ impl Stream for Slices {
 mod tests {
     use super::*;
 
+    fn part(name: &str) -> String {
+        format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n")
+    }
+
     /// What a form's one file reads as, where so many bytes of a header come after it.
     async fn read(header_bytes: usize) -> Vec<Result<Bytes, String>> {
-        let part = |name: &str| format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n");
         let (first, next) = (part("0"), part("1"));
         let header = "x".repeat(header_bytes);
-        let body = format!("{first}\r\nwords\r\n{next}x-long: {header}\r\n\r\nmore\r\n--b--\r\n");
+        read_of(format!("{first}\r\nwords\r\n{next}x-long: {header}\r\n\r\nmore\r\n--b--\r\n")).await
+    }
+
+    async fn read_of(body: String) -> Vec<Result<Bytes, String>> {
         let gauge = Arc::new(Gauge { left_bytes: AtomicUsize::new(AROUND_BYTES), is_open: AtomicBool::new(false) });
         let body = Body::from(body).into_data_stream();
         let mut form = Multipart::new(Slices { body, rest: Bytes::new(), pauses: false, gauge: gauge.clone() }, "b");
         let file = form.next_field().await.unwrap().unwrap();
         gauge.is_open.store(true, Ordering::Release);
         content(form, (file, gauge), Duration::from_mins(1)).collect().await
+    }
+
+    #[tokio::test]
+    async fn a_file_that_looks_like_boundaries_comes_in_large_pieces() {
+        let words = "\r\n--".repeat(50_000);
+        let read = read_of(format!("{}\r\n{words}\r\n--b--\r\n", part("0"))).await;
+        assert!(read.len() <= words.len() / SLICE_BYTES + 1, "{} pieces", read.len());
+        let whole: Vec<u8> = read.into_iter().flat_map(|piece| piece.unwrap().to_vec()).collect();
+        assert_eq!(whole, words.as_bytes());
     }
 
     #[tokio::test]

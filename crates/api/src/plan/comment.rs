@@ -37,6 +37,7 @@ impl Comment {
         id(self.row.coachee)
     }
     /// What was said.
+    #[graphql(complexity = "crate::page::COMMENT")]
     async fn text(&self) -> Result<Option<String>> {
         shown(&self.view, &self.row, Some(&self.row.text)).await
     }

@@ -59,6 +59,7 @@ impl ActionSeries {
         shown(&self.view, &self.row, Some(&self.row.title)).await
     }
     /// The same at length.
+    #[graphql(complexity = "crate::page::LONG")]
     async fn description(&self) -> Result<Option<String>> {
         shown(&self.view, &self.row, self.row.description.as_ref()).await
     }

@@ -47,10 +47,12 @@ impl SessionNotes {
         self.row.text.newest()
     }
     /// The text as it was typed.
+    #[graphql(complexity = "crate::page::NOTES")]
     async fn text(&self) -> Result<Option<Markdown>> {
         Ok(self.plain().await?.map(Markdown))
     }
     /// The text formatted: HTML that is safe to show.
+    #[graphql(complexity = "crate::page::HTML")]
     async fn html(&self) -> Result<Option<String>> {
         self.shown().await
     }
@@ -176,9 +178,9 @@ async fn answer<C: domain::Command<Thing = Notes>>(
             }));
         }
     };
-    let row = kept.view.one::<session::Session>(session).await.map_err(error)?;
+    let seen = kept.one::<session::Session>(session).await?;
     Ok(Some(SessionNotesPayload {
-        session: row.map(|row| Session::new(&kept.view, row)),
+        session: seen.map(|(view, row)| Session::new(view, row)),
         revision: kept.revision,
         conflict: kept.conflict,
         position: Some(kept.position),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use api::http::{Bounds, Peer, Settings};
+use api::http::{Bounds, Settings};
 use app::clock::Standing;
 use app::mail::{MailSettings, Post};
 use app::{App, Clock};
@@ -47,11 +47,11 @@ impl Site {
             bounds: Bounds::default(),
             numbers: api::http::Numbers::default(),
         };
-        let router = api::router(app.clone(), settings).into_make_service_with_connect_info::<Peer>();
+        let router = api::router(app.clone(), settings);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let listener = api::http::patience::Patient::new(listener, Bounds::default().write);
-        tokio::runtime::Handle::current().spawn(async move { axum::serve(listener, router).await });
+        tokio::runtime::Handle::current().spawn(api::http::serve(listener, router, std::future::pending()));
         Self { url, clock, app, folder }
     }
 

@@ -72,6 +72,26 @@ pub(crate) fn documents() -> Vec<Attack> {
         "11 mutations in fragments".into(),
         format!("mutation {{ count ...F }} fragment F on Mutation {{ {} }}", repeated(10, |n| format!("a{n}: count "))),
     );
+    for pairs in [3, 4, 7, 9] {
+        let levels = "possibleTypes { interfaces { ".repeat(pairs);
+        add(
+            format!("{pairs} times to the possible types and back"),
+            format!("{{ __type(name: \"Query\") {{ {levels} name {} }} }}", "} }".repeat(pairs)),
+        );
+    }
+    for levels in [4, 6, 8] {
+        let down = "fields { type { ".repeat(levels);
+        add(
+            format!("{levels} levels of the types of fields"),
+            format!("{{ __schema {{ types {{ {down} name {} }} }} }}", "} }".repeat(levels)),
+        );
+    }
+    for count in [7, 30] {
+        let whole =
+            "types { fields { args { name description type { name kind ofType { name kind } } defaultValue } } }";
+        let schemas = repeated(count, |n| format!("a{n}: __schema {{ ...F }} "));
+        add(format!("the schema {count} times"), format!("{{ {schemas} }} fragment F on __Schema {{ {whole} }}"));
+    }
     for count in [51, 60, 100, 400, 900] {
         add(format!("{count} directives"), format!("{{ hello {} }}", "@include(if: true) ".repeat(count.min(300))));
         add(format!("{count} bare directives"), format!("{{ hello {} }}", "@a ".repeat(count)));

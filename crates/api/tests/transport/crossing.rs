@@ -81,6 +81,9 @@ async fn no_other_site_acts_with_a_browsers_cookies() {
             headers.extend(origin.iter().map(|(name, value)| (*name, value.as_str())));
             headers.extend(credential.clone());
             let status = Wire::connect(server, &headers).await.map_or_else(|status| status, |_| 200);
+            // No page can put a token into it, and any page can open it.
+            let shows_token = headers.iter().any(|(_, value)| value.starts_with("Bearer "));
+            let expected = if is_own || shows_token { 200 } else { 403 };
             assert_eq!(status, expected, "a socket from {origin:?} with {credential:?}");
             cases += 1;
         }

@@ -5,6 +5,8 @@ mod attacks;
 #[cfg(test)]
 mod bounds;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
 mod conversation;
 #[cfg(test)]
 mod crossing;

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use api::http::{Bounds, Numbers, Peer, Settings};
+use api::http::{Bounds, Numbers, Settings};
 use app::App;
 use app::clock::Standing;
 use domain::value::Time;
@@ -39,11 +39,11 @@ async fn start() -> (SocketAddr, TempDir) {
         bounds: Bounds::default(),
         numbers: Numbers::default(),
     };
-    let router = api::router(app, settings).into_make_service_with_connect_info::<Peer>();
+    let router = api::router(app, settings);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let listener = api::http::patience::Patient::new(listener, Bounds::default().write);
-    tokio::runtime::Handle::current().spawn(async move { axum::serve(listener, router).await });
+    tokio::runtime::Handle::current().spawn(api::http::serve(listener, router, std::future::pending()));
     (address, folder)
 }
 
@@ -67,6 +67,28 @@ async fn a_document_costs_at_most_100_000() {
         for ((cost, body), expected_cost, expected) in &table {
             assert_eq!(cost, expected_cost);
             assert_eq!(refusal(server, way, body).await, *expected, "{cost} by {way:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_long_text_costs_more_than_a_short_one() {
+    let (server, _folder) = start().await;
+    let asking = |ids: usize, fields: &str| {
+        let query = format!("query ($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Note {{ {fields} }} }} }}");
+        json!({ "query": query, "variables": { "ids": vec!["unknown"; ids] } })
+    };
+    let aliased = |field: &str| (0..20).map(|n| format!("a{n}: {field} ")).collect::<String>();
+    let table = [
+        (100, "id title text html".to_owned(), "fine"),
+        (100, aliased("title"), "fine"),
+        (50, aliased("text"), "QUERY_TOO_COMPLEX"),
+        (50, aliased("html"), "QUERY_TOO_COMPLEX"),
+        (50, aliased("siblings { text }"), "QUERY_TOO_COMPLEX"),
+    ];
+    for way in WAYS {
+        for (ids, fields, expected) in &table {
+            assert_eq!(refusal(server, way, &asking(*ids, fields)).await, *expected, "{ids} times {fields} by {way:?}");
         }
     }
 }

@@ -181,6 +181,8 @@ async fn an_error_tells_nothing_that_was_not_meant_to_be_told() {
     let (_, told) = answer(post(server, &odd)).await;
     assert_eq!(code(&told), "BAD_REQUEST", "what was sent is the client's own: {told}");
     assert!(told["errors"][0]["message"].as_str().unwrap().contains("Even"));
+    let (_, told) = answer(post(server, &json!({ "query": "query ($t: String!) { echo(text: $t) }" }))).await;
+    assert_eq!(code(&told), "BAD_REQUEST", "so is what was left out: {told}");
     let long = json!({ "query": format!("{{ {} @ }}", "hello ".repeat(1_000)) });
     let (_, told) = answer(post(server, &long)).await;
     assert!(told["errors"][0]["locations"][0]["column"] == 6_006 && told.to_string().len() < 300, "{told}");
@@ -246,6 +248,17 @@ async fn an_idempotency_key_comes_by_header_or_by_extension() {
             Ok(key) => assert_eq!((status, &told["data"]["key"]), (200, &key), "{header:?} {extension}"),
             Err(()) => assert_eq!((status, code(&told)), (400, "BAD_REQUEST"), "{header:?} {extension}"),
         }
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_not_unpacked() {
+    let (server, _) = toy::start().await;
+    for (encoding, expected) in [("gzip", 415), ("br", 415), ("gzip, identity", 415), ("identity", 200)] {
+        let request = post(server, &json!({ "query": "{ hello }" })).header("content-encoding", encoding);
+        let (status, told) = answer(request).await;
+        assert_eq!(status, expected, "{encoding}: {told}");
+        assert!(status == 200 || told["errors"][0]["message"].as_str().unwrap().contains("content encoding"), "{told}");
     }
 }
 

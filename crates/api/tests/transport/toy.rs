@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use api::http::patience::Patient;
-use api::http::{Bounds, Credentials, Gate, IdempotencyKey, Numbers, Peer, Refused, Settings, router};
+use api::http::{Bounds, Credentials, Gate, IdempotencyKey, Numbers, Refused, Settings, router};
 use async_graphql::futures_util::{Stream, StreamExt, stream};
 use async_graphql::{
     Context, Error, ErrorExtensions, InputValueError, InputValueResult, Object, Result, Scalar, ScalarType, Schema,
@@ -265,11 +265,11 @@ pub(crate) async fn start_on(address: &str, bounds: Bounds, origins: &[&str]) ->
         bounds,
         numbers: toy.numbers.clone(),
     };
-    let router = router(schema, toy.clone(), settings).into_make_service_with_connect_info::<Peer>();
+    let router = router(schema, toy.clone(), settings);
     let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();
     let listener = Patient::new(listener, patience).counted(toy.numbers.clone());
-    tokio::runtime::Handle::current().spawn(async move { axum::serve(listener, router).await });
+    tokio::runtime::Handle::current().spawn(api::http::serve(listener, router, std::future::pending()));
     (address, toy)
 }
 

@@ -22,6 +22,17 @@ use crate::keys::{Keys, Whose, open};
 use crate::readings::{leads, told};
 use crate::record::{self, Happened, Texts};
 
+/// From so many sealed bytes on, a text is opened in a turn of its own.
+const LONG_BYTES: usize = 8 << 10;
+
+/// Gives way before long texts are opened. Whoever opens holds the view's connection, so all others of a request wait for
+/// it: between two long texts, and what is made of the first one, its deadline is looked at and others are served.
+async fn give_way(bytes: usize) {
+    if bytes >= LONG_BYTES {
+        tokio::task::yield_now().await;
+    }
+}
+
 impl View {
     /// A text of a row that the viewer sees; nothing where it is empty or forgotten.
     pub async fn read<R: Row, T: Text>(&self, row: &R, text: &Confidential<T>) -> Result<Option<String>, Error> {
@@ -38,6 +49,7 @@ impl View {
         let Some(sealed) = text.sealed() else { return Ok(None) };
         let mut reading = self.reading.lock().await;
         let Some(keys) = self.keys(&mut reading, row).await? else { return Ok(None) };
+        give_way(sealed.len()).await;
         let (log, thing) = (self.log().uuid().into_bytes(), row.id().uuid().into_bytes());
         let place = vault::Place { log, thing, text: T::KIND.word(), ordinal: number };
         let text = open(&keys, None, &place, sealed)
@@ -54,6 +66,9 @@ impl View {
         let (mut row, mut kinds, mut failed) = (row.clone(), Vec::new(), false);
         let mut reading = self.reading.lock().await;
         let Some(keys) = self.keys(&mut reading, &row).await? else { return Ok(row) };
+        let mut bytes = 0_usize;
+        row.secrets(&mut |secret, _| bytes = bytes.saturating_add(secret.sealed().map_or(0, <[u8]>::len)));
+        give_way(bytes).await;
         let (log, thing) = (self.log().uuid().into_bytes(), row.id().uuid().into_bytes());
         row.secrets(&mut |secret, number| {
             let Some(sealed) = secret.sealed() else { return };

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use app::checkpoints::Witness;
+use app::checkpoints::{Signing, Witness};
 use app::clock::Standing;
 use app::mail::{MailSettings, Post};
 use app::tokens::Kind;
@@ -78,6 +78,18 @@ impl Place {
 
 fn mail() -> MailSettings {
     MailSettings::parse("Coaching <mail@example.org>", "https://coaching.example.org").unwrap()
+}
+
+/// A witness whose notes were changed.
+struct Changed;
+
+impl Witness for Changed {
+    fn keep(&self, _: LogId, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+    fn newest(&self, _: LogId) -> io::Result<Option<String>> {
+        Ok(Some("no note".to_owned()))
+    }
 }
 
 /// A witness that cannot keep anything.
@@ -216,13 +228,23 @@ async fn timers(place: &Place) {
     place.says(&["throughline_timers_rung_total 1", "throughline_timers_late 0"]).await;
 }
 
-/// What changed is signed, unless it cannot be kept outside.
+/// What changed is signed, unless it cannot be kept outside, which the next round tries again; what is refused counts
+/// until it is signed, also in rounds that do not come to it.
 async fn signing(place: &Place) {
     let logs = place.app.logs(None).await.unwrap().len();
     place.says(&[&format!("throughline_work_waiting{{reactor=\"checkpoint\"}} {logs}")]).await;
     let broken: Arc<dyn Witness> = Arc::new(Broken);
-    place.app.sign_checkpoints(Some(&broken)).await.unwrap();
-    place.says(&[&format!("throughline_checkpoints_refused {logs}"), "throughline_checkpoints_signed_total 0"]).await;
+    let waiting = format!("throughline_work_waiting{{reactor=\"checkpoint\"}} {logs}");
+    for _ in 0..2 {
+        assert_eq!(place.app.sign_checkpoints(Some(&broken)).await.unwrap(), Signing::default());
+        place.says(&["throughline_checkpoints_refused 0", "throughline_checkpoints_signed_total 0", &waiting]).await;
+    }
+    let changed: Arc<dyn Witness> = Arc::new(Changed);
+    for tried in [logs, 0] {
+        assert_eq!(place.app.sign_checkpoints(Some(&changed)).await.unwrap().refused.len(), tried);
+        place.says(&[&format!("throughline_checkpoints_refused {logs}")]).await;
+        assert!(!place.text().await.contains("throughline_checkpoint_age_seconds"), "not everything was signed");
+    }
     place.clock.set(Time(NOW + 41 * DAY));
     place.app.sign_checkpoints(None).await.unwrap();
     place.clock.set(Time(NOW + 41 * DAY + 5_000_000));

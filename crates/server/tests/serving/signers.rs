@@ -46,9 +46,18 @@ async fn a_replaced_signing_key_still_verifies_what_it_signed() {
     let data = folder.path().display().to_string();
     let (early, late) = (folder.path().join("early.json"), folder.path().join("late.json"));
     let (first, old) = signed(&settings, &early).await;
+    let whose = async |settings: &Settings, expected: &str| {
+        let (_, said) = super::look(settings).await;
+        assert!(said.contains(&format!("{expected} is signed by ")), "{expected} is missing in\n{said}");
+    };
+    let unknown = "hint     who signs: the newest checkpoint";
+    whose(&settings, "ok       who signs: the newest checkpoint").await;
+    whose(&Settings { signer_name: "renamed".to_owned(), ..settings.clone() }, unknown).await;
     std::fs::rename(&settings.signing_key_file, folder.path().join("signing.key.old")).unwrap();
+    whose(&settings, unknown).await;
     let (second, new) = signed(&settings, &late).await;
     assert!(first != second && old != new);
+    whose(&settings, "ok       who signs: the newest checkpoint").await;
     // The key itself is base64, and may have a plus in it.
     let label = |key: &str| key.splitn(3, '+').take(2).collect::<Vec<_>>().join("+");
     let (early, late) = (early.display().to_string(), late.display().to_string());

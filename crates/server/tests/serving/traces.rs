@@ -83,7 +83,7 @@ async fn ask(address: &str) -> reqwest::StatusCode {
         .post(format!("{address}/graphql?canary7f3a=canary7f3a"))
         .header("content-type", "application/json")
         .header("user-agent", "canary7f3a")
-        .header("idempotency-key", "canary7f3a")
+        .header("idempotency-key", "canary7f3a-canary7f3a")
         .header("traceparent", "00-cafe7f3acafe7f3acafe7f3acafe7f3a-cafe7f3acafe7f3a-01")
         .header("tracestate", "canary7f3a=canary7f3a");
     let answer = asked.body(body).send().await.unwrap();
