@@ -513,7 +513,7 @@ both! {
         let mut answers = BTreeSet::new();
         for _ in 0..20 {
             // The limit on clients is not what is tested here.
-            let answer = person.once("ask-1", REQUEST, json!({ "e": "ada@practice.example" })).await;
+            let answer = person.once("ask-1-of-this-browser", REQUEST, json!({ "e": "ada@practice.example" })).await;
             answers.insert((answer.body.to_string(), answer.cookies.clone()));
             person.cookie = answer.cookies.first().cloned();
         }
@@ -521,6 +521,41 @@ both! {
         assert_eq!(product.mail("ada@practice.example").await.len(), 1);
         let token = product.token("ada@practice.example", LINK).await;
         redeem(&person, &token, None).await.expect("the link works");
+    }
+
+    /// A5: nobody gets the cookie and the digits of another visitor by coming with the same key: one that others think of is
+    /// refused, and any counts for one place and program only.
+    #[test]
+    async fn a_visitors_key_is_their_own(product: Product) {
+        let refused = product.stranger().once("1", REQUEST, json!({ "e": "ada@practice.example" })).await.body;
+        assert_eq!(refused["errors"][0]["extensions"]["code"], "BAD_REQUEST", "{refused}");
+        assert!(product.mail("ada@practice.example").await.is_empty());
+        let asked = async |agent: &str| {
+            let request = reqwest::Client::new().post(product.url("/graphql")).header("user-agent", agent);
+            let request = request.header("idempotency-key", "a-key-that-many-think-of");
+            let body = json!({ "query": REQUEST, "variables": { "e": "ada@practice.example" } });
+            set_cookie(&request.json(&body).send().await.expect("an answer"))
+        };
+        let (first, again) = (asked("Firefox").await, asked("Firefox").await);
+        assert_eq!(product.mail("ada@practice.example").await.len(), 1);
+        let other = asked("Safari").await;
+        assert_eq!(product.mail("ada@practice.example").await.len(), 2);
+        assert!(first == again && first != other, "{first}, {again}, {other}");
+    }
+
+    /// A6: another spelling of an address is none, so it brings no mail that the limit would not count; and no letter that
+    /// only becomes an ASCII one leads to somebody else's account.
+    #[test]
+    async fn another_spelling_of_an_address_brings_no_mail(product: Product) {
+        for number in 1..=3 {
+            asks(&product, "mike@practice.example").await;
+            assert_eq!(product.mail("mike@practice.example").await.len(), number);
+        }
+        for spelling in ["mike@ｐractice.example", "mike@prac\u{ad}tice.example", "mike@practice\u{200b}.example", "mi\u{212a}e@practice.example"] {
+            asks(&product, spelling).await;
+            assert!(product.mail(spelling).await.is_empty(), "{spelling}");
+        }
+        assert_eq!(product.mail("mike@practice.example").await.len(), 3);
     }
 
     /// D5: redeeming again with the same key answers with the same sign-in, also when the repeats come at once.

@@ -103,9 +103,39 @@ both! {
         let sessions = person.ask("{ viewer { account { sessions { id } } } }", json!({})).await;
         assert_eq!(sessions["viewer"]["account"]["sessions"].as_array().map(Vec::len), Some(1), "{sessions}");
         person.cookie = None;
-        let refused = person.once("k", &sign_in, token).await.body;
+        let refused = person.once("k", &sign_in, token.clone()).await.body;
         assert_eq!(refused["data"]["signInWithGoogle"]["errors"][0]["code"], NOT_VALID, "{refused}");
+        // Where that session has ended, nobody is told that they are signed in.
+        person.cookie = first.cookies.first().cloned();
+        person.ask("mutation { signOutEverywhere { done } }", json!({})).await;
+        person.cookie = Some(browser);
+        let ended = person.once("k", &sign_in, token).await;
+        let payload = &ended.body["data"]["signInWithGoogle"];
+        assert_eq!((&payload["personId"], &payload["errors"][0]["code"]), (&Value::Null, &json!(NOT_VALID)), "{}", ended.body);
+        assert_eq!(ended.cookies, Vec::<String>::new());
         product.prove().await;
+    }
+
+    /// A8: whoever signs out, here or everywhere, or deletes the account leaves a browser for which no token counts that
+    /// Google gave it before.
+    #[test]
+    async fn a_browser_that_signed_out_is_a_stranger_to_google(product: Product) {
+        let issuer = Issuer::start(&product).await;
+        let sign_in = SIGN_IN.replace(", kind: PROGRAM", "");
+        for (operation, input) in [
+            ("signOut", ""),
+            ("signOutEverywhere", ""),
+            ("deleteAccount", "(input: { confirmEmail: \"somebody@gmail.com\" })"),
+        ] {
+            let (mut person, nonce) = begins(&product).await;
+            let token = json!({ "t": issuer.token(&product, &nonce, json!({})) });
+            let browser = person.cookie.clone().expect("a cookie");
+            let session = person.whole(&sign_in, token).await.cookies.first().cloned().expect("a session");
+            person.cookie = Some(format!("{browser}; {session}"));
+            let ended = person.whole(&format!("mutation {{ {operation}{input} {{ errors {{ code }} }} }}"), json!({})).await;
+            assert_eq!(ended.body["data"][operation]["errors"], json!([]), "{operation}");
+            assert_eq!(ended.cookies, ["__Host-throughline-session=", "__Host-throughline-browser="], "{operation}");
+        }
     }
 
     /// S1.8 and S1.10: Google and the mailed link lead to the same account, whichever comes first; a Google account stays
@@ -202,6 +232,10 @@ both! {
         // The browser that asked for a link is the same one to Google.
         let again = ada.whole(BEGIN, json!({})).await;
         assert_eq!((again.cookies.first(), &again.body["data"]["beginGoogleSignIn"]["nonce"]), (ada.cookie.as_ref(), &json!(for_ada)));
+        // Under the same key others are others.
+        let (one, other) = (product.stranger().once("1", BEGIN, json!({})).await, product.stranger().once("1", BEGIN, json!({})).await);
+        assert_ne!(one.cookies, other.cookies);
+        assert_ne!(one.body, other.body);
     }
 
     /// S1.11 and A9: Google without anybody's script. The link leads to Google with all that it needs; what comes back from
@@ -295,18 +329,39 @@ both! {
         assert_eq!(person.fails(SIGN_IN, json!({ "t": token })).await, "UNAVAILABLE");
     }
 
+    /// A7: whoever brings a key that is not known waits for the issuer alone.
+    #[test]
+    async fn a_made_up_key_keeps_nobody_waiting(product: Product) {
+        let issuer = Issuer::start(&product).await;
+        let google = product.app.google().expect("it is set up");
+        let now = product.app.clock().now();
+        google.verify(&issuer.token(&product, "nonce", json!({})), "nonce", now).await.expect("signed in");
+        product.later(2);
+        let now = product.app.clock().now();
+        issuer.turns(Mood::Silent);
+        let mut made = issuer.made(&product, "nonce", json!({}));
+        let good = issuer.sign(&made);
+        made.header["kid"] = json!("made-up");
+        let made_up = issuer.sign(&made);
+        tokio::select! {
+            biased;
+            answer = google.verify(&made_up, "nonce", now) => panic!("the issuer says nothing, and yet: {answer:?}"),
+            answer = google.verify(&good, "nonce", now) => assert!(answer.is_ok(), "{answer:?}"),
+        }
+    }
+
     /// A7: what an issuer publishes counts only where it comes from there, safely, and is not too long.
     #[test]
     async fn keys_come_from_the_issuer_or_not_at_all(product: Product) {
         let issuer = Issuer::start(&product).await;
         let now = product.app.clock().now();
         let token = issuer.token(&product, "nonce", json!({}));
-        for mood in [Mood::Fine, Mood::Away, Mood::Another, Mood::Unsafe, Mood::Elsewhere, Mood::Endless, Mood::Babbling] {
+        for mood in [Mood::Fine, Mood::Mixed, Mood::Away, Mood::Another, Mood::Unsafe, Mood::Elsewhere, Mood::Endless, Mood::Babbling] {
             issuer.turns(mood);
             let google = Google::new(&issuer.url, CLIENT, &product.url("")).expect("an issuer");
             match google.verify(&token, "nonce", now).await {
-                Ok(_) => assert_eq!(mood, Mood::Fine),
-                Err(trouble) => assert!(mood != Mood::Fine && matches!(trouble, Trouble::Unreachable(_)), "{mood:?}: {trouble:?}"),
+                Ok(_) => assert!([Mood::Fine, Mood::Mixed].contains(&mood), "{mood:?}"),
+                Err(trouble) => assert!(![Mood::Fine, Mood::Mixed].contains(&mood) && matches!(trouble, Trouble::Unreachable(_)), "{mood:?}: {trouble:?}"),
             }
         }
         for (place, is_fine) in [

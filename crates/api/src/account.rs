@@ -286,7 +286,7 @@ impl AccountMutation {
     ) -> Result<Option<RequestSignInLinkPayload>> {
         let (app, viewer) = (app(ctx)?, viewer(ctx)?);
         viewer.no_program()?;
-        let once = Once::of(ctx, viewer)?;
+        let once = Once::apart(ctx, viewer)?;
         let command = once.command(app);
         let answer = |code: String| RequestSignInLinkPayload {
             code,
@@ -316,7 +316,7 @@ impl AccountMutation {
     /// Ends the sign-in that this request came through.
     async fn sign_out(&self, ctx: &Context<'_>) -> Result<Option<SignOutPayload>> {
         let signed_in = viewer(ctx)?.login()?;
-        cookies::clear_session(ctx);
+        cookies::clear(ctx);
         let command = account::SignOut { person: signed_in.person, login: signed_in.login };
         Ok(Some(signed_out(send(ctx, LogId::Account(signed_in.person), None, |_| Ok(command)).await?.map(|_| ()))))
     }
@@ -324,7 +324,7 @@ impl AccountMutation {
     /// Ends every sign-in of the account, this one too, and every access token.
     async fn sign_out_everywhere(&self, ctx: &Context<'_>) -> Result<Option<SignOutPayload>> {
         let person = viewer(ctx)?.person()?;
-        cookies::clear_session(ctx);
+        cookies::clear(ctx);
         let command = account::SignOutEverywhere { person };
         Ok(Some(signed_out(send(ctx, LogId::Account(person), None, |_| Ok(command)).await?.map(|_| ()))))
     }
@@ -339,7 +339,7 @@ impl AccountMutation {
         let email = Email::parse(&input.confirm_email).ok();
         match app.delete_account(signed_in, email, once.command(app), once.idempotency(app, log)).await {
             Ok(done) => {
-                cookies::clear_session(ctx);
+                cookies::clear(ctx);
                 Ok(Some(DeletedPayload::done(id(signed_in.person), done.position)))
             }
             Err(app::Error::Refused(refusal)) => Ok(Some(DeletedPayload::refused(refusal.into()))),

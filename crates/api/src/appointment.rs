@@ -279,8 +279,8 @@ pub(crate) struct AppointmentPayload {
 
 impl Payload for AppointmentPayload {
     type Row = appointment::Appointment;
-    fn done(position: Position, view: &View, row: Option<Self::Row>) -> Self {
-        let done = row.map(|row| (view.clone(), Arc::new(row)));
+    fn done(position: Position, seen: Option<(View, Self::Row)>) -> Self {
+        let done = seen.map(|(view, row)| (view, Arc::new(row)));
         Self { done, position: Some(position), errors: Vec::new() }
     }
     fn refused(error: UserError) -> Self {

@@ -4,6 +4,8 @@ pub mod import;
 pub mod options;
 pub mod roster;
 
+use std::sync::Arc;
+
 use app::View;
 use app::tokens::Kind;
 use async_graphql::connection::Connection;
@@ -16,11 +18,13 @@ pub use self::options::{CoacheeOption, QuickMenuItem};
 pub use self::roster::CoachCoachees;
 use crate::accepting::{AcceptancePayload, accept, acceptance, no_invitation};
 use crate::account::SessionKind;
+use crate::limits::Limits;
 use crate::page::{Asked, Cursor, List};
 use crate::practice::{CoachCard, PracticeCard};
 use crate::scalars::{DateTime, EmailAddress, Id, Position, id};
 use crate::words::{
-    DeletedPayload, Once, Payload, Result, UserError, app, delete, error, run, shown, text, text_or, viewer,
+    DeletedPayload, Once, Payload, Result, UserError, app, delete, error, rate_limited, run, shown, text, text_or,
+    viewer,
 };
 
 /// How far a coachee's invitation has come.
@@ -130,6 +134,7 @@ impl Coachee {
         shown(&self.view, &self.row, self.row.active_goal.as_ref()).await
     }
     /// What coaches know in short.
+    #[graphql(complexity = "crate::page::LONG")]
     async fn synopsis(&self) -> Result<Option<String>> {
         shown(&self.view, &self.row, self.row.synopsis.as_ref()).await
     }
@@ -410,12 +415,20 @@ pub struct CoacheePayload {
     errors: Vec<UserError>,
 }
 
+impl CoacheePayload {
+    /// Whether the address that was given is another coachee's.
+    fn is_taken(&self) -> bool {
+        self.errors.iter().any(|refused| refused.code.0 == domain::Refusal::from(coachee::Refusal::EmailIsTaken))
+    }
+}
+
 impl Payload for CoacheePayload {
     type Row = coachee::Coachee;
-    fn done(position: Position, view: &View, row: Option<coachee::Coachee>) -> Self {
-        let (coachee, profile) = match view.oneself() {
-            Some(_) => (None, row.map(|row| CoacheeProfile::new(view, row))),
-            None => (row.map(|row| Coachee::new(view, row)), None),
+    fn done(position: Position, seen: Option<(View, coachee::Coachee)>) -> Self {
+        let (coachee, profile) = match seen {
+            Some((view, row)) if view.oneself().is_some() => (None, Some(CoacheeProfile::new(&view, row))),
+            Some((view, row)) => (Some(Coachee::new(&view, row)), None),
+            None => (None, None),
         };
         Self { coachee, profile, position: Some(position), errors: Vec::new() }
     }
@@ -551,9 +564,15 @@ impl CoacheeMutation {
         .await
     }
 
-    /// Corrects a coachee's name or email. The coach may until the coachee has accepted.
+    /// Corrects a coachee's name or email. The coach may until the coachee has accepted. Who has named five addresses of
+    /// other coachees in fifteen minutes is told `RATE_LIMITED`.
     async fn update_coachee(&self, ctx: &Context<'_>, input: UpdateCoacheeInput) -> Result<Option<CoacheePayload>> {
-        run(ctx, input.practice_id.0, |_| {
+        let (limits, now) = (ctx.data::<Arc<Limits>>()?, app(ctx)?.clock().now());
+        let tries = viewer(ctx)?.somebody().filter(|_| input.email.is_some());
+        if tries.is_some_and(|person| !limits.may_try(person, now)) {
+            return Err(rate_limited("You have named several addresses that other coachees have. Try again later."));
+        }
+        let answer: Result<Option<CoacheePayload>> = run(ctx, input.practice_id.0, |_| {
             Ok(coachee::UpdateCoachee {
                 coachee: input.coachee_id.0,
                 first_name: text_or("firstName", input.first_name.as_ref())?,
@@ -561,7 +580,12 @@ impl CoacheeMutation {
                 email: text_or("email", input.email.as_ref().map(|email| &email.0))?,
             })
         })
-        .await
+        .await;
+        let is_taken = answer.as_ref().is_ok_and(|payload| payload.as_ref().is_some_and(CoacheePayload::is_taken));
+        if let Some(person) = tries.filter(|_| !is_taken) {
+            limits.take_off(person, now);
+        }
+        answer
     }
 
     /// Sends the first invitation.

@@ -20,9 +20,11 @@ pub fn set_session(ctx: &Context<'_>, token: &str) {
     ctx.append_http_header(SET_COOKIE, session(token));
 }
 
-/// Removes the sign-in cookie.
-pub fn clear_session(ctx: &Context<'_>) {
-    ctx.append_http_header(SET_COOKIE, format!("{SESSION}=; {RULES}; Max-Age=0"));
+/// Removes both cookies: nothing that Google said to this browser signs in here again.
+pub fn clear(ctx: &Context<'_>) {
+    for name in [SESSION, BROWSER] {
+        ctx.append_http_header(SET_COOKIE, format!("{name}=; {RULES}; Max-Age=0"));
+    }
 }
 
 /// The header's value that knows a browser again, as long as a link works.

@@ -23,8 +23,8 @@ use crate::note::Side;
 use crate::page::{Asked, Cursor, List, is};
 use crate::scalars::{DateTime, Id, Position, id};
 use crate::words::{
-    DeletedPayload, Once, Payload, Result, UserError, app, attempt, bad, delete, error, payload, run, shown, text,
-    view, viewer,
+    DeletedPayload, Once, Payload, Result, UserError, app, attempt, bad, delete, error, look_for, payload, run, shown,
+    text, viewer,
 };
 
 /// Who sees a file beside who uploaded it.
@@ -241,10 +241,7 @@ impl FileMutation {
         let (practice, coachee) = (input.practice_id.0, input.coachee_id.0);
         viewer(ctx)?.reach(practice, Right::Write)?;
         // Of whom one does not see no byte is read; whoever sees them may upload.
-        let before = view(ctx, practice, None).await?;
-        let is_there = before.one::<Coachee>(coachee).await.map_err(error)?.is_some();
-        drop(before);
-        if !is_there {
+        if look_for::<Coachee>(ctx, practice, None, coachee).await?.is_none() {
             return Err(error(app::Error::NotFound));
         }
         let Upload = input.file;
@@ -347,9 +344,8 @@ async fn upload(
 
 /// The file that was entered, as it is since.
 async fn shown_since(ctx: &Context<'_>, practice: PracticeId, done: app::Done) -> Result<FilePayload> {
-    let view = view(ctx, practice, Some(done.position)).await?;
-    let row = view.one::<file::File>(FileId::of(done.thing)).await.map_err(error)?;
-    Ok(FilePayload::done(Position(done.position), &view, row))
+    let seen = look_for(ctx, practice, Some(done.position), FileId::of(done.thing)).await?;
+    Ok(FilePayload::done(Position(done.position), seen))
 }
 
 fn not_received(not: NotReceived) -> Result<FilePayload> {

@@ -46,7 +46,8 @@ impl GoogleMutation {
             let refusal = domain::Refusal::from(account::Refusal::GoogleIsNotSetUp);
             return Ok(Some(BeginGoogleSignInPayload { client_id: None, nonce: None, errors: vec![refusal.into()] }));
         };
-        let command = Once::of(ctx, viewer)?.command(app);
+        // Nothing is changed that a repeat could change twice. So whatever the key is, only this browser learns its cookie.
+        let command = app.command();
         let browser = app.asking(AddressId::of(command.uuid()), command, viewer.browser.as_deref()).browser;
         cookies::set_browser(ctx, &browser);
         let (client_id, nonce) = (Some(google.client().to_owned()), Some(app.google_nonce(&browser)));

@@ -6,6 +6,7 @@
 //! cannot be told piece by piece, so they are asked to load again (`ResyncRequired`).
 
 use std::collections::HashSet;
+use std::future::ready;
 use std::time::Duration;
 
 use app::View;
@@ -465,12 +466,23 @@ shows! {
     }
 }
 
-/// Begins to watch: through this portal, or through the one that the viewer has.
+/// Begins to watch: through this portal, or else as a coach where the viewer is one, and as a coachee where they are not.
 async fn watch(
     ctx: &Context<'_>,
     practice: PracticeId,
     portal: Option<Portal>,
     after: Option<Position>,
+) -> Result<Watch> {
+    watch_only(ctx, practice, portal, after, |watch| ready(Ok(watch))).await
+}
+
+/// Begins to watch one thing, through whichever portal shows it: somebody may be a coach and a coachee of one practice.
+async fn watch_only<F: Future<Output = std::result::Result<Watch, app::Error>>>(
+    ctx: &Context<'_>,
+    practice: PracticeId,
+    portal: Option<Portal>,
+    after: Option<Position>,
+    of: impl Fn(Watch) -> F,
 ) -> Result<Watch> {
     let (app, viewer, after) = (app(ctx)?, viewer(ctx)?, after.map(|position| position.0));
     let (person, portals) = match portal {
@@ -479,7 +491,11 @@ async fn watch(
     };
     let reader = reader(ctx, person)?;
     for portal in portals {
-        match app.watch(&reader, practice, portal, after).await {
+        let begun = match app.watch(&reader, practice, portal, after).await {
+            Ok(watch) => of(watch).await,
+            not => not,
+        };
+        match begun {
             Err(app::Error::NotFound) => {}
             begun => return begun.map_err(error),
         }
@@ -586,7 +602,8 @@ pub struct LiveSubscription;
 
 #[Subscription(name = "Subscription")]
 impl LiveSubscription {
-    /// Entries of the activity log that the viewer may review, each once, in order, from any position.
+    /// Entries of the activity log that the viewer may review, each once, in order, from any position: as a coach where they
+    /// are one, else as a coachee.
     async fn activity(
         &self,
         ctx: &Context<'_>,
@@ -649,7 +666,7 @@ impl LiveSubscription {
         coachee_id: Id<CoacheeId>,
         after: Option<Position>,
     ) -> Result<impl Stream<Item = Result<PlanItem>> + use<>> {
-        let watch = watch(ctx, practice_id.0, None, after).await?.of_coachee(coachee_id.0).await.map_err(error)?;
+        let watch = watch_only(ctx, practice_id.0, None, after, |watch| watch.of_coachee(coachee_id.0)).await?;
         Ok(items(watch, *ctx.data()?, |position, changes| PlanItem { position, changes }))
     }
 
@@ -662,7 +679,7 @@ impl LiveSubscription {
         id: Id<ConversationId>,
         after: Option<Position>,
     ) -> Result<impl Stream<Item = Result<ConversationItem>> + use<>> {
-        let watch = watch(ctx, practice_id.0, None, after).await?.of_conversation(id.0).await.map_err(error)?;
+        let watch = watch_only(ctx, practice_id.0, None, after, |watch| watch.of_conversation(id.0)).await?;
         Ok(items(watch, *ctx.data()?, |position, changes| ConversationItem { position, changes }))
     }
 
@@ -688,8 +705,7 @@ impl LiveSubscription {
         id: Id<SessionId>,
         after: Option<Position>,
     ) -> Result<impl Stream<Item = Result<LiveSessionItem>> + use<>> {
-        let watch = watch(ctx, practice_id.0, Some(Portal::Coach), after).await?;
-        let watch = watch.of_session(id.0).await.map_err(error)?;
+        let watch = watch_only(ctx, practice_id.0, Some(Portal::Coach), after, |watch| watch.of_session(id.0)).await?;
         Ok(items(watch, *ctx.data()?, |position, changes| LiveSessionItem { position, changes }))
     }
 }

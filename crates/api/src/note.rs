@@ -15,7 +15,9 @@ use crate::activity::Seq;
 use crate::page::{Asked, Cursor, List, is};
 use crate::revisions::{self, NotesConflict, NotesRevision, NotesSibling, NotesText, keep};
 use crate::scalars::{DateTime, Id, Markdown, Position, id};
-use crate::words::{DeletedPayload, New, Result, UserError, delete, error, payload, run, shown, text, text_or, view};
+use crate::words::{
+    DeletedPayload, New, Result, UserError, delete, error, look_for, payload, run, shown, text, text_or,
+};
 
 /// One of the two sides of coaching.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -81,12 +83,12 @@ impl Note {
         shown(&self.view, &self.row, Some(&self.row.title)).await
     }
     /// The text as it was typed.
-    #[graphql(complexity = 10)]
+    #[graphql(complexity = "crate::page::NOTES")]
     async fn text(&self) -> Result<Option<Markdown>> {
         Ok(self.plain().await?.map(Markdown))
     }
     /// The text formatted: HTML that is safe to show.
-    #[graphql(complexity = 10)]
+    #[graphql(complexity = "crate::page::HTML")]
     async fn html(&self) -> Result<Option<String>> {
         Ok(self.plain().await?.map(|text| crate::markdown::html(&text)))
     }
@@ -181,6 +183,7 @@ impl NoteComment {
         self.row.author.map(id)
     }
     /// What they wrote.
+    #[graphql(complexity = "crate::page::COMMENT")]
     async fn text(&self) -> Result<Option<String>> {
         shown(&self.view, &self.row, Some(&self.row.text)).await
     }
@@ -441,14 +444,13 @@ impl NoteMutation {
     /// Brings an earlier text of a note back, as a new revision; only its author can.
     async fn restore_note(&self, ctx: &Context<'_>, input: RestoreNoteInput) -> Result<Option<SavedNotePayload>> {
         let (practice, note) = (input.practice_id.0, input.note_id.0);
-        let before = view(ctx, practice, None).await?;
-        let own = before.one::<Body>(note).await.map_err(error)?.filter(|body| body.author == before.scope.person);
-        let there = match own {
-            Some(body) => NotesText::of(&before, &body, input.revision).await?,
-            None => None,
-        };
         // Nobody waits for a connection to read with who holds one: enough who did would wait for each other.
-        drop(before);
+        let there = match look_for::<Body>(ctx, practice, None, note).await? {
+            Some((before, body)) if body.author == before.scope.person => {
+                NotesText::of(&before, &body, input.revision).await?
+            }
+            Some(_) | None => None,
+        };
         let make = |_: &New<'_>| {
             // What has no text here is no revision anybody could name; who may not restore is told that first.
             let revision = there.as_ref().map_or(u32::MAX, |there| there.revision);
@@ -509,9 +511,9 @@ async fn answer<C: domain::Command<Thing = Body>>(
             return Ok(Some(SavedNotePayload { note: None, revision: None, conflict: None, position: None, errors }));
         }
     };
-    let row = kept.view.one::<note::Note>(note).await.map_err(error)?;
+    let seen = kept.one::<note::Note>(note).await?;
     Ok(Some(SavedNotePayload {
-        note: row.map(|row| Note::new(&kept.view, row)),
+        note: seen.map(|(view, row)| Note::new(view, row)),
         revision: kept.revision,
         conflict: kept.conflict,
         position: Some(kept.position),

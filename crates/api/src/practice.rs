@@ -500,7 +500,7 @@ impl PracticeMutation {
                 let view =
                     app(ctx)?.view(&reader, practice, Portal::Coach, Some(done.position)).await.map_err(error)?;
                 let row = view.practice().await.map_err(error)?;
-                Ok(Some(crate::words::Payload::done(Position(done.position), &view, Some(row))))
+                Ok(Some(crate::words::Payload::done(Position(done.position), Some((view, row)))))
             }
             Err(refused) => Ok(Some(crate::words::Payload::refused(refused))),
         }

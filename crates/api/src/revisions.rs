@@ -24,7 +24,7 @@ use domain::{note, session};
 use crate::activity::Seq;
 use crate::page::Asked;
 use crate::scalars::{DateTime, Markdown, Position, id};
-use crate::words::{New, Once, Result, UserError, app, error, send, view, viewer};
+use crate::words::{New, Once, Result, UserError, app, error, look_for, send, viewer};
 
 /// How many events are read at a time while a revision is looked for.
 const CHUNK: u32 = 50;
@@ -141,6 +141,7 @@ impl NotesSibling {
         self.base
     }
     /// The text as it was typed.
+    #[graphql(complexity = "crate::page::NOTES")]
     async fn text(&self) -> Result<Option<Markdown>> {
         let text = match &self.row {
             Lies::Session(row) => self.read(&**row).await?,
@@ -223,10 +224,12 @@ impl NotesText {
         self.revision
     }
     /// The text as it was typed.
+    #[graphql(complexity = "crate::page::NOTES")]
     async fn text(&self) -> Markdown {
         Markdown(self.text.clone())
     }
     /// The text formatted: HTML that is safe to show.
+    #[graphql(complexity = "crate::page::HTML")]
     async fn html(&self) -> String {
         crate::markdown::html(&self.text)
     }
@@ -324,14 +327,22 @@ impl NotesConflict {
 
 /// What became of a save.
 pub(crate) struct Kept {
-    /// Everything since.
-    pub(crate) view: View,
+    /// Everything since, where the viewer sees the text.
+    view: Option<View>,
     /// The revision of the text that is there now.
     pub(crate) revision: Option<u32>,
     /// Where the text could not be merged: both texts, and what they came from.
     pub(crate) conflict: Option<NotesConflict>,
     /// The log's position since.
     pub(crate) position: Position,
+}
+
+impl Kept {
+    /// The thing that has the text, as it is since.
+    pub(crate) async fn one<R: Row>(&self, id: R::Id) -> Result<Option<(&View, R)>> {
+        let Some(view) = &self.view else { return Ok(None) };
+        Ok(view.one::<R>(id).await.map_err(error)?.map(|row| (view, row)))
+    }
 }
 
 /// Runs a command that saves a text or brings one back, or says why it was refused; `sent` is the text of a save.
@@ -348,12 +359,12 @@ pub(crate) async fn keep<W: Written, C: domain::Command<Thing = W>>(
         Ok(done) => done.position,
         Err(refused) => return Ok(Err(refused)),
     };
-    let view = view(ctx, practice, Some(position)).await?;
-    let row = view.one::<W>(of).await.map_err(error)?;
-    let conflict = match (&row, sent) {
-        (Some(row), Some(sent)) => NotesConflict::of(&view, row, sent, (command, position)).await?,
+    let seen = look_for::<W>(ctx, practice, Some(position), of).await?;
+    let conflict = match (&seen, sent) {
+        (Some((view, row)), Some(sent)) => NotesConflict::of(view, row, sent, (command, position)).await?,
         (None, _) | (_, None) => None,
     };
-    let revision = row.as_ref().map(|row| row.text().newest());
+    let revision = seen.as_ref().map(|(_, row)| row.text().newest());
+    let view = seen.map(|(view, _)| view);
     Ok(Ok(Kept { view, revision, conflict, position: Position(position) }))
 }

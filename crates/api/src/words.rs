@@ -22,7 +22,7 @@ use crate::http::IdempotencyKey;
 use crate::scalars::Position;
 
 /// Who asks.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Viewer {
     /// Who is signed in, if anybody is. They may do all that they may.
     pub signed_in: Option<app::signin::SignedIn>,
@@ -35,6 +35,8 @@ pub struct Viewer {
     /// What the browser or program calls itself.
     pub agent: Option<String>,
 }
+
+domain::hidden!(Viewer);
 
 impl Viewer {
     /// The sign-in with which the account itself may be kept: `FORBIDDEN` to programs, whatever their scopes;
@@ -141,6 +143,11 @@ pub fn bad(what: impl Into<String>) -> async_graphql::Error {
     error(app::Error::BadRequest(what.into()))
 }
 
+/// Too much at once of what tells something.
+pub fn rate_limited(what: &str) -> async_graphql::Error {
+    async_graphql::Error::new(what).extend_with(|_, extensions| extensions.set("code", "RATE_LIMITED"))
+}
+
 /// The code of a refusal. The list grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefusalCode(pub Refusal);
@@ -241,8 +248,8 @@ impl New<'_> {
 pub trait Payload: Sized {
     /// The row that it shows.
     type Row: domain::row::Row;
-    /// The change was made.
-    fn done(position: Position, view: &View, row: Option<Self::Row>) -> Self;
+    /// The change was made; this is what the viewer sees of it since, if they do.
+    fn done(position: Position, seen: Option<(View, Self::Row)>) -> Self;
     /// It was refused.
     fn refused(error: UserError) -> Self;
 }
@@ -262,8 +269,9 @@ macro_rules! payload {
         }
         impl $crate::words::Payload for $payload {
             type Row = $row;
-            fn done(position: $crate::scalars::Position, view: &app::View, row: Option<$row>) -> Self {
-                Self { $field: row.map(|row| <$object>::new(view, row)), position: Some(position), errors: Vec::new() }
+            fn done(position: $crate::scalars::Position, seen: Option<(app::View, $row)>) -> Self {
+                let shown = seen.map(|(view, row)| <$object>::new(&view, row));
+                Self { $field: shown, position: Some(position), errors: Vec::new() }
             }
             fn refused(error: $crate::words::UserError) -> Self {
                 Self { $field: None, position: None, errors: vec![error] }
@@ -307,9 +315,8 @@ pub async fn run<P: Payload, C: Command<Thing = P::Row>>(
         Ok(done) => done,
         Err(refused) => return Ok(Some(P::refused(refused))),
     };
-    let view = view(ctx, practice, Some(done.position)).await?;
-    let row = view.one::<P::Row>(<P::Row as domain::row::Row>::Id::of(done.thing)).await.map_err(error)?;
-    Ok(Some(P::done(Position(done.position), &view, row)))
+    let seen = look_for::<P::Row>(ctx, practice, Some(done.position), <P::Row as Row>::Id::of(done.thing)).await?;
+    Ok(Some(P::done(Position(done.position), seen)))
 }
 
 /// Runs a command that deletes what it is about.
@@ -393,6 +400,9 @@ fn only(viewer: &Viewer, log: LogId) -> Result<Option<Portal>> {
     })
 }
 
+/// The shortest idempotency key by which a visitor is known again.
+const VISITORS_KEY_BYTES_MIN: usize = 16;
+
 /// What makes a repeated request have one effect: its key, scoped to actor and response path, and its input. Visitors are
 /// nobody in particular, so two of them with one key are told apart by what they send.
 pub struct Once {
@@ -430,6 +440,26 @@ impl Once {
         let Some(held) = viewer.signed_in else { return Ok(visitor) };
         let made = app(ctx)?.token(Kind::Login, LogId::Account(held.person), visitor.command(app(ctx)?)).id();
         Ok(if held.login == made { visitor } else { in_browser(Self::of(ctx, viewer)?) })
+    }
+
+    /// Of a field whose answer is for one visitor alone, and whose input others can know: a repeat only under a key that
+    /// nobody else thinks of, from the same place and program.
+    ///
+    /// # Errors
+    /// A visitor's key that is too short for that is `BAD_REQUEST`.
+    pub fn apart(ctx: &Context<'_>, viewer: &Viewer) -> Result<Self> {
+        let once = Self::of(ctx, viewer)?;
+        if !once.is_visitors() {
+            return Ok(once);
+        }
+        if ctx.data::<IdempotencyKey>()?.0.as_ref().is_some_and(|key| key.len() < VISITORS_KEY_BYTES_MIN) {
+            let least = VISITORS_KEY_BYTES_MIN;
+            return Err(bad(format!(
+                "Without a sign-in the idempotency key has at least {least} characters: use a random UUID."
+            )));
+        }
+        let from = format!("{}\0{}", viewer.peer, viewer.agent.as_deref().unwrap_or_default());
+        Ok(Self { scope: once.scope.map(|scope| format!("{scope}\0{from}")), ..once })
     }
 
     /// Of the same field with this content beside its input.
@@ -495,4 +525,41 @@ pub async fn view(ctx: &Context<'_>, practice: PracticeId, at_least: Option<u64>
         }
     }
     Err(error(app::Error::NotFound))
+}
+
+/// A thing of a practice, with the view that shows it: through whichever portal does, for somebody may be a coach and a
+/// coachee of one practice. Who has no portal there is answered `NOT_FOUND`.
+pub async fn look_for<R: Row>(
+    ctx: &Context<'_>,
+    practice: PracticeId,
+    at_least: Option<u64>,
+    id: R::Id,
+) -> Result<Option<(View, R)>> {
+    let (app, (person, portals)) = (app(ctx)?, viewer(ctx)?.reach(practice, Right::Read)?);
+    let (reader, mut is_in) = (reader(ctx, person)?, false);
+    for portal in portals {
+        let view = match app.view(&reader, practice, portal, at_least).await {
+            Ok(view) => view,
+            Err(app::Error::NotFound) => continue,
+            Err(other) => return Err(error(other)),
+        };
+        is_in = true;
+        if let Some(row) = view.one::<R>(id).await.map_err(error)? {
+            return Ok(Some((view, row)));
+        }
+    }
+    if is_in { Ok(None) } else { Err(error(app::Error::NotFound)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Viewer;
+
+    #[test]
+    fn a_viewer_prints_no_cookie() {
+        let (browser, agent) = (Some("CANARY".to_owned()), Some("CANARY".to_owned()));
+        let peer = std::net::Ipv4Addr::LOCALHOST.into();
+        let viewer = Viewer { signed_in: None, program: None, browser, peer, agent };
+        assert_eq!(format!("{viewer:?}"), "…");
+    }
 }

@@ -293,7 +293,7 @@ fn escaped(value: &str) -> String {
 }
 
 /// What a browser brings that comes back from Google.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Brought {
     /// The ID token.
     pub token: String,
@@ -302,6 +302,8 @@ pub struct Brought {
     /// Who is signed in there.
     pub signed_in: Option<PersonId>,
 }
+
+domain::hidden!(Brought);
 
 impl App {
     /// Lets people sign in with Google from now on. Once.
@@ -373,7 +375,9 @@ impl App {
                 Ok(_) => {
                     // A repeat that came at once may have opened the account under another id.
                     let (person, _) = self.led_to(id, address).await?;
-                    return Ok(NewSession { person, token: self.token(Kind::Login, LogId::Account(person), command) });
+                    let token = self.token(Kind::Login, LogId::Account(person), command);
+                    let made = self.held(NewSession { person, token }).await?;
+                    return made.ok_or_else(|| refused(account::Refusal::GoogleSignInIsNotValid));
                 }
             }
         }

@@ -34,7 +34,7 @@ pub(crate) enum Held {
 }
 
 /// What the browser that asked for a link keeps and shows.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Asked {
     /// The cookie's value.
     pub browser: String,
@@ -43,7 +43,7 @@ pub struct Asked {
 }
 
 /// What somebody brings to sign in.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Credentials {
     /// The link's token.
     pub token: String,
@@ -52,6 +52,8 @@ pub struct Credentials {
     /// The six digits, if they were typed.
     pub digits: Option<String>,
 }
+
+domain::hidden!(Asked, Credentials);
 
 /// Where a login is to be held, and what the browser or program calls itself.
 #[derive(Debug, Clone)]
@@ -231,20 +233,13 @@ impl App {
         Ok(row.and_then(|row| row.person))
     }
 
-    /// This sign-in, where it was made and was not ended since.
+    /// This sign-in, where it was made and still holds.
     ///
     /// # Errors
     /// Where the storage fails.
     pub async fn held(&self, session: NewSession) -> Result<Option<NewSession>, Error> {
-        let made = self.login(LogId::Account(session.person), session.token.id()).await?;
-        Ok(made.map(|_| session))
-    }
-
-    async fn login(&self, log: LogId, id: LoginId) -> Result<Option<Login>, Error> {
-        let Some((mut snapshot, _)) = self.snapshot_of(log).await? else { return Ok(None) };
-        let row = self.inner.row::<Login>(&mut snapshot, log, id).await?;
-        snapshot.close().await?;
-        Ok(row)
+        let holds = self.holds(session.person, Held::Login(session.token.id())).await?;
+        Ok(holds.map(|_| session))
     }
 
     /// Who holds this login's token, if it still holds. Its use is noted now and then.

@@ -111,9 +111,14 @@ fn bounded(text: &str, least: usize, most: usize) -> Result<String, crate::Refus
 }
 
 /// An email address that mail can be sent to, in the one spelling by which it is compared: trimmed and in lower case.
-/// Checked for shape only (RFC 5321's lengths, one `@`, a domain with a dot); that it exists is shown by using it.
+/// Checked for shape only (RFC 5321's lengths, one `@`, a domain with a dot); that it exists is shown by using it. What mail
+/// would bring to the same place as another address is none: a letter that becomes an ASCII one in lower case (the Kelvin
+/// sign), and a domain that is not in its own plain form.
 fn email(text: &str) -> Result<String, crate::Refusal> {
     let refused = || crate::Refusal::from(Refusal::NotAnEmail);
+    if text.chars().any(|c| !c.is_ascii() && c.to_lowercase().any(|lower| lower.is_ascii())) {
+        return Err(refused());
+    }
     let text = text.to_lowercase();
     let (local, domain) = text.rsplit_once('@').ok_or_else(refused)?;
     let local_is_fine = !local.is_empty()
@@ -129,8 +134,20 @@ fn email(text: &str) -> Result<String, crate::Refusal> {
             && !label.ends_with('-')
             && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || !c.is_ascii())
     };
-    let domain_is_fine = domain.contains('.') && domain.len() <= 253 && domain.split('.').all(label_is_fine);
+    let domain_is_fine =
+        domain.contains('.') && domain.len() <= 253 && domain.split('.').all(label_is_fine) && is_plain(domain);
     if local_is_fine && domain_is_fine && !text.chars().any(char::is_whitespace) { Ok(text) } else { Err(refused()) }
+}
+
+/// Whether a domain is as UTS 46 writes it: all in letters, or all in ASCII with labels `xn--…` that decode. Whoever looks up
+/// any other spelling (in full width, with what nobody sees, half decoded) finds the same domain as with this one.
+fn is_plain(domain: &str) -> bool {
+    if domain.is_ascii() {
+        !domain.contains("xn--") || idna::domain_to_ascii(domain).is_ok_and(|plain| plain == domain)
+    } else {
+        let (plain, fault) = idna::domain_to_unicode(domain);
+        fault.is_ok() && plain == domain
+    }
 }
 
 /// A name as a folder could have it: no separators, and nothing that turns the direction of writing around, by which an
@@ -168,6 +185,10 @@ texts! {
     ProfessionalTitle "professional_title" line 0..=200;
     /// An https address.
     Link "link" line 0..=2000, |text: String| if text.is_empty() { Ok(text) } else { link(text) };
+    /// The address of a coach's video meeting, as a record keeps it.
+    VideoLink "video_link" line 0..=2000, |text: String| if text.is_empty() { Ok(text) } else { link(text) };
+    /// The address of a coach's booking page, as a record keeps it.
+    BookingLink "booking_link" line 0..=2000, |text: String| if text.is_empty() { Ok(text) } else { link(text) };
     /// The title of a session, goal, milestone, action or note.
     Title "title" line 1..=200;
     /// Where an appointment takes place.
@@ -443,3 +464,43 @@ macro_rules! facts {
 pub(crate) use facts;
 
 facts!(bool, u8, u16, u32, u64, i32, i64, [u8; 32], Kind);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_email_address_has_one_spelling() {
+        let longest = "a".repeat(64);
+        for (text, expected) in [
+            (" Ada@Practice.Example ", Some("ada@practice.example")),
+            ("grüße@bücher.example", Some("grüße@bücher.example")),
+            ("ADA@BÜCHER.EXAMPLE", Some("ada@bücher.example")),
+            ("ada@xn--bcher-kva.example", Some("ada@xn--bcher-kva.example")),
+            ("ada@straße.example", Some("ada@straße.example")),
+            ("ada@例え.example", Some("ada@例え.example")),
+            ("ada@a--b.example", Some("ada@a--b.example")),
+            (&format!("{longest}@practice.example"), Some(&format!("{longest}@practice.example"))),
+            // In full width, with what nobody sees, with another full stop, half decoded, and decoding to nothing.
+            ("ada@ｐractice.example", None),
+            ("ada@prac\u{ad}tice.example", None),
+            ("ada@practice\u{200b}.example", None),
+            ("ada@practice.exam\u{2060}ple", None),
+            ("ada@practice。example.org", None),
+            ("ada@bu\u{308}cher.example", None),
+            ("ada@bücher.xn--bcher-kva.example", None),
+            ("ada@xn--practice-.example", None),
+            ("ada@xn--0.example", None),
+            // Letters that become ASCII ones in lower case: the Kelvin sign, and İ.
+            ("mi\u{212a}e@practice.example", None),
+            ("mike@\u{212a}ey.example", None),
+            ("\u{130}an@practice.example", None),
+            ("ada", None),
+            ("ada@practice", None),
+            ("a b@practice.example", None),
+        ] {
+            let parsed = Email::parse(text).ok();
+            assert_eq!(parsed.as_ref().map(Text::as_str), expected, "{text}");
+        }
+    }
+}

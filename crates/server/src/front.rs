@@ -3,7 +3,7 @@
 //!
 //! A request's address is never logged, since tokens stand in addresses: the log has the route that it matched.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -51,7 +51,11 @@ pub(crate) fn router(front: Arc<Front>, routes: Router) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(numbers))
         .with_state(front.clone());
-    routes.merge(own).layer(from_fn_with_state(front, request))
+    routes
+        .merge(own)
+        .fallback(async || (StatusCode::NOT_FOUND, "There is nothing at this address.\n"))
+        .method_not_allowed_fallback(async || (StatusCode::METHOD_NOT_ALLOWED, "This address takes no such request.\n"))
+        .layer(from_fn_with_state(front, request))
 }
 
 async fn request(State(front): State<Arc<Front>>, mut request: Request, next: Next) -> Response {
@@ -98,12 +102,18 @@ fn forwarded(trusted: &[IpAddr], headers: &HeaderMap) -> Option<IpAddr> {
         headers.get_all(FORWARDED_FOR).iter().map(|line| line.to_str().unwrap_or_default()).collect();
     for told in lines.join(",").rsplit(',').map(str::trim) {
         // What is no address was not written by a proxy of ours, and neither was anything before it.
-        let address = told.parse::<IpAddr>().ok()?.to_canonical();
+        let address = address(told)?.to_canonical();
         if !trusted.contains(&address) {
             return Some(address);
         }
     }
     None
+}
+
+/// An address as proxies write it: some with the port, and IPv6 then in brackets.
+fn address(told: &str) -> Option<IpAddr> {
+    let bare = told.strip_prefix('[').and_then(|told| told.strip_suffix(']')).unwrap_or(told);
+    bare.parse().ok().or_else(|| told.parse::<SocketAddr>().ok().map(|told| told.ip()))
 }
 
 /// Whether requests should be sent here: the database answers, changes are accepted, nobody has asked to stop.
@@ -170,6 +180,15 @@ mod tests {
         );
         assert_eq!(from("127.0.0.1", &["6.6.6.6", "203.0.113.7, 10.0.0.1"]).as_deref(), Some("203.0.113.7"));
         assert_eq!(from("127.0.0.1", &["203.0.113.7, nonsense"]), None);
+        for (told, expected) in [
+            ("203.0.113.7:443", "203.0.113.7"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("[2001:db8::7]:443", "2001:db8::7"),
+            ("203.0.113.7, 10.0.0.1:9000", "203.0.113.7"),
+        ] {
+            assert_eq!(from("127.0.0.1", &[told]).as_deref(), Some(expected), "{told}");
+        }
         assert_eq!(from("127.0.0.1", &[]), None);
         assert_eq!(from("203.0.113.9", &["6.6.6.6"]), None, "no proxy of ours");
     }

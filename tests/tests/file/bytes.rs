@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use tests::{BOUNDARY, Form, Product, both};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{Scene, path};
 use crate::plan::position;
@@ -267,6 +267,65 @@ both! {
         product.later(24 * 60);
         product.app.sweep_uploads().await.expect("swept");
         lie(&product, 1).await;
+        product.prove().await;
+    }
+
+    /// A4: a sign-in, or a program's token, that ends in the middle of an upload has uploaded nothing.
+    #[test]
+    async fn a_sign_in_that_ends_in_the_middle_of_an_upload_uploads_nothing(product: Product) {
+        let scene = Scene::new(&product).await;
+        assert!(product.app.claim_files().await.expect("claimed"));
+        let whole = Form::of(UPLOAD, json!({ "i": scene.input("SHARED") }), "a.bin", &content(200_000)).bytes;
+        let before = position(&scene.ada, &scene.practice).await;
+        let scopes = json!([{ "practiceId": scene.practice, "portal": "COACH", "right": "WRITE" }]);
+        let make = "mutation($i: CreateAccessTokenInput!) { createAccessToken(input: $i) { token accessToken { id } } }";
+        let input = json!({ "i": { "name": "Program", "scopes": scopes, "expiresAt": "2026-09-01T00:00:00Z" } });
+        let made = scene.bob.ask(make, input).await["createAccessToken"].clone();
+        let revoke = "mutation($t: ID!) { revokeAccessToken(input: { accessTokenId: $t }) { revokedId } }".to_owned();
+        let everywhere = "mutation { signOutEverywhere { done } }".to_owned();
+        let own = json!(scene.bob.token);
+        for (number, (token, end)) in [(&made["token"], revoke), (&own, everywhere)].into_iter().enumerate() {
+            let mut socket = tokio::net::TcpStream::connect(product.address).await.expect("a connection");
+            let head = format!("POST /graphql HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ngraphql-require-preflight: 1\r\n\
+                connection: close\r\ncontent-type: multipart/form-data; boundary={BOUNDARY}\r\ncontent-length: {}\r\n\r\n",
+                token.as_str().expect("a token"), whole.len());
+            socket.write_all(head.as_bytes()).await.expect("sent");
+            socket.write_all(&whole[..150_000]).await.expect("sent");
+            lie(&product, number + 1).await;
+            scene.bob.ask(&end, json!({ "t": made["accessToken"]["id"] })).await;
+            socket.write_all(&whole[150_000..]).await.expect("sent");
+            let mut answer = String::new();
+            socket.read_to_string(&mut answer).await.expect("an answer");
+            assert!(answer.contains("session or the access has ended"), "{answer}");
+        }
+        assert_eq!(position(&scene.ada, &scene.practice).await, before);
+        assert_eq!(scene.list(&scene.ada, "coachPortal", "(first: 9)").await, Vec::<String>::new());
+        product.later(24 * 60);
+        product.app.sweep_uploads().await.expect("swept");
+        lie(&product, 0).await;
+        product.prove().await;
+    }
+
+    /// A4: a download breaks off where the sign-in, or the program's token, ends by which it was begun.
+    #[test]
+    async fn a_download_breaks_off_where_the_sign_in_ends(product: Product) {
+        let scene = Scene::new(&product).await;
+        let file = scene.uploaded(&scene.bob, "PRIVATE", "large.bin", &content(25 * MIB)).await;
+        let stranger = product.stranger();
+        let request = reqwest::Client::new().get(product.url(&path(&file))).bearer_auth(scene.bob.token.clone().expect("a token"));
+        let mut response = request.send().await.expect("an answer");
+        response.chunk().await.expect("it has begun").expect("bytes");
+        scene.bob.ask("mutation { signOutEverywhere { done } }", json!({})).await;
+        // What is on its way comes; the server is asked in between, so that it has the time to hear of the end.
+        let broke_off = loop {
+            match response.chunk().await {
+                Ok(Some(_)) => stranger.ask("{ service { waysToSignIn } }", json!({})).await,
+                Ok(None) => break false,
+                Err(_) => break true,
+            };
+        };
+        assert!(broke_off, "it came to its end");
+        assert_eq!(scene.bob.downloads(&path(&file), &[]).await.status, 401);
         product.prove().await;
     }
 

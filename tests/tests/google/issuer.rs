@@ -62,6 +62,10 @@ pub enum Mood {
     Endless,
     /// With what is no set of keys.
     Babbling,
+    /// With much beside its keys that is none.
+    Mixed,
+    /// Never.
+    Silent,
 }
 
 /// An issuer.
@@ -89,12 +93,25 @@ impl Published {
     /// The set of keys.
     fn set(&self) -> Response {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let set = json!({ "keys": *self.keys.lock().expect("keys") }).to_string();
+        let keys = self.keys.lock().expect("keys").clone();
+        let set = json!({ "keys": keys }).to_string();
         match *self.mood.lock().expect("a mood") {
+            Mood::Mixed => {
+                let odd = [
+                    json!({}),
+                    Value::Null,
+                    json!(7),
+                    json!({ "kty": "RSA", "kid": 7 }),
+                    json!({ "kty": "RSA", "n": [] }),
+                ];
+                let own = keys.as_array().cloned().unwrap_or_default();
+                let mixed: Vec<_> = odd.into_iter().cycle().take(50).chain(own).collect();
+                json!({ "keys": mixed }).to_string().into_response()
+            }
             Mood::Elsewhere => Redirect::to("/moved").into_response(),
             Mood::Endless => (set + &" ".repeat(100_000)).into_response(),
             Mood::Babbling => "keys".into_response(),
-            Mood::Fine | Mood::Away | Mood::Another | Mood::Unsafe => set.into_response(),
+            Mood::Fine | Mood::Away | Mood::Another | Mood::Unsafe | Mood::Silent => set.into_response(),
         }
     }
 }
@@ -117,7 +134,13 @@ impl Issuer {
         let router = Router::new()
             .route(
                 "/.well-known/openid-configuration",
-                get(async move || discovery(*of_discovery.mood.lock().expect("a mood"), &known)),
+                get(async move || {
+                    let mood = *of_discovery.mood.lock().expect("a mood");
+                    if mood == Mood::Silent {
+                        std::future::pending::<()>().await;
+                    }
+                    discovery(mood, &known)
+                }),
             )
             .route("/keys", get(async move || of_keys.set()))
             .route("/moved", get(async || json!({ "keys": [] }).to_string()));

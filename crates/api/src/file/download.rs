@@ -3,6 +3,7 @@
 //! - Who asks is known by the same credentials as in GraphQL; a file that is not theirs to see is answered like one that is
 //!   not there.
 //! - The entry in the access log is committed before the first byte leaves (R3).
+//! - A session or access that ends breaks off what it has begun to read (A4): the body is shorter than its length says.
 //! - What is sent is saved and never shown: as an attachment, with a type from a closed list, `nosniff`, in a sandbox that
 //!   may do nothing, kept by no cache and embedded by no other site.
 //! - One range may be asked for, with GET (RFC 9110, section 14); only the chunks in which it lies are read. Several at once, or what
@@ -15,12 +16,14 @@ use app::readings::Noted;
 use app::{App, Error, Reader, View};
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use domain::file::File;
 use domain::id::FileId;
 use domain::reading::Part;
+use futures_util::{FutureExt as _, StreamExt as _};
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
     CONTENT_TYPE, ETAG, IF_RANGE, RANGE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
@@ -45,7 +48,9 @@ pub(crate) fn router(app: App, settings: Settings) -> Router {
     Router::new().route("/files/{id}", get(open)).with_state(room)
 }
 
-async fn open(State(room): State<Arc<Room>>, Path(id): Path<String>, parts: Parts) -> Response {
+async fn open(State(room): State<Arc<Room>>, id: Result<Path<String>, PathRejection>, parts: Parts) -> Response {
+    // What is no text names no file.
+    let id = id.map(|Path(id)| id).unwrap_or_default();
     let answer = tokio::time::timeout(room.settings.bounds.request, answer(&room, &id, &parts)).await;
     let mut response = answer.unwrap_or(Err(Error::Unavailable)).unwrap_or_else(|error| refused(&error));
     let headers = response.headers_mut();
@@ -86,17 +91,16 @@ async fn answer(room: &Room, id: &str, parts: &Parts) -> Result<Response, Error>
         }
     };
     let practice = view.scope.practice;
-    let key = if is_head {
-        None
-    } else {
-        let part = if range.start == 0 { Part::Begins } else { Part::GoesOn };
-        Some(view.file_key(&row, part).await?.ok_or(Error::NotFound)?)
-    };
+    let key =
+        if is_head { None } else { Some(view.file_key(&row, Part::of(&range, size)).await?.ok_or(Error::NotFound)?) };
     // Before anything else is asked of the database: whoever waits there, or reads slowly, holds no snapshot.
     drop(view);
     room.gate.0.enter(&noted).await?;
     let body = match key {
-        Some(key) => Body::from_stream(room.gate.0.content(practice, &row, &key, range.clone()).await?),
+        Some(key) => {
+            let content = room.gate.0.content(practice, &row, &key, range.clone()).await?;
+            Body::from_stream(content.take_until(room.gate.ended(&viewer).boxed()))
+        }
         None => Body::empty(),
     };
     let mut response = (status, body).into_response();

@@ -2,17 +2,17 @@
 //!
 //! Both are found by `OpenID` Connect Discovery 1.0, kept for an hour, and asked for again before that when a token names a
 //! key that is not known, since keys are changed at any time; but at most once a minute, so that made-up names of keys
-//! cost the issuer and this server nothing. While the issuer cannot be reached, keys of up to a day ago are good. One
-//! request is under way at a time; whoever needs its answer waits for it, within its time-out.
+//! cost the issuer and this server nothing. While the issuer is asked or cannot be reached, keys of up to a day ago are good.
+//! One request is under way at a time; whoever needs its answer waits for it, within its time-out, and nobody else does.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::value::Time;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde::Deserialize;
-use tokio::sync::Mutex;
 
 use super::fetch::{Fetcher, may_fetch};
 
@@ -30,17 +30,33 @@ const KEYS_MAX: usize = 32;
 pub(super) struct Published {
     issuer: String,
     fetcher: Fetcher,
+    /// Held for a look, and never while the issuer is asked.
     state: Mutex<State>,
+    /// Held by who asks, and waited for by who needs the answer.
+    asking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    known: Option<Known>,
+    known: Option<Arc<Known>>,
     asked_at: Option<Time>,
     trouble: String,
 }
 
-#[derive(Debug, Clone)]
+impl State {
+    /// Whether the issuer was asked just now.
+    fn is_early(&self, now: Time) -> bool {
+        self.asked_at.is_some_and(|at| now < at.plus_minutes(ASKED_AGAIN_MINUTES))
+    }
+
+    /// What is known, where it is fresh enough; where the issuer was asked just now, it is good enough.
+    fn usable(&self, now: Time) -> Option<Arc<Known>> {
+        let minutes = if self.is_early(now) { GOOD_MINUTES } else { FRESH_MINUTES };
+        self.known.clone().filter(|known| now < known.at.plus_minutes(minutes))
+    }
+}
+
+#[derive(Debug)]
 struct Known {
     keys: BTreeMap<String, Key>,
     page: String,
@@ -70,10 +86,10 @@ struct Discovered {
     authorization_endpoint: String,
 }
 
-/// A set of keys (RFC 7517).
+/// A set of keys (RFC 7517). What in it is no key that is understood here is passed over (section 5).
 #[derive(Deserialize)]
 struct KeySet {
-    keys: Vec<PublicKey>,
+    keys: Vec<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -88,6 +104,11 @@ struct PublicKey {
 }
 
 impl PublicKey {
+    /// The key that a member of a set is, if it is one.
+    fn read(member: serde_json::Value) -> Option<Self> {
+        serde_json::from_value(member).ok()
+    }
+
     /// The key with its name, where it is one for RS256.
     fn named(self) -> Option<(String, Key)> {
         let is_for_signing = self.purpose.is_none_or(|purpose| purpose == "sig");
@@ -103,47 +124,52 @@ impl Published {
     pub(super) fn of(issuer: &str) -> Result<Self, String> {
         let fetcher = Fetcher::new()?;
         may_fetch(issuer)?;
-        Ok(Self { issuer: issuer.to_owned(), fetcher, state: Mutex::default() })
+        Ok(Self { issuer: issuer.to_owned(), fetcher, state: Mutex::default(), asking: tokio::sync::Mutex::default() })
     }
 
     /// The key of this name, if it is published.
     pub(super) async fn key(&self, kid: &str, now: Time) -> Result<Option<Key>, String> {
-        let mut state = self.state.lock().await;
-        let known = self.known(&mut state, now).await?;
-        if let Some(key) = known.keys.get(kid) {
-            return Ok(Some(key.clone()));
+        let named = |known: Arc<Known>| known.keys.get(kid).cloned();
+        // Whoever brings a made-up name waits alone.
+        if let Some(key) = self.state().usable(now).and_then(named) {
+            return Ok(Some(key));
         }
-        let is_early = state.asked_at.is_some_and(|at| now < at.plus_minutes(ASKED_AGAIN_MINUTES));
-        if is_early {
-            return Ok(None);
-        }
-        self.ask(&mut state, now).await;
-        Ok(state.known.as_ref().and_then(|known| known.keys.get(kid).cloned()))
+        self.ask(now).await;
+        self.known(now).map(named)
     }
 
     /// The page where people say who they are.
     pub(super) async fn page(&self, now: Time) -> Result<String, String> {
-        let mut state = self.state.lock().await;
-        Ok(self.known(&mut state, now).await?.page)
-    }
-
-    /// What is known, asked for where it is not fresh.
-    async fn known(&self, state: &mut State, now: Time) -> Result<Known, String> {
-        let is_within = |state: &State, minutes: i64| {
-            state.known.as_ref().is_some_and(|known| now < known.at.plus_minutes(minutes))
-        };
-        let is_early = state.asked_at.is_some_and(|at| now < at.plus_minutes(ASKED_AGAIN_MINUTES));
-        if !is_within(state, FRESH_MINUTES) && !is_early {
-            self.ask(state, now).await;
+        if self.state().usable(now).is_none() {
+            self.ask(now).await;
         }
-        let is_good = is_within(state, GOOD_MINUTES);
-        state.known.clone().filter(|_| is_good).ok_or_else(|| state.trouble.clone())
+        self.known(now).map(|known| known.page.clone())
     }
 
-    async fn ask(&self, state: &mut State, now: Time) {
-        state.asked_at = Some(now);
-        match self.fetched(now).await {
-            Ok(known) => state.known = Some(known),
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known, or why nothing is.
+    fn known(&self, now: Time) -> Result<Arc<Known>, String> {
+        let state = self.state();
+        state.usable(now).ok_or_else(|| state.trouble.clone())
+    }
+
+    /// Asks the issuer, where nobody has just now; where somebody does, waits for that.
+    async fn ask(&self, now: Time) {
+        let _asking = self.asking.lock().await;
+        {
+            let mut state = self.state();
+            if state.is_early(now) {
+                return;
+            }
+            state.asked_at = Some(now);
+        }
+        let fetched = self.fetched(now).await;
+        let mut state = self.state();
+        match fetched {
+            Ok(known) => state.known = Some(Arc::new(known)),
             Err(trouble) => {
                 tracing::warn!(issuer = self.issuer, trouble, "what an issuer publishes could not be had");
                 state.trouble = trouble;
@@ -159,7 +185,8 @@ impl Published {
         }
         may_fetch(&discovered.authorization_endpoint)?;
         let set: KeySet = self.read(&discovered.jwks_uri).await?;
-        let keys = set.keys.into_iter().take(KEYS_MAX).filter_map(PublicKey::named).collect();
+        let keys =
+            set.keys.into_iter().filter_map(PublicKey::read).filter_map(PublicKey::named).take(KEYS_MAX).collect();
         Ok(Known { keys, page: discovered.authorization_endpoint, at: now })
     }
 
