@@ -377,6 +377,40 @@ both! {
         product.prove().await;
     }
 
+    /// A1: an address that another coachee has is refused, since it can be one coachee's only; whoever does not see that one
+    /// learns it of five addresses in fifteen minutes, and no more.
+    #[test]
+    async fn a1_whose_address_it_is_can_be_asked_five_times(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let bob = product.further_coach(&ada, &practice, "Bob", "COACH").await;
+        let robin = product.coachee(&ada, &practice, "Robin").await;
+        product.coachee(&ada, &practice, "Sam").await;
+        let kim = product.coachee(&bob, &practice, "Kim").await;
+        let coachee = product.accepted(&ada, &practice, &robin, "Robin").await;
+        let close = json!({ "i": { "practiceId": practice, "coachesMayAddCoachees": false } });
+        ada.ask("mutation($i: UpdatePracticeInput!) { updatePractice(input: $i) { errors { code } } }", close).await;
+        let update = "mutation($i: UpdateCoacheeInput!) { updateCoachee(input: $i) { errors { code } } }";
+        let email = |coachee: &str, email: &str| json!({ "i": { "practiceId": practice, "coacheeId": coachee, "email": email } });
+        for (who, of) in [(&coachee, &robin), (&bob, &kim)] {
+            for _ in 0..5 {
+                assert_eq!(who.refused(update, email(of, "sam@coachee.example")).await, "COACHEE_EMAIL_IS_TAKEN");
+            }
+            // Another's and nobody's are no longer told apart; names are not in question.
+            for address in ["sam@coachee.example", "nobody@coachee.example"] {
+                assert_eq!(who.fails(update, email(of, address)).await, "RATE_LIMITED");
+            }
+            let name = json!({ "i": { "practiceId": practice, "coacheeId": of, "lastName": "Rhee" } });
+            assert_eq!(who.ask(update, name).await["updateCoachee"]["errors"], json!([]));
+        }
+        product.later(15);
+        // What was nobody else's does not count.
+        for times in 0..6 {
+            let changed = bob.ask(update, email(&kim, &format!("kim-{times}@coachee.example"))).await;
+            assert_eq!(changed["updateCoachee"]["errors"], json!([]));
+        }
+        product.prove().await;
+    }
+
     /// S2.8, S3.7: there are exactly three statuses, and each is what happened.
     #[test]
     async fn s2_8_a_coachee_is_not_invited_invited_or_active(product: Product) {
@@ -517,10 +551,14 @@ both! {
             let fields = json!({ "firstName": "Kim", "email": format!("kim{number}@coachee.example") });
             coachees.push(text(&add(&ada, &practice, fields).await["coachee"]["id"]));
         }
-        let tries = coachees.iter().cycle().take(64).map(|coachee| {
+        // Nobody is told more than five times that an address is taken: so they are several.
+        let mut people = vec![ada.clone()];
+        for number in 1..8 {
+            people.push(product.further_coach(&ada, &practice, &format!("Cleo{number}"), "MANAGER").await);
+        }
+        let tries = coachees.iter().cycle().take(64).zip(people.iter().cycle()).map(|(coachee, by)| {
             let input = json!({ "i": { "practiceId": practice, "coacheeId": coachee, "email": "kim@coachee.example" } });
-            let ada = ada.clone();
-            async move { (coachee, ada.ask(UPDATE, input).await["updateCoachee"]["errors"] == json!([])) }
+            async move { (coachee, by.whole(UPDATE, input).await.body["data"]["updateCoachee"]["errors"] == json!([])) }
         });
         // The one who has it may say so again: that changes nothing and is no refusal.
         let takers: BTreeSet<_> = join_all(tries).await.into_iter().filter(|(_, done)| *done).map(|(coachee, _)| coachee).collect();

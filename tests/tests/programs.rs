@@ -185,6 +185,54 @@ both! {
         product.prove().await;
     }
 
+    /// A1: a coach who is a coachee of the same practice, and has no access to their own file, is shown what they change as a
+    /// coachee, and follows it.
+    #[test]
+    async fn who_is_coach_and_coachee_is_shown_what_they_do_as_either(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let bo = product.further_coach(&ada, &practice, "Bo", "COACH").await;
+        let file = product.coachee(&ada, &practice, "Bo").await;
+        let invite = "mutation($i: CoacheeInput!) { sendInvitation(input: $i) { errors { code } } }";
+        ada.ask(invite, json!({ "i": { "practiceId": practice, "coacheeId": file } })).await;
+        let token = product.token("bo@coachee.example", "/invitations/").await;
+        let accept = "mutation($t: String!) { acceptInvitation(input: { token: $t }) { practiceId errors { code } } }";
+        assert_eq!(bo.ask(accept, json!({ "t": token })).await["acceptInvitation"]["practiceId"], json!(practice));
+        let portal = "query($p: ID!, $c: ID!) { viewer { coachPortal(practiceId: $p) { coachee(id: $c) { id } } } }";
+        assert_eq!(bo.fails(portal, json!({ "p": practice, "c": file })).await, "NOT_FOUND", "as a coach Bo has no access");
+        let done = async |mutation: &str, input: &str, shows: &str, mut fields: Value| {
+            fields["practiceId"] = json!(practice);
+            let answer = bo.ask(&format!("mutation($i: {input}!) {{ {mutation}(input: $i) {{ {shows} errors {{ code }} }} }}"), json!({ "i": fields })).await;
+            assert_eq!(answer[mutation]["errors"], json!([]), "{answer}");
+            answer[mutation].clone()
+        };
+        let goal = done("addGoal", "AddGoalInput", "goal { title }", json!({ "coacheeId": file, "title": "Rest", "dueOn": "2026-06-30" })).await;
+        assert_eq!(goal["goal"]["title"], "Rest");
+        let action = done("addAction", "AddActionInput", "action { id }", json!({ "coacheeId": file, "title": "Sleep" })).await["action"]["id"].clone();
+        let progressed = done("setActionProgress", "SetActionProgressInput", "action { progress }", json!({ "actionId": action, "progress": 40 })).await;
+        assert_eq!(progressed["action"]["progress"], 40);
+        let named = done("updateCoachee", "UpdateCoacheeInput", "coachee { id } profile { lastName }", json!({ "coacheeId": file, "lastName": "Rhee" })).await;
+        assert_eq!((&named["coachee"], &named["profile"]["lastName"]), (&Value::Null, &json!("Rhee")));
+        let note = done("writeNote", "WriteNoteInput", "note { id text }", json!({ "coacheeId": file, "title": "Night", "text": "one" })).await["note"].clone();
+        assert_eq!(note["text"], "one");
+        let saved = done("saveNote", "SaveNoteInput", "note { text }", json!({ "noteId": note["id"], "base": 1, "text": "two" })).await;
+        assert_eq!(saved["note"]["text"], "two");
+        let restored = done("restoreNote", "RestoreNoteInput", "note { text }", json!({ "noteId": note["id"], "revision": 1 })).await;
+        assert_eq!(restored["note"]["text"], "one");
+        let sent = done("sendMessage", "SendMessageInput", "message { conversationId text }", json!({ "coachId": ada.id, "text": "Hello" })).await["message"].clone();
+        assert_eq!(sent["text"], "Hello");
+        let upload = json!({ "practiceId": practice, "coacheeId": file, "permission": "PRIVATE" });
+        let uploaded = bo.uploads(upload, "a.txt", b"words").await;
+        assert!(uploaded["file"]["id"].is_string(), "{uploaded}");
+        let conversation = sent["conversationId"].as_str().expect("an id");
+        for follow in [format!("plan(practiceId: \"{practice}\", coacheeId: \"{file}\""), format!("conversation(practiceId: \"{practice}\", id: \"{conversation}\"")] {
+            assert_eq!(heard(&bo, &format!("subscription {{ {follow}, after: \"at1\") {{ position }} }}")).await, 'Y', "{follow}");
+        }
+        // What is nobody's of the two is there in neither.
+        let client = product.coachee(&ada, &practice, "Robin").await;
+        assert_eq!(heard(&bo, &format!("subscription {{ plan(practiceId: \"{practice}\", coacheeId: \"{client}\") {{ position }} }}")).await, 'N');
+        product.prove().await;
+    }
+
     /// A token is shown once, and again to a retry with the same key; the list shows what it is and never its secret.
     #[test]
     async fn a_token_is_shown_once_and_to_a_retry(product: Product) {

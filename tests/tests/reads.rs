@@ -42,6 +42,19 @@ impl Scene {
         assert_eq!(by.ask(mutation, json!({ "i": input })).await["writeSynopsis"]["errors"], json!([]));
     }
 
+    /// An appointment that Bob made with Robin: its id.
+    async fn appointment(&self) -> String {
+        let mutation =
+            "mutation($i: AddAppointmentInput!) { addAppointment(input: $i) { appointment { id } errors { code } } }";
+        let input = json!({ "practiceId": self.practice, "coacheeId": self.robin, "title": "After the divorce", "place": "Room 4",
+            "videoLink": "https://meet.example/bob", "start": "2026-03-10T09:00", "timeZone": "Europe/Berlin" });
+        let answer = self.bob.ask(mutation, json!({ "i": input })).await;
+        answer["addAppointment"]["appointment"]["id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("not added: {answer}"))
+            .to_owned()
+    }
+
     /// Somebody reads Robin's synopsis.
     async fn reads(&self, who: &Person) {
         let data = who.ask(SYNOPSIS, json!({ "p": self.practice, "c": self.robin })).await;
@@ -213,6 +226,56 @@ both! {
         scene.synopsis(&scene.ada, "Robin is calm").await;
         scene.reads(&scene.cleo).await;
         assert_eq!(scene.log(&scene.ada, "coachPortal", Value::Null).await, pairs(&[("Cleo", "synopsis"), ("Cleo", "synopsis")]));
+    }
+
+    /// Where an appointment takes place is whoever's who wrote that, and not theirs who changed its link or its title.
+    #[test]
+    async fn r3_who_changes_an_appointments_link_is_not_the_author_of_its_place(product: Product) {
+        let scene = Scene::new(&product).await;
+        let appointment = scene.appointment().await;
+        let link = "mutation($i: RescheduleAppointmentInput!) { rescheduleAppointment(input: $i) { errors { code } } }";
+        let input = json!({ "practiceId": scene.practice, "appointmentId": appointment, "videoLink": "https://meet.example/cleo" });
+        assert_eq!(scene.cleo.ask(link, json!({ "i": input })).await["rescheduleAppointment"]["errors"], json!([]));
+        let read = async |field: &str| {
+            let query = format!("query($p: ID!) {{ viewer {{ coachPortal(practiceId: $p) {{ upcoming {{ nodes {{ appointment {{ {field} }} }} }} }} }} }}");
+            let data = scene.cleo.ask(&query, json!({ "p": scene.practice })).await;
+            assert!(data["viewer"]["coachPortal"]["upcoming"]["nodes"][0]["appointment"][field].is_string(), "{data}");
+        };
+        read("videoLink").await;
+        assert_eq!(scene.count().await, 0, "she wrote it");
+        read("place").await;
+        assert_eq!(scene.log(&scene.ada, "coachPortal", Value::Null).await, pairs(&[("Cleo", "place")]));
+    }
+
+    /// Who starts a session from an appointment takes over its title, and wrote none: in the list as in the activity log.
+    #[test]
+    async fn r3_who_starts_a_session_from_an_appointment_did_not_write_its_title(product: Product) {
+        let scene = Scene::new(&product).await;
+        let appointment = scene.appointment().await;
+        let start = async |fields: Value| {
+            let mut input = json!({ "practiceId": scene.practice, "coacheeId": scene.robin });
+            input.as_object_mut().expect("an object").extend(fields.as_object().expect("fields").clone());
+            let mutation = "mutation($i: StartSessionInput!) { startSession(input: $i) { errors { code } } }";
+            assert_eq!(scene.cleo.ask(mutation, json!({ "i": input })).await["startSession"]["errors"], json!([]));
+        };
+        let read = async |what: &str, expected: &str| {
+            let query = format!("query($p: ID!) {{ viewer {{ coachPortal(practiceId: $p) {{ {what} }} }} }}");
+            let data = scene.cleo.ask(&query, json!({ "p": scene.practice })).await.to_string();
+            assert!(data.contains(expected), "{data}");
+        };
+        let sessions = "sessions(filter: { running: true }) { nodes { title } }";
+        let entries = "activityLog(filter: { kinds: [\"session_start\"] }) { nodes { changes { now } } }";
+        start(json!({ "title": "As Cleo calls it" })).await;
+        read(sessions, "As Cleo calls it").await;
+        read(entries, "As Cleo calls it").await;
+        assert_eq!(scene.count().await, 0, "she wrote it");
+        start(json!({ "appointmentId": appointment })).await;
+        read(sessions, "After the divorce").await;
+        assert_eq!(scene.log(&scene.ada, "coachPortal", Value::Null).await, pairs(&[("Cleo", "title")]));
+        product.later(15);
+        read(entries, "After the divorce").await;
+        assert_eq!(scene.log(&scene.ada, "coachPortal", Value::Null).await, pairs(&[("Cleo", "title"), ("Cleo", "title")]));
+        product.prove().await;
     }
 
     /// Subscriptions leave entries like queries: the portal's and the activity log's.

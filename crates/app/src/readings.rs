@@ -95,8 +95,8 @@ fn stands(at: Time, now: Time) -> bool {
 pub(crate) fn told(entry: Entry, when: &When, (scope, reader): (&Scope, &Reader), lead: Option<PersonId>) -> Entry {
     let shown = entry.changes.iter().filter(|change| change.was.is_some() || change.now.is_some());
     for (change, text) in shown.filter_map(|change| Some((change, change.confidential?))) {
-        // What the actor replaced may be another's.
-        let author = when.actor.filter(|_| change.was.is_none());
+        // What the actor replaced, or took from elsewhere, may be another's.
+        let author = when.actor.filter(|_| change.was.is_none() && !change.is_copy);
         if leaves_entry(scope, when.subject, author, when.owner, lead) {
             reader.noted.add(scope.practice, reader, when.subject, text);
         }

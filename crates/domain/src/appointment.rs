@@ -183,9 +183,15 @@ pub struct Appointment {
     pub titled_by: Option<PersonId>,
     /// Who wrote where it takes place.
     pub placed_by: Option<PersonId>,
+    /// Who wrote the video meeting's address.
+    pub linked_by: Option<PersonId>,
 }
 row! { Appointment in appointment, seen as Session, id id: AppointmentId, subject |r| r.coachee,
-written by |r, text| if text == text::Kind::Title { r.titled_by } else { r.placed_by },
+written by |r, text| match text {
+    text::Kind::Title => r.titled_by,
+    text::Kind::Place => r.placed_by,
+    other => r.linked_by.filter(|_| other == text::Kind::MeetingLink),
+},
 columns |r| [
     coach: PersonId = r.coach,
     first_start: Time = r.span.from,
@@ -255,6 +261,7 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                 changed_at: when.at,
                 titled_by: when.actor,
                 placed_by: when.actor,
+                linked_by: when.actor,
             });
         }
         Event::Rescheduled {
@@ -279,7 +286,7 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                     (row.place, row.placed_by) = (Some(place.now.clone()), when.actor);
                 }
                 if let Some(link) = link {
-                    (row.link, row.placed_by) = (Some(link.now.clone()), when.actor);
+                    (row.link, row.linked_by) = (Some(link.now.clone()), when.actor);
                 }
                 if *moved {
                     (row.start, row.zone, row.minutes) = (start.now, zone.now.clone(), minutes.now);

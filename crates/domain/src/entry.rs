@@ -67,13 +67,22 @@ pub struct Edit {
     pub now: Option<String>,
     /// The kind of text that both are, where it is a confidential one.
     pub confidential: Option<crate::text::Kind>,
+    /// Whether it was taken from elsewhere, whoever's words it is.
+    pub is_copy: bool,
 }
 
 impl Entry {
     /// And this was set.
     #[must_use]
     pub fn set<T: Word>(mut self, field: &'static str, now: &T) -> Self {
-        self.changes.push(Edit { field, was: None, now: now.word(), confidential: T::CONFIDENTIAL });
+        self.changes.push(Edit { field, was: None, now: now.word(), confidential: T::CONFIDENTIAL, is_copy: false });
+        self
+    }
+
+    /// And this was taken from elsewhere.
+    #[must_use]
+    pub fn copy<T: Word>(mut self, field: &'static str, now: &T) -> Self {
+        self.changes.push(Edit { field, was: None, now: now.word(), confidential: T::CONFIDENTIAL, is_copy: true });
         self
     }
 
@@ -82,7 +91,8 @@ impl Entry {
     pub fn edit<T: Word>(mut self, field: &'static str, change: Option<&crate::text::Change<T>>) -> Self {
         if let Some(change) = change {
             let was = change.was.as_ref().and_then(Word::word);
-            self.changes.push(Edit { field, was, now: change.now.word(), confidential: T::CONFIDENTIAL });
+            let now = change.now.word();
+            self.changes.push(Edit { field, was, now, confidential: T::CONFIDENTIAL, is_copy: false });
         }
         self
     }

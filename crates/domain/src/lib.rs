@@ -57,7 +57,7 @@ features! {
         comment: plan::Comment, action_thread: plan::ActionThread
     }
     authorization as Authorization version 1 { authorization: authorization::Authorization, unit: authorization::Unit }
-    session as Session version 3 {
+    session as Session version 4 {
         session: session::Session, notes: session::Notes, next_step: session::NextStep, self_rating: session::SelfRating
     }
     assessment as Assessment version 1 {
@@ -67,7 +67,7 @@ features! {
     note as Note version 1 { note: note::Note, note_text: note::Body, note_comment: note::Comment }
     file as File version 1 { file: file::File }
     message as Message version 1 { conversation: message::Conversation, message: message::Message }
-    appointment as Appointment version 1 { appointment: appointment::Appointment, calendar_feed: appointment::CalendarFeed }
+    appointment as Appointment version 2 { appointment: appointment::Appointment, calendar_feed: appointment::CalendarFeed }
     reading as Reading version 1 { reading: reading::Reading }
     notice as Notice version 1 {
         notice: notice::Notice, notice_board: notice::Board, notice_preferences: notice::Preferences

@@ -8,9 +8,12 @@
 //!   many is better than one too few;
 //! * there is one entry for each reader, subject and kind of text in [`WINDOW_MINUTES`], decided under the log's head, so
 //!   that several readings at once, or on several nodes, leave one;
-//! * a download leaves one each time ([`EnterDownload`]), and names the file;
+//! * a download leaves one each time ([`EnterDownload`]), and names the file; a small later part belongs to the download of
+//!   the last minutes;
 //! * who was read about reviews what they could have read themselves. That there is a synopsis, and that notes are read,
 //!   is kept from them like the texts.
+
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +89,8 @@ pub const fn named(text: Kind) -> Kind {
         | Kind::Phone
         | Kind::ProfessionalTitle
         | Kind::Link
+        | Kind::VideoLink
+        | Kind::BookingLink
         | Kind::Title
         | Kind::Description
         | Kind::Comment
@@ -134,7 +139,9 @@ const fn is_shared(text: Kind) -> bool {
         | Kind::Agent
         | Kind::Phone
         | Kind::ProfessionalTitle
-        | Kind::Link => false,
+        | Kind::Link
+        | Kind::VideoLink
+        | Kind::BookingLink => false,
     }
 }
 
@@ -198,10 +205,18 @@ impl Command for EnterReadings {
 /// Which part of a download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// Its beginning, or all of it.
+    /// Its beginning, or most of it.
     Begins,
     /// A later part, such as a player asks for.
     GoesOn,
+}
+
+impl Part {
+    /// Which one these of so many bytes are. Most of a file is a download of its own, whatever it leaves out.
+    pub const fn of(bytes: &Range<u64>, size: u64) -> Self {
+        let is_most = bytes.end.saturating_sub(bytes.start) > size / 2;
+        if bytes.start == 0 || is_most { Self::Begins } else { Self::GoesOn }
+    }
 }
 
 /// Enters that somebody is about to download a file: always where it begins; a later part only where no entry of the last

@@ -80,10 +80,12 @@ facts!(Status);
 events! {
     /// What happens to a session.
     pub enum Event {
-        /// It began, with the active goal as it then stood.
+        /// It began, with the active goal as it then stood. `title_of` is the appointment that its title was taken from, where
+        /// it was.
         "session.started" as "session_start" Started sees Session {
             session: SessionId, coachee: CoacheeId, title: Confidential<Title>, active_goal: Option<Confidential<ActiveGoal>>,
-            started_at: Time
+            started_at: Time,
+            #[serde(default, skip_serializing_if = "Option::is_none")] title_of: Option<AppointmentId>
         },
         /// It was written down afterwards, with the active goal as it stood while writing.
         "session.logged" as "session_log" Logged sees Session {
@@ -178,7 +180,8 @@ pub struct Session {
     pub appointment: Option<AppointmentId>,
     /// Its next steps, in no order: they have their places.
     pub steps: Vec<NextStepId>,
-    /// Who wrote its title. The active goal is a copy, whoever's words it is.
+    /// Who wrote its title; nobody where it was taken from an appointment. That and the active goal are copies, whoever's words
+    /// they are.
     pub titled_by: Option<PersonId>,
 }
 row! { Session in session, seen as Session, id id: SessionId, subject |r| r.coachee,
@@ -192,8 +195,11 @@ columns |r| [
 /// Folds an event of this feature.
 pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
     match event {
-        Event::Started { session, coachee, title, active_goal, started_at } => {
+        Event::Started { session, coachee, title, active_goal, started_at, title_of } => {
             begin(rows, when, (*session, *coachee), (title, active_goal.as_ref()), *started_at, None);
+            if title_of.is_some() {
+                rows.edit(*session, |row: &mut Session| row.titled_by = None);
+            }
         }
         Event::Logged { session, coachee, title, active_goal, started_at, minutes, status } => {
             let ended = Some((*minutes, *status));
@@ -289,7 +295,12 @@ fn begin(
 /// The words of the activity log.
 pub fn entry(event: &Event) -> Entry {
     match event {
-        Event::Started { title, started_at, .. } => Entry::default().set("title", title).set("startedAt", started_at),
+        Event::Started { title, started_at, title_of: Some(_), .. } => {
+            Entry::default().copy("title", title).set("startedAt", started_at)
+        }
+        Event::Started { title, started_at, title_of: None, .. } => {
+            Entry::default().set("title", title).set("startedAt", started_at)
+        }
         Event::Logged { title, started_at, minutes, status, .. } => Entry::default()
             .set("title", title)
             .set("startedAt", started_at)
@@ -369,12 +380,14 @@ impl Command for StartSession {
             .zip(appointment)
             .map(|(from, row)| appointment::held(row, from.occurrence, self.coachee, self.session));
         let held = held.transpose()?;
+        let (title, title_of) = self.title(facts, appointment)?;
         let decision = decision.with(Event::Started {
             session: self.session,
             coachee: self.coachee,
-            title: Confidential::new(self.title(facts, appointment)?),
+            title: Confidential::new(title),
             active_goal: goal_now(facts, coachee)?,
             started_at: facts.now,
+            title_of,
         });
         let decision = decision.with_all(held);
         link(decision, facts, linked?, self.coachee, (self.session, facts.now, None))
@@ -382,11 +395,18 @@ impl Command for StartSession {
 }
 
 impl StartSession {
-    /// What it is called.
-    fn title(&self, facts: &Facts<'_>, appointment: Option<&Appointment>) -> Result<Title, Stop> {
-        let from = appointment.filter(|_| self.title.is_none());
-        let from = from.map(|row| facts.read(row, &row.title)).transpose()?.flatten();
-        Ok(self.title.clone().or(from).unwrap_or_else(|| Title::stored(TITLE)))
+    /// What it is called, and the appointment that this was taken from, where it was.
+    fn title(
+        &self,
+        facts: &Facts<'_>,
+        appointment: Option<&Appointment>,
+    ) -> Result<(Title, Option<AppointmentId>), Stop> {
+        if let Some(row) = appointment.filter(|_| self.title.is_none())
+            && let Some(title) = facts.read(row, &row.title)?
+        {
+            return Ok((title, Some(row.id)));
+        }
+        Ok((self.title.clone().unwrap_or_else(|| Title::stored(TITLE)), None))
     }
 }
 
@@ -596,6 +616,10 @@ impl Command for LinkAuthorization {
         // What is not there is told to those only who may link.
         let decision = facts.allow(Deed::HoldSessions, row.coachee)?;
         let linked = linked?;
+        // Another coachee's is answered like one that is not there, whatever the session is linked to.
+        if linked.authorization.coachee != row.coachee {
+            return Err(Stop::NotFound);
+        }
         match row.authorization {
             Some(there) if there == self.authorization => Ok(decision),
             Some(_) => Err(Refusal::IsLinked.into()),

@@ -122,15 +122,19 @@ fn what_cannot_be_an_authorization_is_refused() {
     let mut world = World::new();
     let backwards = AddAuthorization { ends: date("2026-10-31"), ..november(id(100), 1) };
     assert_eq!(world.when(World::OWNER, &backwards), refused("AUTHORIZATION_ENDS_BEFORE_IT_STARTS"));
-    assert_eq!(world.when(World::OWNER, &november(id(100), 0)), refused("OUT_OF_RANGE"));
+    for total in [0, 1 << 31, u32::MAX] {
+        assert_eq!(world.when(World::OWNER, &november(id(100), total)), refused("OUT_OF_RANGE"));
+    }
     added(&mut world, 100, 1);
     let starts = UpdateAuthorization { starts: Some(date("2026-12-01")), ..nothing() };
     assert_eq!(world.when(World::OWNER, &starts), refused("AUTHORIZATION_ENDS_BEFORE_IT_STARTS"));
     let moved = UpdateAuthorization { ends: Some(date("2026-12-31")), ..starts };
     assert_eq!(world.when(World::OWNER, &moved), Ok(vec!["authorization.changed"]));
     assert_eq!(world.when(World::OWNER, &moved), Ok(vec![]));
-    let none = UpdateAuthorization { total: Some(Count(0)), ..nothing() };
-    assert_eq!(world.when(World::OWNER, &none), refused("OUT_OF_RANGE"));
+    for total in [0, 1 << 31, u32::MAX] {
+        let total = UpdateAuthorization { total: Some(Count(total)), ..nothing() };
+        assert_eq!(world.when(World::OWNER, &total), refused("OUT_OF_RANGE"));
+    }
 }
 
 #[test]
@@ -204,6 +208,13 @@ fn anothers_authorization_is_answered_like_none() {
         assert_eq!(world.when(World::OWNER, &start(300, id(authorization))), Err(Stop::NotFound));
         // Nor does a coachee learn which of them there is.
         assert_eq!(world.when(World::COACHEE_ACCOUNT, &link), Err(Stop::Forbidden));
+    }
+    // Nor is it another answer where the session is linked already.
+    let own = added(&mut world, 100, 1);
+    world.when(World::OWNER, &LinkAuthorization { session, authorization: own }).unwrap();
+    for authorization in [101, 102] {
+        let link = LinkAuthorization { session, authorization: id(authorization) };
+        assert_eq!(world.when(World::OWNER, &link), Err(Stop::NotFound));
     }
 }
 
