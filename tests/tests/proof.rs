@@ -94,6 +94,36 @@ both! {
         let forked = signer().sign(&forked).expect("a note");
         assert!(proved(&whole, std::slice::from_ref(&forked)).expect_err("a fork").contains("not one history"));
         assert!(proved(&answer, &[forked]).expect_err("a fork").contains("not one history"));
+        // Nor does a checkpoint help that says nothing of this log, or an older one hide behind a newer.
+        let sign = |log: &str, size: u64, root: [u8; 32]| {
+            signer().sign(&Checkpoint { origin: format!("throughline/{log}"), size, root, extensions: Vec::new() }).expect("a note")
+        };
+        let elsewhere = sign("practice_01h455vb4pex5vsknk084sn02q", 5, [9; 32]);
+        assert!(proved(&answer, &[elsewhere]).expect_err("another log's").contains("are of other logs"));
+        let older = sign(&practice, 1, [9; 32]);
+        let [it] = &proved(&whole, &[older.clone(), kept[0].clone()]).expect("in order")[..] else { panic!("one proof") };
+        assert_eq!((it.uncompared, it.to_string().ends_with("no auditConsistency in the file compares: 1")), (1, true));
+        let query = format!("query($p: ID!) {{ viewer {{ coachPortal(practiceId: $p) {{ auditConsistency(from: 1, to: {}) {{ from to hashes }} }} }} }}", first["size"]);
+        let between = ada.ask(&query, json!({ "p": practice })).await;
+        assert!(proved(&json!([whole, between]), &[older, kept[0].clone()]).expect_err("a fork").contains("not one history"));
+
+        // What is signed twice in one file is of one history; what stands beside it in clear is what is signed.
+        let mut twice = json!([answer, answer]);
+        let place = "/1/data/viewer/coachPortal/auditProof/proof";
+        let forged = proof["proof"].as_str().expect("a text").split_once("\n\n").expect("a checkpoint").0.to_owned();
+        *twice.pointer_mut(place).expect("the proof") = json!(format!("{forged}\n\n{}", sign(&practice, checkpoint.size, [9; 32])));
+        assert!(proved(&twice, &[]).is_err());
+        let beside = json!([answer, { "checkpoint": sign(&practice, checkpoint.size, [9; 32]) }]);
+        assert!(proved(&beside, &[]).expect_err("a fork").contains("not one history"));
+        let portal = "/data/viewer/coachPortal";
+        for (field, other) in [
+            ("auditHead/size", json!(1)), ("auditHead/root", json!("x")), ("auditHead/signedAt", json!("2020-01-01T00:00:00Z")),
+            ("auditProof/position", json!("at1")), ("auditProof/leafHash", json!("x")),
+        ] {
+            let mut changed = whole.clone();
+            *changed.pointer_mut(&format!("{portal}/{field}")).expect("the field") = other;
+            assert!(proved(&changed, &kept).expect_err(field).contains("than is signed"), "{field}");
+        }
         for (from, to) in [(5, 4), (1, 100_000)] {
             let query = format!("query($p: ID!) {{ viewer {{ coachPortal(practiceId: $p) {{ auditConsistency(from: {from}, to: {to}) {{ hashes }} }} }} }}");
             assert_eq!(ada.fails(&query, json!({ "p": practice })).await, "BAD_REQUEST");

@@ -23,7 +23,6 @@ pub struct Sheet {
 }
 
 /// A row of it.
-#[derive(Debug)]
 pub struct Line {
     /// The line of the file on which it begins; the first is 1.
     pub number: u64,
@@ -32,6 +31,8 @@ pub struct Line {
     /// Whom it names, or what is wrong with it.
     pub read: Result<Newcomer, Fault>,
 }
+
+domain::hidden!(Line);
 
 /// Somebody to be added.
 #[derive(Debug, Clone)]

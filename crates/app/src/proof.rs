@@ -17,16 +17,21 @@
 //! were saved in, so that an answer of the API verifies as it came. What holds when [`verify`] says so:
 //! * whoever has the key signed a log of so many events, at a time that the checkpoint says;
 //! * the record lies in that log at the place that it says itself, and is the log's that it says;
-//! * that log continues the one, or is continued by the one, of the newest checkpoint that the reader brought, if they
-//!   brought one of this log.
+//! * no two checkpoints, the reader's and those of the file, are of one log and size and of different trees;
+//! * that log continues the one, or is continued by the one, of the newest checkpoint of it that the reader brought, if they
+//!   brought any; how many older ones nothing was compared with is said;
+//! * what the answer says beside a proof or a checkpoint in its own words is what is proved. Its `key` is not: it is the
+//!   one that signs now, which the reader compares with what the operator told them.
 //!
 //! It does not say that a sealed text reads as the server shows it: only who has the keys can open one.
+
+use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::entry::Word as _;
 use domain::value::Time;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use store::checkpoint::{Checkpoint, Verifiers};
 use store::tree::{Hash, leaf_hash, verify_consistency, verify_inclusion};
 
@@ -65,7 +70,21 @@ pub struct HeldProof {
     pub record: String,
     /// The proof's text.
     pub text: String,
+    /// What the answer says of it in its own words.
+    beside: Beside,
 }
+
+/// A checkpoint beside a proof, as somebody holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldNote {
+    /// The signed note.
+    pub note: String,
+    /// What the answer says of it in its own words.
+    beside: Beside,
+}
+
+/// Fields that say again what is proved.
+type Beside = Vec<(&'static str, Value)>;
 
 /// That a larger log continues a smaller one, as somebody holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +105,7 @@ pub struct Held {
     /// Of continuations.
     pub consistencies: Vec<HeldConsistency>,
     /// Checkpoints beside those in the proofs.
-    pub notes: Vec<String>,
+    pub notes: Vec<HeldNote>,
 }
 
 impl Held {
@@ -113,14 +132,28 @@ impl Held {
             Value::Object(fields) => {
                 let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
                 if let (Some(record), Some(text)) = (text("record"), text("proof")) {
-                    self.proofs.push(HeldProof { record, text });
+                    self.proofs.push(HeldProof { record, text, beside: beside(fields, &["position", "leafHash"]) });
                 }
-                self.notes.extend(text("checkpoint"));
+                let note = |note| HeldNote { note, beside: beside(fields, &["size", "root", "signedAt"]) };
+                self.notes.extend(text("checkpoint").map(note));
                 self.consistencies.extend(consistency(value));
                 fields.values().for_each(|field| self.gather(field));
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
+    }
+}
+
+fn beside(fields: &Map<String, Value>, names: &[&'static str]) -> Beside {
+    names.iter().filter_map(|name| Some((*name, fields.get(*name)?.clone()))).collect()
+}
+
+/// What an answer says in its own words is what is proved.
+fn agrees(beside: &[(&str, Value)], proved: &[(&str, Value)], of: &str) -> Result<(), String> {
+    let other = |(name, said): &&(&str, Value)| proved.iter().any(|(of, value)| of == name && value != said);
+    match beside.iter().find(other) {
+        Some((name, _)) => Err(format!("the file says another `{name}` of {of} than is signed")),
+        None => Ok(()),
     }
 }
 
@@ -152,6 +185,8 @@ pub struct Proved {
     pub signed_by: String,
     /// The size of the log that the reader's own checkpoint signs, where they brought one.
     pub held: Option<u64>,
+    /// How many older checkpoints of this log the reader brought that nothing was compared with.
+    pub uncompared: usize,
 }
 
 impl std::fmt::Display for Proved {
@@ -164,41 +199,67 @@ impl std::fmt::Display for Proved {
         }
         write!(f, " by {}", self.signed_by)?;
         match self.held {
-            Some(held) => write!(f, ", which is one history with your checkpoint of {held} events"),
-            None => Ok(()),
+            Some(held) => write!(f, ", which is one history with your checkpoint of {held} events")?,
+            None => return Ok(()),
+        }
+        match self.uncompared {
+            0 => Ok(()),
+            older => write!(f, "; older checkpoints of yours that no auditConsistency in the file compares: {older}"),
         }
     }
 }
 
-/// Verifies what somebody holds, by the keys of who signs and signed. `trusted` are signed notes that the reader got elsewhere; the
-/// newest of each log counts.
+/// Verifies what somebody holds, by the keys of who signs and signed. `trusted` are signed notes that the reader got
+/// elsewhere.
 ///
 /// # Errors
 /// The first thing that is wrong, in words.
 pub fn verify(held: &Held, keys: &Verifiers, trusted: &[String]) -> Result<Vec<Proved>, String> {
-    let mut anchors: Vec<Checkpoint> = Vec::new();
+    let mut signed = Signed::default();
+    let mut anchors = Vec::with_capacity(trusted.len());
     for note in trusted {
         let (anchor, _) = keys.verify(note).map_err(|error| format!("your checkpoint: {error}"))?;
-        let same = anchors.iter_mut().find(|it| it.origin == anchor.origin);
-        match same {
-            Some(newest) if newest.size < anchor.size => *newest = anchor,
-            Some(newest) if newest.size == anchor.size && newest.root != anchor.root => {
-                return Err(format!(
-                    "two of your checkpoints are of {} events and of different histories",
-                    anchor.size
-                ));
-            }
-            Some(_) => {}
-            None => anchors.push(anchor),
-        }
+        signed.add(&anchor)?;
+        anchors.push(anchor);
     }
-    for note in &held.notes {
-        keys.verify(note).map_err(|error| format!("a checkpoint in the file: {error}"))?;
+    anchors.sort_by_key(|anchor| std::cmp::Reverse(anchor.size));
+    for HeldNote { note, beside } in &held.notes {
+        let (checkpoint, _) = keys.verify(note).map_err(|error| format!("a checkpoint in the file: {error}"))?;
+        let at = signed_at(&checkpoint).and_then(|micros| Time(micros).word());
+        let proved = [
+            ("size", checkpoint.size.into()),
+            ("root", base64(&checkpoint.root).into()),
+            ("signedAt", at.map_or(Value::Null, Value::from)),
+        ];
+        agrees(beside, &proved, &format!("the checkpoint of {} events", checkpoint.size))?;
+        signed.add(&checkpoint)?;
     }
-    held.proofs.iter().map(|proof| one(proof, held, keys, &anchors)).collect()
+    held.proofs.iter().map(|proof| one(proof, held, keys, (&anchors, &mut signed))).collect()
 }
 
-fn one(proof: &HeldProof, held: &Held, keys: &Verifiers, anchors: &[Checkpoint]) -> Result<Proved, String> {
+/// The roots that are signed, by log and size: of each there is one.
+#[derive(Default)]
+struct Signed(BTreeMap<(String, u64), Hash>);
+
+impl Signed {
+    fn add(&mut self, checkpoint: &Checkpoint) -> Result<(), String> {
+        let (origin, size) = (&checkpoint.origin, checkpoint.size);
+        let root = self.0.entry((origin.clone(), size)).or_insert(checkpoint.root);
+        if *root == checkpoint.root {
+            return Ok(());
+        }
+        Err(format!(
+            "two checkpoints of {origin} of {size} events are not one history, though both are signed: keep both"
+        ))
+    }
+}
+
+fn one(
+    proof: &HeldProof,
+    held: &Held,
+    keys: &Verifiers,
+    (anchors, signed): (&[Checkpoint], &mut Signed),
+) -> Result<Proved, String> {
     let (index, hashes, note) = parse(&proof.text)?;
     let (checkpoint, by) = keys.verify(note).map_err(|error| error.to_string())?;
     let mut proved = Proved { signed_by: by.label(), ..said(&proof.record, &checkpoint)? };
@@ -213,11 +274,27 @@ fn one(proof: &HeldProof, held: &Held, keys: &Verifiers, anchors: &[Checkpoint])
     let leaf = leaf_hash(proof.record.as_bytes());
     verify_inclusion(&leaf, index, checkpoint.size, &hashes, &checkpoint.root)
         .map_err(|_| format!("{place} is not what was signed: the record or its proof was changed"))?;
-    if let Some(anchor) = anchors.iter().find(|anchor| anchor.origin == checkpoint.origin) {
-        continues(anchor, &checkpoint, &held.consistencies)?;
-        proved.held = Some(anchor.size);
+    // A position as the API gives it out.
+    let position = format!("at{:x}", proved.seq);
+    agrees(&proof.beside, &[("position", position.into()), ("leafHash", base64(&leaf).into())], &place)?;
+    signed.add(&checkpoint)?;
+    let mut mine = anchors.iter().filter(|anchor| anchor.origin == checkpoint.origin);
+    let Some(newest) = mine.next() else {
+        return if anchors.is_empty() { Ok(proved) } else { Err(of_other_logs(&place)) };
+    };
+    continues(newest, &checkpoint, &held.consistencies)?;
+    proved.held = Some(newest.size);
+    for older in mine {
+        let compared = are_one(older, &checkpoint, &held.consistencies)?;
+        if !compared && !are_one(older, newest, &held.consistencies)? {
+            proved.uncompared += 1;
+        }
     }
     Ok(proved)
+}
+
+fn of_other_logs(place: &str) -> String {
+    format!("your checkpoints are of other logs, and say nothing of {place}: leave them out, or take one of this log")
 }
 
 /// A proof's text: the index, the hashes, the note.
@@ -230,8 +307,10 @@ fn parse(text: &str) -> Result<(u64, Vec<Hash>, &str), String> {
     }
     // What others may have added says nothing here.
     let _ = lines.next_if(|line| line.starts_with("extra "));
-    let index = lines.next().and_then(|line| line.strip_prefix("index ")).and_then(|index| index.parse().ok());
-    let index = index.ok_or_else(|| wrong("it has no index"))?;
+    let index = lines.next().and_then(|line| line.strip_prefix("index "));
+    // In one spelling: no sign, no leading zeros.
+    let number = |text: &str| text.parse().ok().filter(|index: &u64| index.to_string() == text);
+    let index = index.and_then(number).ok_or_else(|| wrong("it has no index"))?;
     let hashes = lines.map(hash).collect::<Option<_>>().ok_or_else(|| wrong("one of its hashes is none"))?;
     Ok((index, hashes, note))
 }
@@ -254,30 +333,37 @@ fn said(record: &str, checkpoint: &Checkpoint) -> Result<Proved, String> {
         signed_at: signed_at(checkpoint).and_then(moment),
         signed_by: String::new(),
         held: None,
+        uncompared: 0,
     })
 }
 
-/// Whether two checkpoints are of one history.
+/// That a checkpoint of the reader's and that of a proof are of one history.
 fn continues(anchor: &Checkpoint, checkpoint: &Checkpoint, held: &[HeldConsistency]) -> Result<(), String> {
-    let (old, new) = if anchor.size <= checkpoint.size { (anchor, checkpoint) } else { (checkpoint, anchor) };
-    let forked = || {
-        format!(
-            "the log of {} events and the log of {} events are not one history, though both are signed: keep both checkpoints",
-            old.size, new.size
-        )
-    };
-    if old.size == new.size {
-        return if old.root == new.root { Ok(()) } else { Err(forked()) };
+    if are_one(anchor, checkpoint, held)? {
+        return Ok(());
+    }
+    let (old, new) = (anchor.size.min(checkpoint.size), anchor.size.max(checkpoint.size));
+    Err(format!(
+        "nothing in the file says whether your checkpoint of {} events is of the same history: add the answer of auditConsistency(from: {old}, to: {new})",
+        anchor.size
+    ))
+}
+
+/// Whether something in the file says that two checkpoints are of one history; an error where it says that they are not.
+fn are_one(one: &Checkpoint, other: &Checkpoint, held: &[HeldConsistency]) -> Result<bool, String> {
+    let (old, new) = if one.size <= other.size { (one, other) } else { (other, one) };
+    if (old.size, old.root) == (new.size, new.root) {
+        return Ok(true);
     }
     let between = held.iter().filter(|it| (it.from, it.to) == (old.size, new.size));
     let mut proofs = between.map(|it| verify_consistency(old.size, &old.root, new.size, &new.root, &it.hashes));
     match proofs.next() {
-        None => Err(format!(
-            "nothing in the file says whether your checkpoint of {} events is of the same history: add the answer of auditConsistency(from: {}, to: {})",
-            anchor.size, old.size, new.size
+        None if old.size < new.size => Ok(false),
+        Some(first) if first.is_ok() || proofs.any(|proof| proof.is_ok()) => Ok(true),
+        None | Some(_) => Err(format!(
+            "the log of {} events and the log of {} events are not one history, though both are signed: keep both checkpoints",
+            old.size, new.size
         )),
-        Some(first) if first.is_ok() || proofs.any(|proof| proof.is_ok()) => Ok(()),
-        Some(_) => Err(forked()),
     }
 }
 
@@ -301,5 +387,8 @@ mod tests {
         assert_eq!(parse(&text), Ok((999_999, hashes.clone(), proof.note.as_str())));
         let with_extra = text.replacen("index", "extra AAAA\nindex", 1);
         assert_eq!(parse(&with_extra), Ok((999_999, hashes, proof.note.as_str())));
+        for index in ["+999999", "0999999", "-1", ""] {
+            assert!(parse(&text.replacen("999999", index, 1)).is_err(), "{index}");
+        }
     }
 }

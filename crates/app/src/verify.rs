@@ -8,12 +8,15 @@
 //! 2. each event's columns, its leaf hash among them, with what its record says;
 //! 3. the kept hash of every 256 events, which narrows down a record that was changed together with its leaf;
 //! 4. the root at the size of every checkpoint, those in the database and those from outside;
-//! 5. the right edge that the head keeps, and the head's time.
+//! 5. the right edge that the head keeps, and the head's time;
+//! 6. the table of whom the log has forgotten, with the events that say so ([`forgotten`]).
 //!
-//! Steps 1 to 3 and 5 compare the database with itself, so they find accidents and careless hands. Against somebody who
+//! Steps 1 to 3, 5 and 6 compare the database with itself, so they find accidents and careless hands. Against somebody who
 //! makes all of it anew only a checkpoint from outside the database helps: that is what `trusted` is for, and
 //! [`Verified::proved`] says for how many events there was one that this verifier's key has signed. What is found is
 //! named by the first event that can be meant; where hashes cannot tell which, by the range.
+
+mod forgotten;
 
 use domain::id::LogId;
 use store::checkpoint::{Checkpoint, Verifiers};
@@ -23,6 +26,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use self::forgotten::Index;
 use crate::fold::Progress;
 use crate::{Error, checkpoints, record};
 
@@ -45,6 +49,9 @@ pub struct Verified {
     /// Events up to each log's newest checkpoint whose signature was verified. The others are in order among
     /// themselves, and nobody's word stands for them.
     pub proved: u64,
+    /// Who is forgotten without an event that says so, and has no keys: right after a restore with a newer keyring, those
+    /// who were forgotten after the backup. Else somebody has put them there.
+    pub forgotten_unsaid: u64,
     /// Who signed the checkpoints that hold, each key once, by its label.
     pub signers: Vec<Signatures>,
     /// The first thing that is wrong; `None` where nothing is.
@@ -243,7 +250,7 @@ fn outside(only: Option<LogId>, keys: Option<&Verifiers>, trusted: &[String]) ->
     Ok(claims)
 }
 
-/// Events, hashes and checkpoints of logs that have no head.
+/// Heads of no log; events, hashes, checkpoints and forgotten people of logs that have no head.
 async fn strays(store: &Store) -> Result<(), Stop> {
     let tables = [
         (
@@ -258,8 +265,18 @@ async fn strays(store: &Store) -> Result<(), Stop> {
             "tree nodes",
             "select log_id from tree_nodes as t where not exists (select 1 from heads as h where h.log_id = t.log_id) limit 1",
         ),
+        (
+            "rows of `forgotten`",
+            "select log_id from forgotten as t where not exists (select 1 from heads as h where h.log_id = t.log_id) limit 1",
+        ),
     ];
     let mut snapshot = store.snapshot().await?;
+    // SQLite sorts what is no bytes before all bytes, and whoever asks for heads never comes to it.
+    let odd = "select count(*) from heads where log_id < ?";
+    let odd = snapshot.query(odd, &[Value::Bytes(Vec::new())], &[Type::Int]).await?;
+    if odd.first().map(Vec::as_slice) != Some([Value::Int(0)].as_slice()) {
+        return Err(found("a head row", None, "its log's id is none"));
+    }
     for (what, statement) in tables {
         let rows = snapshot.query(statement, &[], &[Type::Bytes]).await?;
         if let Some([Value::Bytes(log)]) = rows.first().map(Vec::as_slice) {
@@ -284,6 +301,8 @@ struct Log<'s> {
     beyond: Option<u64>,
     /// Whether there is a kept hash beyond the last whole block.
     kept_beyond: bool,
+    /// Whom it has forgotten, as the table says.
+    forgotten: Index,
     /// By size; those before `next` hold.
     claims: Vec<Claim>,
     next: usize,
@@ -316,6 +335,7 @@ impl<'s> Log<'s> {
             Some(_) | None => None,
         };
         let kept_beyond = !snapshot.nodes(id, KEPT_LEVEL, head.seq >> KEPT_LEVEL, 1).await.map_err(failed)?.is_empty();
+        let forgotten = Index::read(&mut snapshot, id).await.map_err(failed)?;
         let mut claims = stored_claims(&mut snapshot, (id, &name), keys).await?;
         snapshot.close().await?;
         claims.extend(outside);
@@ -328,6 +348,7 @@ impl<'s> Log<'s> {
             head,
             beyond,
             kept_beyond,
+            forgotten,
             claims,
             next: 0,
             frontier,
@@ -371,6 +392,7 @@ impl<'s> Log<'s> {
         verified.logs += 1;
         verified.checkpoints += self.claims.len() as u64;
         verified.proved += self.proved;
+        verified.forgotten_unsaid += self.forgotten.end(self.head.seq).map_err(|what| self.found(None, what))?;
         self.claims.iter().filter_map(|claim| claim.signed.as_ref()).for_each(|signed| verified.count(signed));
         Ok(())
     }
@@ -406,15 +428,17 @@ impl<'s> Log<'s> {
         if event.seq != seq {
             return Err(self.found(Some(seq), "it is missing"));
         }
-        match record::mismatch(event) {
-            Ok(None) => {}
-            Ok(Some(column)) => {
-                return Err(self.found(Some(seq), format!("its column {column} is not what its record says")));
-            }
-            Err(_) => return Err(self.found(Some(seq), "its record cannot be read")),
+        let Ok(happened) = record::decode(&event.record) else {
+            return Err(self.found(Some(seq), "its record cannot be read"));
+        };
+        if let Some(column) = record::mismatch(event, &happened) {
+            return Err(self.found(Some(seq), format!("its column {column} is not what its record says")));
         }
-        if seq == 1 && record::decode(&event.record).map(|happened| happened.when.log).ok() != Some(log) {
+        if seq == 1 && happened.when.log != log {
             return Err(self.found(Some(seq), "its record is another log's"));
+        }
+        if happened.event.forgets().is_some_and(|subject| !self.forgotten.knows(subject.uuid(), seq)) {
+            return Err(self.found(Some(seq), "it forgets somebody, and the table `forgotten` does not say so"));
         }
         self.at = event.at;
         if let Some(root) = self.frontier.push(event.leaf) {
@@ -562,23 +586,23 @@ async fn stored_claims(
     (id, name): (store::Id, &str),
     keys: Option<&Verifiers>,
 ) -> Result<Vec<Claim>, Stop> {
-    let statement = "select seq, root, note from checkpoints where log_id = ? and seq > ? order by seq limit ?";
+    let statement = "select seq, root, note, at from checkpoints where log_id = ? and seq > ? order by seq limit ?";
     let said_by = "the checkpoint in the database";
     let mut claims = Vec::new();
-    let mut after = -1;
+    let mut after = i64::MIN;
     loop {
         let values = [Value::from(id), Value::Int(after), Value::Int(ROWS_AT_ONCE.into())];
-        let rows = snapshot.query(statement, &values, &[Type::Int, Type::Bytes, Type::Text]).await;
+        let rows = snapshot.query(statement, &values, &[Type::Int, Type::Bytes, Type::Text, Type::Int]).await;
         let rows = rows.map_err(|error| unreadable(name, None, error))?;
         if rows.is_empty() {
             return Ok(claims);
         }
         for row in &rows {
-            let [Value::Int(seq), Value::Bytes(root), Value::Text(note)] = row.as_slice() else {
+            let [Value::Int(seq), Value::Bytes(root), Value::Text(note), Value::Int(at)] = row.as_slice() else {
                 return Err(found(name, None, "a checkpoint in the database cannot be read"));
             };
             after = *seq;
-            let size = u64::try_from(*seq).unwrap_or(0);
+            let size = u64::try_from(*seq).map_err(|_| found(name, None, format!("{said_by} is of {seq} events")))?;
             let Ok(root) = Hash::try_from(root.as_slice()) else {
                 return Err(found(name, None, format!("{said_by} of {size} events has no root")));
             };
@@ -586,8 +610,8 @@ async fn stored_claims(
             if let Some(keys) = keys {
                 let (checkpoint, signed) = signed(keys, note)
                     .map_err(|error| found(name, None, format!("{said_by} of {size} events: {error}")))?;
-                if (checkpoint.size, checkpoint.root) != (size, root) || checkpoint.origin != checkpoints::origin(name)
-                {
+                let says = (checkpoint.size, checkpoint.root, signed.at.unwrap_or(*at));
+                if says != (size, root, *at) || checkpoint.origin != checkpoints::origin(name) {
                     return Err(found(name, None, format!("{said_by} of {size} events is not what its note says")));
                 }
                 by = Some(signed);

@@ -18,6 +18,16 @@ macro_rules! refusals {
     };
 }
 
+/// What holds somebody's words in the clear, or what lets somebody in, prints nothing of it: in place of a derived `Debug`.
+#[macro_export]
+macro_rules! hidden {
+    ($($name:ty),+ $(,)?) => {$(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("…") }
+        }
+    )+};
+}
+
 /// Declares a feature's events. The first field is the thing that the event is about: its history, and the place its
 /// texts are sealed to. The stored kind is written down, never derived, never reused. `sees Note to Both` says that those
 /// who would see a shared thing of its kind learn of the event, though it has an owner.

@@ -15,8 +15,8 @@ use crate::entry::Entry;
 use crate::fold::When;
 use crate::id::{AccessId, AddressId, ClientId, InvitationId, LogId, PersonId, PracticeId, Subject};
 use crate::row::SortKey;
-use crate::text::{Change, Email, Link, Name, Personal, Phone, ProfessionalTitle, facts};
-use crate::value::{Time, Zone};
+use crate::text::{BookingLink, Change, Email, Link, Name, Personal, Phone, ProfessionalTitle, Text, VideoLink, facts};
+use crate::value::{Count, Time, Zone};
 use crate::{Rows, refusals};
 
 /// How long an invitation works, in days; a new one replaces it.
@@ -58,8 +58,13 @@ events! {
         /// A coach's own settings were changed.
         "practice.coach_settings_changed" as "coach_settings_update" CoachSettingsChanged sees Coach {
             person: PersonId, name: Option<Change<Personal<Name>>>, title: Option<Change<Personal<ProfessionalTitle>>>,
-            zone: Option<Change<Zone>>, phone: Option<Change<Personal<Phone>>>, video_link: Option<Change<Personal<Link>>>,
-            booking_link: Option<Change<Personal<Link>>>
+            zone: Option<Change<Zone>>, phone: Option<Change<Personal<Phone>>>,
+            /// Only in records from before `video`: both links were sealed as one kind then, and could change places.
+            video_link: Option<Change<Personal<Link>>>,
+            /// Only in records from before `booking`.
+            booking_link: Option<Change<Personal<Link>>>,
+            #[serde(default, skip_serializing_if = "Option::is_none")] video: Option<Change<Personal<VideoLink>>>,
+            #[serde(default, skip_serializing_if = "Option::is_none")] booking: Option<Change<Personal<BookingLink>>>
         },
         /// A coach's role was set.
         "practice.coach_role_set" as "coach_role_set" CoachRoleSet sees Coach { person: PersonId, role: Change<Role> },
@@ -226,10 +231,11 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                 });
             }
         }
-        Event::CoachSettingsChanged { person, name, title, zone, phone, video_link, booking_link } => {
+        Event::CoachSettingsChanged { person, name, title, zone, phone, video_link, booking_link, video, booking } => {
             let (name, title, zone) = (opened(name.as_ref()), opened(title.as_ref()), zone.clone());
-            let (phone, video, booking) =
-                (opened(phone.as_ref()), opened(video_link.as_ref()), opened(booking_link.as_ref()));
+            let phone = opened(phone.as_ref());
+            let video = opened(video.as_ref()).as_ref().map(as_link).or_else(|| opened(video_link.as_ref()));
+            let booking = opened(booking.as_ref()).as_ref().map(as_link).or_else(|| opened(booking_link.as_ref()));
             rows.edit(*person, move |row: &mut Member| {
                 set(&mut row.name, name);
                 set_some(&mut row.title, title);
@@ -295,14 +301,18 @@ pub fn entry(event: &Event) -> Entry {
         Event::CoachJoined { person, name, role, .. } => {
             Entry::default().set("coach", person).set("name", name).set("role", role)
         }
-        Event::CoachSettingsChanged { person, name, title, zone, phone, video_link, booking_link } => Entry::default()
-            .set("coach", person)
-            .edit("displayName", name.as_ref())
-            .edit("title", title.as_ref())
-            .edit("timeZone", zone.as_ref())
-            .edit("phone", phone.as_ref())
-            .edit("videoLink", video_link.as_ref())
-            .edit("bookingLink", booking_link.as_ref()),
+        Event::CoachSettingsChanged { person, name, title, zone, phone, video_link, booking_link, video, booking } => {
+            Entry::default()
+                .set("coach", person)
+                .edit("displayName", name.as_ref())
+                .edit("title", title.as_ref())
+                .edit("timeZone", zone.as_ref())
+                .edit("phone", phone.as_ref())
+                .edit("videoLink", video_link.as_ref())
+                .edit("videoLink", video.as_ref())
+                .edit("bookingLink", booking_link.as_ref())
+                .edit("bookingLink", booking.as_ref())
+        }
         Event::CoachRoleSet { person, role } => Entry::default().set("coach", person).edit("role", Some(role)),
         Event::CoachRemoved { person } => Entry::default().set("coach", person),
         Event::AccessGranted { coach, level, .. } => Entry::default().set("coach", coach).set("level", level),
@@ -386,6 +396,9 @@ impl Command for UpdatePractice {
     fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
         let row = facts.get::<Practice>(self.practice)?;
         let decision = facts.allow(Deed::ChangePractice, About::Practice)?;
+        if self.expiring_days.max(self.low_sessions).is_some_and(|number| Count(number) > Count::MAX) {
+            return Err(crate::text::Refusal::OutOfRange.into());
+        }
         let name = changed(&row.name, self.name.as_ref()).map(personal);
         let zone = changed(&row.zone, self.zone.as_ref());
         let coaches_may_add = changed(&row.coaches_may_add, self.coaches_may_add.as_ref());
@@ -560,6 +573,16 @@ impl Command for AcceptCoachInvitation {
     }
 }
 
+/// A link as it is kept in a record: as a kind of its own, so that it opens in no other's place.
+fn kept_as<T: Text>(change: Change<Link>) -> Change<Personal<T>> {
+    let kept = |link: Link| T::stored(link.as_str());
+    personal(Change { was: change.was.map(kept), now: kept(change.now) })
+}
+
+fn as_link(kept: &impl Text) -> Link {
+    Link::stored(kept.as_str())
+}
+
 /// Changes a coach's own settings; what is `None` stays (S1.12).
 #[derive(Debug)]
 pub struct UpdateCoachSettings {
@@ -588,16 +611,17 @@ impl Command for UpdateCoachSettings {
         let title = changed_from(row.title.as_ref(), self.title.as_ref()).map(personal);
         let zone = changed_from(row.zone.as_ref(), self.zone.as_ref());
         let phone = changed_from(row.phone.as_ref(), self.phone.as_ref()).map(personal);
-        let video_link = changed_from(row.video_link.as_ref(), self.video_link.as_ref()).map(personal);
-        let booking_link = changed_from(row.booking_link.as_ref(), self.booking_link.as_ref()).map(personal);
+        let video = changed_from(row.video_link.as_ref(), self.video_link.as_ref()).map(kept_as::<VideoLink>);
+        let booking = changed_from(row.booking_link.as_ref(), self.booking_link.as_ref()).map(kept_as::<BookingLink>);
         let nothing = name.is_none()
             && title.is_none()
             && zone.is_none()
             && phone.is_none()
-            && video_link.is_none()
-            && booking_link.is_none();
+            && video.is_none()
+            && booking.is_none();
+        let (person, video_link, booking_link) = (self.coach, None, None);
         let event =
-            Event::CoachSettingsChanged { person: self.coach, name, title, zone, phone, video_link, booking_link };
+            Event::CoachSettingsChanged { person, name, title, zone, phone, video_link, booking_link, video, booking };
         Ok(if nothing { decision } else { decision.with(event) })
     }
 }

@@ -16,6 +16,9 @@ use tracing_subscriber::{EnvFilter, Layer as _, fmt, registry};
 use crate::settings::{LogFormat, Settings};
 use crate::traces::{TARGET, Traces};
 
+/// What says at WARN what was in a database's address: a parameter that it does not know, with its value.
+const ADDRESSES: &str = "sqlx_postgres::options";
+
 /// The targets of this program's own words.
 const OWN: [&str; 7] = ["api", "app", "domain", "server", "store", "throughline", "vault"];
 
@@ -27,10 +30,10 @@ fn is_own(target: &str) -> bool {
 pub fn start(settings: &Settings, traces: Option<&Traces>) {
     // It was checked when the settings were read.
     let filter = EnvFilter::try_new(&settings.log_filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let filter = match format!("{TARGET}=off").parse() {
+    let filter = [TARGET, ADDRESSES].iter().fold(filter, |filter, target| match format!("{target}=off").parse() {
         Ok(directive) => filter.add_directive(directive),
         Err(_) => filter,
-    };
+    });
     let lines = fmt::layer().with_writer(stderr);
     let lines = match settings.log_format {
         LogFormat::Text => lines.with_ansi(stderr().is_terminal()).boxed(),

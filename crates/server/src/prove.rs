@@ -37,7 +37,11 @@ pub async fn check(app: &App, only: Option<LogId>, out: &mut dyn Write) -> Resul
     let checked = done?;
     if let Some(difference) = checked.difference {
         writeln!(out, "not what the log says: {difference}")?;
-        writeln!(out, "`throughline replay` makes the read models anew; the log itself is not touched")?;
+        writeln!(
+            out,
+            "first `throughline verify`, which says whether the log and the table of whom it has forgotten are in order; then \
+             `throughline replay` makes the read models anew from them, and the log itself is not touched"
+        )?;
         return Ok(false);
     }
     writeln!(out, "{} rows are what the {} events of {} logs say", checked.rows, checked.events, checked.logs)?;
@@ -117,6 +121,13 @@ pub async fn verify(
         "{} events of {} logs are in order; {} of them are proved by signed checkpoints ({} compared)",
         verified.events, verified.logs, verified.proved, verified.checkpoints
     )?;
+    if verified.forgotten_unsaid > 0 {
+        writeln!(
+            out,
+            "{} are forgotten without an event that says so: that is right where a backup was restored with a newer keyring",
+            verified.forgotten_unsaid
+        )?;
+    }
     if !look_for_files(settings, store, only, out).await? {
         return Ok(false);
     }

@@ -20,7 +20,7 @@ use icalendar::{Component as _, Event, EventLike as _, EventStatus, Property};
 use crate::Error;
 
 /// What an appointment is called and where it is, opened for whoever reads.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Words {
     pub(crate) title: Option<String>,
     pub(crate) place: Option<String>,
@@ -28,6 +28,8 @@ pub(crate) struct Words {
     /// The name of the other one.
     pub(crate) with: Option<String>,
 }
+
+domain::hidden!(Words);
 
 /// Who invites whom, in a mail.
 #[derive(Debug, Clone)]

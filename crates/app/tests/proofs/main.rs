@@ -230,6 +230,7 @@ macro_rules! both {
         }
     )+};
 }
+use both;
 
 both! {
     async fn check_names_the_row_and_the_field_that_differ(stage: &Stage) {

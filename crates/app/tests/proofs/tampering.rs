@@ -148,3 +148,96 @@ async fn a_hundred_changes_are_a_hundred_found_on_postgres() {
     thousand(&stage, 100).await;
     stage.app.stop().await;
 }
+
+/// What stands in the table `forgotten`: whom, and up to which event.
+type Rows = Vec<(store::Id, u64)>;
+
+/// Writes a log as it was, with its keys and other rows in `forgotten`.
+async fn rewrite(store: &Store, history: &History, keys: &[store::Key], rows: &Rows) {
+    history.write(store).await;
+    let log = history.head.log;
+    let row = |(subject, seq): &(store::Id, u64)| {
+        let seq = store::Value::Int(i64::try_from(*seq).unwrap());
+        vec![store::Value::from(log), store::Value::from(*subject), seq, store::Value::Int(START.0)]
+    };
+    let rows: Vec<_> = rows.iter().map(row).collect();
+    let mut batch = store.batch().await.unwrap();
+    batch.put_keys(keys).await.unwrap();
+    batch.put_truth(&store::truth::FORGOTTEN, &rows).await.unwrap();
+    batch.commit().await.unwrap();
+}
+
+both! {
+    // Every fold skips whom the table names, so it is held against the log that says so.
+    async fn nobody_is_forgotten_or_called_back_without_an_event(stage: &Stage) {
+        let (_, founder, log) = stage.practice(3).await;
+        let (gone, there) = (stage.add(log, founder, "gone@example.com").await, stage.add(log, founder, "there@example.com").await);
+        stage.run(log, Actor::Person(founder), coachee::EraseCoachee { coachee: gone, name: "Zoë Quill".to_owned() }).await;
+        stage.app.sign_checkpoints(None).await.unwrap();
+        let (store, id) = (stage.app.store(), log.uuid().into_bytes());
+        let whole = History::read(store, log).await;
+        let mut snapshot = store.snapshot().await.unwrap();
+        let (keys, rows) = (snapshot.keys_of_log(id).await.unwrap(), snapshot.forgotten_of_log(id).await.unwrap());
+        snapshot.close().await.unwrap();
+        let (gone, there, end) = (gone.uuid().into_bytes(), there.uuid().into_bytes(), whole.head.seq);
+        let right: Rows = rows.iter().map(|row| (row.subject, row.seq)).collect();
+        assert_eq!((right.as_slice(), stage.verified(&[]).await.finding), ([(gone, end)].as_slice(), None));
+
+        let theirs = keys.iter().find(|key| key.subject == there).unwrap();
+        let kept: Vec<_> = keys.iter().cloned().chain([store::Key { subject: gone, ..theirs.clone() }]).collect();
+        let without: Vec<_> = keys.iter().filter(|key| key.subject != there).cloned().collect();
+        let both = vec![(gone, end), (there, end - 1)];
+        let cases: [(Rows, &[store::Key], Option<u64>, &str); 6] = [
+            (Vec::new(), &keys, Some(end), "the table `forgotten` does not say so"),
+            (vec![(gone, end - 1)], &keys, Some(end), "the table `forgotten` does not say so"),
+            (vec![(gone, end + 1)], &keys, None, "beyond the log's end"),
+            (both.clone(), &keys, None, "no event says so, and their keys are there"),
+            (vec![(gone, end), (id, end)], &keys, None, "no event says so, and their keys are there"),
+            (right.clone(), &kept, None, "a key of theirs from before is still there"),
+        ];
+        for (rows, keys, seq, what) in cases {
+            rewrite(store, &whole, keys, &rows).await;
+            let finding = stage.found(&[]).await;
+            assert_eq!((&finding.log, finding.seq), (&log.to_string(), seq), "{finding}");
+            assert!(finding.what.contains(what), "{finding}");
+        }
+        // As a restore leaves it that took a newer keyring than the backup: said, and no finding.
+        rewrite(store, &whole, &without, &both).await;
+        let verified = stage.verified(&[]).await;
+        assert_eq!((verified.finding, verified.forgotten_unsaid), (None, 1));
+        rewrite(store, &whole, &keys, &right).await;
+        let verified = stage.verified(&[]).await;
+        assert_eq!((verified.finding, verified.forgotten_unsaid), (None, 0));
+
+        let mut batch = store.batch().await.unwrap();
+        batch.put_truth(&store::truth::FORGOTTEN, &[vec![
+            store::Value::from([9; 16]), store::Value::from(there), store::Value::Int(1), store::Value::Int(1),
+        ]]).await.unwrap();
+        batch.commit().await.unwrap();
+        assert!(stage.found(&[]).await.what.contains("rows of `forgotten`"));
+    }
+
+    // What the API calls the time of signing is the note's; and no row hides before the first.
+    async fn a_stored_checkpoint_says_what_its_note_says(stage: &Stage) {
+        let (_, _, log) = stage.practice(2).await;
+        stage.app.sign_checkpoints(None).await.unwrap();
+        let whole = History::read(stage.app.store(), log).await;
+        let mut later = whole.clone();
+        later.checkpoints[0].at += MINUTE;
+        later.write(stage.app.store()).await;
+        assert!(stage.found(&[]).await.what.contains("is not what its note says"));
+
+        whole.write(stage.app.store()).await;
+        assert_eq!(stage.verified(&[]).await.finding, None);
+        let it = &whole.checkpoints[0];
+        let row = [
+            store::Value::from(it.log), store::Value::Int(-2), store::Value::Bytes(it.root.to_vec()),
+            store::Value::Text(it.note.clone()), store::Value::Int(it.at),
+        ];
+        let table = store::truth::OTHERS.iter().find(|table| table.name == "checkpoints").unwrap();
+        let mut batch = stage.app.store().batch().await.unwrap();
+        batch.put_truth(table, &[row.to_vec()]).await.unwrap();
+        batch.commit().await.unwrap();
+        assert!(stage.found(&[]).await.what.contains("of -2 events"));
+    }
+}

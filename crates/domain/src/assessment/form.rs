@@ -4,7 +4,6 @@
 //! confidential down to its numbers (S1.79). Scores are not stored: they are computed from both by whoever may read them.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -96,7 +95,7 @@ pub enum Response {
 pub struct Answers(pub Vec<Option<Response>>);
 
 /// What some questions add up to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Score {
     /// The dimension or the area; empty for questions without one.
     pub dimension: String,
@@ -108,16 +107,7 @@ pub struct Score {
     pub most: i64,
 }
 
-macro_rules! hidden {
-    ($($name:ty),+) => {$(
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("…")
-            }
-        }
-    )+};
-}
-hidden!(Form, Question, Asks, Choice, Response, Answers);
+crate::hidden!(Form, Question, Asks, Choice, Response, Answers, Score);
 
 /// What is wrong with a form or with answers, and with which question, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,13 +7,14 @@ use crate::id::{CoacheeId, PersonId};
 
 /// Erases a coachee: every text about them is made unreadable for ever, everywhere. It cannot be undone, so their full
 /// name is typed to confirm.
-#[derive(Debug)]
 pub struct EraseCoachee {
     /// Whom.
     pub coachee: CoacheeId,
     /// Their full name, as typed.
     pub name: String,
 }
+
+crate::hidden!(EraseCoachee);
 
 impl Command for EraseCoachee {
     shows!(Coachee coachee);

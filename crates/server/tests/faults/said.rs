@@ -193,7 +193,10 @@ impl Speaker<'_> {
         let practice = self.place.practice.to_string();
         for shows in ["goals { nodes { title } }", "activityLog(first: 100) { nodes { entry } }", "auditHead { root }"]
         {
-            let query = format!("query($p: ID!) {{ viewer {{ coachPortal(practiceId: $p) {{ {shows} }} }} }}");
+            // Where it fails is a path of the asker's own words.
+            let query = format!(
+                "query($p: ID!) {{ {MARK}: viewer {{ {MARK}: coachPortal(practiceId: $p) {{ {MARK}: {shows} }} }} }}"
+            );
             failed += usize::from(self.ask(&query, json!({ "p": practice })).await["errors"].is_array());
         }
         assert!(failed >= 4, "{failed}");
