@@ -3,8 +3,10 @@
 //! Every commit leaves work under [`REACTOR`]. The loop claims it, and for each log signs the tree that the head row says,
 //! after proving from the stored tree that it continues the newest checkpoint: the database's own, and the one that the
 //! [`Witness`] keeps outside. A tree that is smaller or of another history is never signed; it is logged as an error and
-//! tried again at the end of its lease, so that it stays heard. Order of writing: first outside, then the database, then
-//! the work is done. A crash in between repeats a checkpoint of the same tree, which says nothing new.
+//! tried again at the end of its lease, so that it stays heard; in between it counts as refused. Where the witness cannot
+//! read or write, nothing is wrong with the log: it is tried again at the next round. Order of writing: first outside,
+//! then the database, then the work is done. A crash in between repeats a checkpoint of the same tree, which says nothing
+//! new.
 
 use std::collections::HashMap;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -15,7 +17,7 @@ use std::time::Duration;
 use domain::id::LogId;
 use store::checkpoint::{Checkpoint, Signer};
 use store::tree::{Frontier, Hash, Plan, Source, verify_consistency};
-use store::{SignedRoot, Snapshot};
+use store::{SignedRoot, Snapshot, Type, Value};
 
 use crate::{App, Error, pause};
 
@@ -43,7 +45,8 @@ pub fn log_of(origin: &str) -> Option<&str> {
 }
 
 /// The signed notes of a text that holds several, one after the other, as [`Folder`] writes them. One whose writing was
-/// cut short has no whole signature line and is left out.
+/// cut short has no whole signature line and is left out; what follows a note's last signature, such as the empty line
+/// of a program that saved it, is not the note's.
 pub fn notes(text: &str) -> Vec<String> {
     let mut notes = vec![String::new()];
     for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
@@ -55,6 +58,11 @@ pub fn notes(text: &str) -> Vec<String> {
         }
     }
     notes.retain(|note| note.contains("\n\n— "));
+    for note in &mut notes {
+        let signature = note.rfind("\n— ").map_or(0, |last| last + 1);
+        let length = note[signature..].find('\n').map_or(note.len(), |end| signature + end + 1);
+        note.truncate(length);
+    }
     notes
 }
 
@@ -169,6 +177,8 @@ pub struct Proof {
 enum Unsigned {
     /// Something is wrong with it.
     Refused(String),
+    /// Its checkpoint cannot be kept outside, or what is kept there cannot be read.
+    NotKept(String),
     /// It could not be looked at.
     Failed(Error),
 }
@@ -193,14 +203,14 @@ impl App {
     /// The store's. A log that may not be signed is no error here: see [`Signing::refused`].
     pub async fn sign_checkpoints(&self, witness: Option<&Arc<dyn Witness>>) -> Result<Signing, Error> {
         let mut signing = Signing::default();
+        let mut not_kept = Vec::new();
         let Some(signer) = &self.inner.signer else { return Ok(signing) };
         loop {
             let now = self.clock().now().0;
             let claimed =
                 self.inner.store.claim_work(REACTOR, now, now.saturating_add(LEASE_MICROS), LOGS_AT_ONCE).await?;
             if claimed.is_empty() {
-                self.inner.pulse.checkpoints_refused.set(signing.refused.len() as u64);
-                self.inner.pulse.round_of_signing(now);
+                self.end_round(now, &not_kept).await?;
                 return Ok(signing);
             }
             let ids: Vec<store::Id> = claimed.iter().map(|work| work.log).collect();
@@ -223,8 +233,10 @@ impl App {
                     }
                     Err(Unsigned::Refused(why)) => {
                         tracing::error!(%log, why, "this log is not signed: run verify, and keep the database as it is");
+                        self.inner.pulse.refused(work.log);
                         signing.refused.push(Refused { log, why });
                     }
+                    Err(Unsigned::NotKept(why)) => not_kept.push((store::Work { at: now, ..work.clone() }, why)),
                     Err(Unsigned::Failed(error)) => return Err(error),
                 }
             }
@@ -233,8 +245,38 @@ impl App {
             signing.signed += roots.len() as u64;
             for work in done {
                 self.inner.store.work_done(work).await?;
+                self.inner.pulse.refused_no_more(|log| *log != work.log);
             }
         }
+    }
+
+    /// Ends a round of signing: gives back what could not be kept outside, and counts what is refused still. Another node
+    /// may have signed a log that this one had refused: then no work of it is left.
+    async fn end_round(&self, now: i64, not_kept: &[(store::Work, String)]) -> Result<(), Error> {
+        let pulse = &self.inner.pulse;
+        if let Some((_, why)) = not_kept.first() {
+            tracing::error!(
+                logs = not_kept.len(),
+                why,
+                "checkpoints cannot be kept outside the database, and are not signed: see that the server's user may read \
+                 and write `checkpoint_dir` and what is in it; the next round tries again"
+            );
+            let again: Vec<store::Work> = not_kept.iter().map(|(work, _)| work.clone()).collect();
+            let mut batch = self.inner.store.batch().await?;
+            batch.put_work(&again).await?;
+            batch.commit().await?;
+        }
+        if pulse.checkpoints_refused() > 0 {
+            let mut snapshot = self.inner.store.snapshot().await?;
+            let asked = "select log_id from work where reactor = ?";
+            let left = snapshot.query(asked, &[Value::Text(REACTOR.to_owned())], &[Type::Bytes]).await?;
+            snapshot.close().await?;
+            pulse.refused_no_more(|log| left.iter().any(|row| row[..] == [Value::Bytes(log.to_vec())]));
+        }
+        if not_kept.is_empty() && pulse.checkpoints_refused() == 0 {
+            pulse.round_of_signing(now);
+        }
+        Ok(())
     }
 
     async fn keep_signed(&self, roots: &[SignedRoot]) -> Result<(), Error> {
@@ -312,6 +354,8 @@ impl App {
         }
         let app = self.clone();
         let mut stopping = self.tasks().stopping();
+        // Where the first round does not come to its end, that is heard too.
+        self.inner.pulse.round_of_signing(self.clock().now().0);
         self.tasks().start("checkpoints", async move {
             loop {
                 let goes_on = pause(&mut stopping, every).await;
@@ -480,7 +524,7 @@ async fn keep(witness: Option<&Arc<dyn Witness>>, log: LogId, note: &str) -> Res
 /// Runs what may block where it blocks nobody.
 async fn outside<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T, Unsigned> {
     let ended = tokio::task::spawn_blocking(work).await.map_err(Error::internal)?;
-    ended.map_err(|error| Unsigned::Refused(format!("checkpoints cannot be kept outside the database: {error}")))
+    ended.map_err(|error| Unsigned::NotKept(error.to_string()))
 }
 
 #[cfg(test)]
@@ -514,5 +558,14 @@ mod tests {
             let all = notes(&std::fs::read_to_string(folder.path(log)).unwrap());
             assert_eq!((all.len(), &all[299]), (301, &note(300)), "{cut}");
         }
+    }
+
+    #[test]
+    fn what_follows_the_last_signature_is_not_the_notes() {
+        let witnessed = format!("{}— other BBBB\n", note(1));
+        for after in ["", "\n", "\n\n", "and a remark\n", "cut short"] {
+            assert_eq!(notes(&format!("{witnessed}{after}")), [witnessed.clone()], "{after:?}");
+        }
+        assert_eq!(notes(&format!("{witnessed}\n{}\n", note(2))), [witnessed, note(2)]);
     }
 }

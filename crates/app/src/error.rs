@@ -71,6 +71,7 @@ impl From<store::Error> for Error {
                 Self::Unavailable
             }
             store::Error::Open(_)
+            | store::Error::Empty
             | store::Error::TooOld { .. }
             | store::Error::Unsafe(_)
             | store::Error::Wall(_)

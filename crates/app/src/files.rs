@@ -345,7 +345,11 @@ impl App {
         if let Some(named) = named {
             return Ok(there.is_some_and(|there| there == named));
         }
-        if !self.knows_files().await? {
+        let practices = practices_there(&self.inner.files).await?;
+        let mut snapshot = self.inner.store.snapshot().await?;
+        let may_be = may_be_its_files(&mut snapshot, &practices).await?;
+        snapshot.close().await?;
+        if !may_be {
             return Ok(false);
         }
         let id = match there {
@@ -363,20 +367,6 @@ impl App {
         };
         batch.commit().await?;
         Ok(claimed)
-    }
-
-    /// Whether the files' place can be this database's: nobody's files lie there, or those of a practice that it has.
-    async fn knows_files(&self) -> Result<bool, Error> {
-        let folders = self.inner.files.folders().await?;
-        let practices = folders.iter().filter_map(|folder| folder.parse::<PracticeId>().ok()).take(PRACTICES_MAX);
-        let practices: Vec<store::Id> = practices.map(|practice| practice.uuid().into_bytes()).collect();
-        if practices.is_empty() {
-            return Ok(true);
-        }
-        let mut snapshot = self.inner.store.snapshot().await?;
-        let known = snapshot.heads_of(&practices).await?;
-        snapshot.close().await?;
-        Ok(!known.is_empty())
     }
 
     /// Gives the files' place an id, where another node has not.
@@ -422,7 +412,19 @@ impl Gone {
     }
 }
 
-/// Whether a files' place is the one of a database: nothing where the database has none yet.
+/// The practices whose files lie in a place.
+async fn practices_there(files: &store::Objects) -> Result<Vec<store::Id>, store::Error> {
+    let folders = files.folders().await?;
+    let practices = folders.iter().filter_map(|folder| folder.parse::<PracticeId>().ok()).take(PRACTICES_MAX);
+    Ok(practices.map(|practice| practice.uuid().into_bytes()).collect())
+}
+
+/// Whether a place can be a database's: nobody's files lie there, or those of a practice that it has.
+async fn may_be_its_files(snapshot: &mut store::Snapshot, practices: &[store::Id]) -> Result<bool, store::Error> {
+    Ok(practices.is_empty() || !snapshot.heads_of(practices).await?.is_empty())
+}
+
+/// Whether a files' place is the one of a database: nothing where the database has none yet and could take this one.
 ///
 /// # Errors
 /// The database's and the files' place.
@@ -430,7 +432,10 @@ pub async fn belong_together(
     snapshot: &mut store::Snapshot,
     files: &store::Objects,
 ) -> Result<Option<bool>, store::Error> {
-    let Some(named) = snapshot.meta(INSTALLATION).await? else { return Ok(None) };
+    let Some(named) = snapshot.meta(INSTALLATION).await? else {
+        let practices = practices_there(files).await?;
+        return Ok(if may_be_its_files(snapshot, &practices).await? { None } else { Some(false) });
+    };
     Ok(Some(files.get(INSTALLATION).await?.is_some_and(|there| there == named)))
 }
 

@@ -1,8 +1,9 @@
 //! How the app is: what its parts count while they work, and what waits in the database. For whoever operates it, and
 //! for nothing else: no decision and no answer depends on a number of these, and none of them names anybody.
 
-use std::sync::PoisonError;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::timer;
@@ -100,19 +101,31 @@ pub struct Pulse {
     pub mails_given_up: Count,
     /// Checkpoints that were signed.
     pub checkpoints_signed: Count,
-    /// Logs that the last round of signing refused.
-    pub checkpoints_refused: Count,
     /// Logs that are still to be looked through, whether their read models are behind, since the start.
     pub logs_to_catch_up: Count,
+    /// Logs that were refused a checkpoint when they were tried last.
+    refused: Mutex<BTreeSet<store::Id>>,
     signed_at: AtomicI64,
 }
 
 impl Pulse {
-    /// A round of signing came to its end at this time, in microseconds.
+    /// A log was refused a checkpoint.
+    pub(crate) fn refused(&self, log: store::Id) {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(log);
+    }
+    /// Of the refused logs, these are so still.
+    pub(crate) fn refused_no_more(&self, still: impl Fn(&store::Id) -> bool) {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).retain(still);
+    }
+    /// How many logs were refused a checkpoint when they were tried last.
+    pub fn checkpoints_refused(&self) -> u64 {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
+    }
+    /// A round of signing that left nothing unsigned came to its end at this time, in microseconds.
     pub(crate) fn round_of_signing(&self, at: i64) {
         self.signed_at.store(at, Ordering::Relaxed);
     }
-    /// When the last round of signing came to its end, in microseconds; 0 before the first one.
+    /// When the last such round came to its end, or the first one was to begin, in microseconds; 0 before that.
     pub fn signed_at(&self) -> i64 {
         self.signed_at.load(Ordering::Relaxed)
     }

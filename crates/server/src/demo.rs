@@ -114,11 +114,11 @@ pub async fn fill(settings: &Settings, world: &World) -> Result<Invented, Error>
 fn folder(named: Option<&str>, entropy: &dyn Entropy) -> Result<(PathBuf, Option<Passing>), Error> {
     let Some(named) = named else {
         let path = std::env::temp_dir().join(format!("throughline-demo-{}", secret(entropy)));
-        open::folder(&path)?;
+        open::folder(&path, "data_dir")?;
         return Ok((path.clone(), Some(Passing(path))));
     };
     let path = Path::new(named);
-    open::folder(path)?;
+    open::folder(path, "data_dir")?;
     if std::fs::read_dir(path)?.next().is_some() {
         return Err(Error::Usage(format!("{} is not empty: the demo begins with nothing", path.display())));
     }

@@ -1,13 +1,15 @@
 //! `throughline doctor`: is everything in order? A line for each thing it looks at, with what to do where it is not.
 //!
-//! It makes nothing: no key, no folder, no database. Opening a database that is there brings its schema up to date, as
-//! every opening does.
+//! It makes nothing that stays: no key, no folder, no database. Opening a database that is there brings its schema up to
+//! date, as every opening does; one that has none of this program's tables is left as it is.
 
 use std::io::Write;
+use std::path::Path;
 
 mod files;
 mod places;
 mod postgres;
+mod signed;
 mod waiting;
 
 use app::Tables;
@@ -128,6 +130,7 @@ pub async fn run(settings: Result<Settings, Wrong>, world: &World, out: &mut dyn
     }
     report.check("signing key", signing_key(&settings))?;
     report.all(places::mail(&settings))?;
+    report.all(places::others(&settings).await)?;
     let (objects, found) = files::reachable(&settings).await;
     report.all([found])?;
     report.check("clock", clock(world.clock.now().0))?;
@@ -142,9 +145,7 @@ pub async fn run(settings: Result<Settings, Wrong>, world: &World, out: &mut dyn
                 checked => checked?,
             }
         }
-        Ok(None) => {
-            report.ok("database", "there is none yet; `throughline serve` or `throughline migrate` makes it")?;
-        }
+        Ok(None) => report.all([signed::no_database(&settings)])?,
         Err(error) => report.problem("database", error)?,
     }
     let problems = report.problems;
@@ -160,7 +161,9 @@ fn root_key(settings: &Settings) -> Result<(Option<RootKey>, String), String> {
             .map(|root| (Some(root), "from the environment".to_owned()))
             .map_err(|error| error.to_string());
     }
-    if !path.exists() {
+    let not_there = |error| format!("{} is not there and cannot be made: {error}; see `root_key_file`", path.display());
+    if !is_there(path)? {
+        path.parent().map_or(Ok(()), places::writable).map_err(not_there)?;
         return Ok((
             None,
             format!("{} is not there yet; it is made with the database, at the first start", path.display()),
@@ -173,9 +176,18 @@ fn root_key(settings: &Settings) -> Result<(Option<RootKey>, String), String> {
     ))
 }
 
+/// Whether a file is there; where its folder is closed to this user, nobody knows.
+fn is_there(path: &Path) -> Result<bool, String> {
+    path.try_exists()
+        .map_err(|error| format!("{} cannot be looked for: {error}; run this as the server's user", path.display()))
+}
+
 fn signing_key(settings: &Settings) -> Result<String, String> {
     let path = &settings.signing_key_file;
-    if !path.exists() {
+    let not_there =
+        |error| format!("{} is not there and cannot be made: {error}; see `signing_key_file`", path.display());
+    if !is_there(path)? {
+        path.parent().map_or(Ok(()), places::writable).map_err(not_there)?;
         return Ok(format!("{} is not there yet; it is made at the first start", path.display()));
     }
     let (seed, _) = SigningSeed::load_or_create(path, &vault::Os).map_err(|error| error.to_string())?;
@@ -194,10 +206,14 @@ fn clock(now: i64) -> Result<String, String> {
 }
 
 async fn open_database(settings: &Settings) -> Result<Option<Store>, Error> {
-    if open::file(settings).is_some_and(|file| !file.exists()) {
+    if open::file(settings).is_some_and(|file| matches!(file.try_exists(), Ok(false))) {
         return Ok(None);
     }
-    open::store(settings, Purpose::Inspect).await.map(Some)
+    match open::store(settings, Purpose::Inspect).await {
+        Ok(store) => Ok(Some(store)),
+        Err(Error::Store(store::Error::Empty)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// What the database says of itself, of its key and of how far its read models are.
@@ -223,6 +239,8 @@ async fn database(
     if let Some(objects) = objects {
         report.all(files::belongs(&mut snapshot, objects, store.database()).await?)?;
     }
+    report.all(signed::known(&mut snapshot, settings).await?)?;
+    report.all(signed::signer(&mut snapshot, settings).await?)?;
     let newest = number(&mut snapshot, "select coalesce(max(at), 0) from heads").await?;
     let drift = match store.database() {
         Database::Sqlite => 0,
@@ -278,7 +296,9 @@ fn wrapped(named: Option<&[u8]>, held: &[RootKey], by_root: &[([u8; 32], u64)]) 
     let total: u64 = by_root.iter().map(|(_, keys)| keys).sum();
     let current: u64 = by_root.iter().filter(|(id, _)| Some(&id[..]) == named).map(|(_, keys)| keys).sum();
     if current == total {
-        let replaced = held.iter().any(|root| Some(&root.id()[..]) != named);
+        // A key that is plainly another one's was said already, and is no rotation.
+        let is_named = |root: &RootKey| Some(&root.id()[..]) == named;
+        let replaced = held.iter().any(is_named) && !held.iter().all(is_named);
         let said = format!("{total}, all wrapped with the database's root key");
         return if replaced {
             Err(format!(
@@ -328,6 +348,20 @@ async fn number(snapshot: &mut Snapshot, sql: &'static str) -> Result<i64, Error
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rotation_goes_on_only_where_one_of_the_keys_is_the_databases() {
+        let key = |digits: &str| RootKey::parse(&digits.repeat(32)).unwrap();
+        let (old, new, other) = (key("ab"), key("cd"), key("ef"));
+        let by_root = [(*new.id(), 7)];
+        let said = |held: &[RootKey]| wrapped(Some(&new.id()[..]), held, &by_root);
+        assert!(said(&[key("ab"), key("cd")]).unwrap_err().contains("keys rotate"));
+        for held in [vec![key("cd")], vec![other], vec![], vec![old]] {
+            assert!(said(&held).is_ok());
+        }
+        assert!(wrapped(None, &[key("ab")], &[]).is_ok(), "an empty database");
+        assert!(wrapped(Some(&key("ab").id()[..]), &[key("ab")], &by_root).unwrap_err().contains("keys rotate"));
+    }
 
     #[test]
     fn a_clock_that_does_not_go_with_the_database_is_a_problem() {

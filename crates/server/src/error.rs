@@ -52,10 +52,15 @@ pub enum Error {
         source: io::Error,
     },
     /// A folder cannot be made.
-    #[error("cannot make the folder {}: {source}; make it yourself, open to this user, or name another", path.display())]
+    #[error(
+        "cannot make the folder {}: {source}; make it yourself, open to this user, or name another with `{setting}`",
+        path.display()
+    )]
     Folder {
         /// The folder.
         path: PathBuf,
+        /// The setting that names it.
+        setting: &'static str,
         /// What the operating system said.
         source: io::Error,
     },

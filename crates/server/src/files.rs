@@ -41,10 +41,10 @@ impl<'s> Place<'s> {
     }
 }
 
-/// Whether a text names a files' place.
+/// Whether a text names a files' place. What looks like an address that is none of a bucket is no folder.
 pub(crate) fn is_place(text: &str) -> bool {
     match Place::of(text) {
-        Place::Folder(path) => !path.as_os_str().is_empty(),
+        Place::Folder(_) => !text.is_empty() && !text.contains("://") && !text.starts_with("s3:"),
         Place::Bucket(name, _) => !name.is_empty() && !name.contains(char::is_whitespace),
     }
 }
@@ -55,7 +55,7 @@ pub(crate) fn is_place(text: &str) -> bool {
 /// [`Error::Folder`], and [`Error::Usage`] where a bucket's key is missing.
 pub(crate) fn open(settings: &Settings) -> Result<Objects, Error> {
     if let Place::Folder(path) = Place::of(&settings.files) {
-        open::folder(&path)?;
+        open::folder(&path, "files")?;
     }
     named(settings)
 }
@@ -92,9 +92,16 @@ mod tests {
         assert_eq!(Place::of("./data/files"), Place::Folder(PathBuf::from("./data/files")));
         assert_eq!(Place::of("s3://coaching"), Place::Bucket("coaching", ""));
         assert_eq!(Place::of("s3://coaching/here/and/there/"), Place::Bucket("coaching", "here/and/there"));
-        for (text, is_one) in
-            [("s3://coaching", true), ("files", true), ("", false), ("s3://", false), ("s3:///x", false)]
-        {
+        for (text, is_one) in [
+            ("s3://coaching", true),
+            ("files", true),
+            ("", false),
+            ("s3://", false),
+            ("s3:///x", false),
+            ("s3:/coaching", false),
+            ("s3:coaching", false),
+            ("https://s3.example.org/coaching", false),
+        ] {
             assert_eq!(is_place(text), is_one, "{text}");
         }
     }

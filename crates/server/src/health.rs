@@ -84,10 +84,10 @@ fn signing(out: &mut String, app: &App, now: i64) {
     let pulse = app.pulse();
     let help = "Checkpoints that were signed.";
     counter(out, "throughline_checkpoints_signed_total", help, pulse.checkpoints_signed.get());
-    let help = "Logs that the last round of signing refused: the database is not what was signed before.";
-    gauge(out, "throughline_checkpoints_refused", help, pulse.checkpoints_refused.get());
+    let help = "Logs that were refused when they were to be signed last: the database is not what was signed before.";
+    gauge(out, "throughline_checkpoints_refused", help, pulse.checkpoints_refused());
     if pulse.signed_at() > 0 {
-        let help = "Since everything that had changed was signed, or refused.";
+        let help = "Since everything that had changed was signed.";
         gauge(out, "throughline_checkpoint_age_seconds", help, seconds(now.saturating_sub(pulse.signed_at()).max(0)));
     }
 }

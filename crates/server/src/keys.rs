@@ -103,7 +103,7 @@ fn put_in_place(settings: &Settings, to: &RootKey, file: &Path, out: &mut dyn Wr
         )?;
         return Ok(());
     }
-    let failed = |source| Error::Folder { path: path.clone(), source };
+    let failed = |source| Error::Folder { path: path.clone(), setting: "root_key_file", source };
     if let Some(old) = RootKey::load(path)?
         && old.id() != to.id()
     {

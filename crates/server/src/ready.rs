@@ -31,6 +31,11 @@ pub fn run(settings: &Settings, out: &mut dyn Write) -> Result<bool, Error> {
     Ok(is_ready)
 }
 
+/// Whether a server of this program is what listens there.
+pub(crate) fn listens(listen: SocketAddr) -> bool {
+    ask(here(listen)).is_ok_and(|answer| answer.to_ascii_lowercase().contains("\r\nx-request-id: "))
+}
+
 fn ask(address: SocketAddr) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;

@@ -145,8 +145,7 @@ settings! {
     /// The folder of what this server keeps. Made at the first start, open to its owner only.
     data_dir: PathBuf = "./data", Plainly, path;
     /// The database: `sqlite:PATH`, or `postgres://USER:PASSWORD@HOST/NAME`.
-    database_url: String = "sqlite:<data_dir>/throughline.db", WithoutPassword,
-        checked(|url| ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)), "an address that begins with sqlite: or postgres://");
+    database_url: String = "sqlite:<data_dir>/throughline.db", WithoutPassword, read::database;
     /// Connections that read, beside the one that writes (SQLite).
     database_readers: u32 = "8", Plainly, whole(1..=256);
     /// Connections in all (PostgreSQL).

@@ -23,6 +23,8 @@ use server::open::{self, Purpose};
 use server::settings::Flags;
 use server::{Error, Served, Settings, World, demo, doctor, inspect, prove, ready, serve};
 
+#[path = "serving/deep.rs"]
+mod deep;
 #[path = "serving/health.rs"]
 mod health;
 #[path = "serving/signers.rs"]
@@ -96,6 +98,15 @@ async fn a_server_is_ready_answers_and_stops() {
     assert!(answer.headers().contains_key("x-request-id"));
     assert!(answer.text().await.unwrap().contains(env!("CARGO_PKG_VERSION")));
 
+    for path in ["/nothing", "/files/%ff"] {
+        let answer = get(&served, path).await;
+        let status = answer.status();
+        assert!(matches!(status.as_u16(), 401 | 404) && !answer.text().await.unwrap().is_empty(), "{path}: {status}");
+    }
+    let wrong = reqwest::Client::new().delete(format!("http://{}/graphql", served.address())).send().await.unwrap();
+    assert_eq!((wrong.status().as_u16(), wrong.headers().contains_key("allow")), (405, true));
+    assert!(!wrong.text().await.unwrap().is_empty());
+
     let address = served.address();
     let here = Settings { listen: address, ..settings(folder.path()) };
     let asks = |settings: Settings| async move {
@@ -166,8 +177,15 @@ async fn a_database_is_not_opened_without_its_root_key_or_with_another() {
     let refused = serve::open(&other, &World::machine()).await.unwrap_err();
     assert!(matches!(refused, Error::WrongRootKey), "{refused}");
 
-    let right = Settings { root_key: Some(String::from_utf8(key).unwrap().trim().to_owned()), ..settings };
+    let given = Some(String::from_utf8(key.clone()).unwrap().trim().to_owned());
+    let right = Settings { root_key: given, ..settings.clone() };
     serve::open(&right, &World::machine()).await.unwrap().stop().await;
+
+    std::fs::write(&settings.root_key_file, key).unwrap();
+    std::fs::set_permissions(&settings.root_key_file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let refused = serve::open(&other, &World::machine()).await.unwrap_err();
+    assert!(matches!(refused, Error::WrongRootKey), "a wrong one is not passed over beside the right file: {refused}");
+    serve::open(&settings, &World::machine()).await.unwrap().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -357,6 +375,75 @@ async fn the_doctor_names_what_is_to_mend() {
     let other = Settings { root_key: Some("ab".repeat(32)), ..settings };
     let (is_well, said) = look(&other).await;
     assert!(!is_well && said.contains("PROBLEM  root key and database: "), "{said}");
+}
+
+/// With which the server does not start, that the doctor names; and both name the setting.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_finds_what_a_start_refuses() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder.path().join("data"));
+    filled(&settings).await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "no folder").unwrap();
+    let (some, base) = (|text: &str| Some(text.to_owned()), || settings.clone());
+    let client = some("client");
+    let fresh = self::settings(&folder.path().join("new"));
+    let changed = [
+        ("smtp_url", Settings { smtp_url: some("smtp://"), ..base() }),
+        ("smtp_url", Settings { smtp_url: some("smtps://u:p@h:99999"), ..base() }),
+        ("mail_from", Settings { mail_from: "Coaching <mail@>".to_owned(), ..base() }),
+        (
+            "google_issuer",
+            Settings { google_client_id: client.clone(), google_issuer: "https://".to_owned(), ..base() },
+        ),
+        (
+            "google_issuer",
+            Settings { google_client_id: client, google_issuer: "http://id.example.org".to_owned(), ..base() },
+        ),
+        ("checkpoint_dir", Settings { checkpoint_dir: "/proc/nowhere".into(), ..base() }),
+        ("mail_dir", Settings { mail_dir: file.join("mail"), ..base() }),
+        ("files", Settings { files: file.join("files").display().to_string(), ..base() }),
+        ("root_key_file", Settings { root_key_file: "/proc/nowhere/root.key".into(), ..fresh }),
+        ("listen", Settings { listen: taken.local_addr().unwrap(), ..base() }),
+    ];
+    for (setting, settings) in changed {
+        let refused = serve::open(&settings, &World::machine()).await.unwrap_err().to_string();
+        assert!(refused.contains(&format!("`{setting}`")), "{setting} is not named: {refused}");
+        let (is_well, said) = look(&settings).await;
+        assert!(!is_well && said.contains("PROBLEM"), "{setting}:\n{said}");
+    }
+    // The server's own address is in use while it runs, and may be.
+    let served = serve::open(&settings, &World::machine()).await.unwrap();
+    let (is_well, said) = look(&Settings { listen: served.address(), ..settings.clone() }).await;
+    assert!(is_well && said.contains("a server of this program listens"), "{said}");
+    served.stop().await;
+}
+
+/// A database that is lost, or named wrongly, begins an empty one in silence, but for the doctor.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_misses_the_logs_that_were_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder.path().join("data"));
+    filled(&settings).await;
+    let (is_well, said) = look(&settings).await;
+    assert!(is_well && said.contains("ok       logs that were signed: the database has all 3"), "{said}");
+    for name in ["throughline.db", "throughline.db-wal", "throughline.db-shm"] {
+        let _there_or_not = std::fs::remove_file(settings.data_dir.join(name));
+    }
+    let (is_well, said) = look(&settings).await;
+    assert!(!is_well && said.contains("PROBLEM  database: there is none at ") && said.contains("3 logs"), "{said}");
+    serve::open(&settings, &World::machine()).await.unwrap().stop().await;
+    let (is_well, said) = look(&settings).await;
+    assert!(!is_well && said.contains("PROBLEM  logs that were signed: ") && said.contains("3 of them"), "{said}");
+    // So are files of practices that are not here, where the database has not said yet which files are its.
+    let other = self::settings(&folder.path().join("other"));
+    open::store(&other, Purpose::Serve).await.unwrap().close().await;
+    let theirs = Path::new(&other.files).join(PracticeId::of(uuid::Uuid::from_u128(7)).to_string());
+    std::fs::create_dir_all(theirs.join("coachee")).unwrap();
+    std::fs::write(theirs.join("coachee/file"), "sealed").unwrap();
+    let (is_well, said) = look(&other).await;
+    assert!(!is_well && said.contains("PROBLEM  files and database: "), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -561,7 +648,8 @@ async fn a_downloaded_proof_is_verified_without_a_database() {
         std::fs::write(&path, text).unwrap();
         path.display().to_string()
     };
-    let (good, note) = (file("proof.json", &answer(&record)), file("kept.note", &proof.note));
+    // `jq -r` ends what it writes with a line break of its own.
+    let (good, note) = (file("proof.json", &answer(&record)), file("kept.note", &format!("{}\n", proof.note)));
     let bad = file("changed.json", &answer(&record.replace("practice.created", "practice.changed")));
     let none = file("none.json", "{}");
     drop(folder);

@@ -15,7 +15,7 @@ const PROBE: &str = "probe";
 /// Whether it can be written; nothing is left there. Gives it, where it can be read.
 pub(super) async fn reachable(settings: &Settings) -> (Option<Objects>, Finding) {
     if let Place::Folder(path) = Place::of(&settings.files)
-        && !path.exists()
+        && matches!(path.try_exists(), Ok(false))
     {
         let said = format!("{} is not there yet; it is made at the first start", path.display());
         return (None, Finding::fine(WHAT, said));

@@ -1,14 +1,20 @@
 //! What the settings and the machine have wrong: addresses, proxies, mail, folders, disks.
 
+use std::io::{self, ErrorKind};
+use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::time::Duration;
 
 use super::Finding;
+use crate::error::Error;
 use crate::files::Place;
 use crate::health::free_bytes;
-use crate::open;
 use crate::settings::{Origin, Settings};
+use crate::{open, ready, serve};
 
+/// How long a collector of traces may take to be reached.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Less room than this is a problem: 1 GiB.
 const ROOM_BYTES_MIN: u64 = 1 << 30;
 /// A write-ahead log that is larger than this is not cut down any more: 256 MiB.
@@ -56,6 +62,7 @@ pub(super) fn addresses(settings: &Settings) -> Vec<Finding> {
     } else if !proxies.is_empty() {
         found.push(Finding::fine("trusted proxies", format!("{} named", proxies.len())));
     }
+    found.push(listening(settings));
     if !settings.listen.ip().is_loopback() {
         found.push(Finding::hint(
             "listening",
@@ -68,6 +75,9 @@ pub(super) fn addresses(settings: &Settings) -> Vec<Finding> {
             "allowed origins",
             format!("{origin} is not https: browsers send its pages' requests without the sign-in cookie"),
         ));
+    }
+    if let Err(error) = serve::google(settings) {
+        found.push(Finding::problem("signing in with Google", error));
     }
     if let Some(path) = &settings.trusted_documents {
         let read = std::fs::read_to_string(path).map_err(|error| error.to_string());
@@ -82,8 +92,55 @@ pub(super) fn addresses(settings: &Settings) -> Vec<Finding> {
     found
 }
 
+/// Whether the server can listen where it is to; one that does so already may.
+fn listening(settings: &Settings) -> Finding {
+    let (what, address) = ("address to listen at", settings.listen);
+    match TcpListener::bind(address) {
+        Ok(_) => Finding::fine(what, format!("{address} can be listened at")),
+        Err(error) if error.kind() == ErrorKind::AddrInUse && ready::listens(address) => {
+            Finding::fine(what, format!("a server of this program listens at {address}"))
+        }
+        Err(source) => Finding::problem(what, Error::Listen { address, source }),
+    }
+}
+
+/// Whether who stands around the server answers: the mail server, the collector of traces. Nothing is sent.
+pub(super) async fn others(settings: &Settings) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if let Ok(Some(post)) = serve::mail_server(settings) {
+        found.push(match post.answers().await {
+            Ok(()) => Finding::fine("mail server", "it answers, and lets this server in"),
+            Err(why) => Finding::problem("mail server", format!("{why}: see `smtp_url`, and whether it runs")),
+        });
+    }
+    if let Some(url) = &settings.otlp_url {
+        found.push(match reached(url).await {
+            Ok(()) => Finding::fine("traces' collector", "it can be reached"),
+            Err(why) => Finding::hint("traces' collector", format!("{why}: traces are dropped; see `otlp_url`")),
+        });
+    }
+    found
+}
+
+/// Whether somebody listens at the host and port of a web address.
+async fn reached(url: &str) -> Result<(), String> {
+    let uri: http::Uri = url.parse().map_err(|_| format!("{url} is no address"))?;
+    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    match tokio::time::timeout(PATIENCE, tokio::net::TcpStream::connect((host, port))).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(format!("{url} cannot be reached: {error}")),
+        Err(_) => Err(format!("{url} cannot be reached in time")),
+    }
+}
+
 /// Whether mail gets to people.
 pub(super) fn mail(settings: &Settings) -> Vec<Finding> {
+    let wrong = [serve::mail_server(settings).err(), serve::letters(settings).err()];
+    let wrong: Vec<Finding> = wrong.into_iter().flatten().map(|error| Finding::problem("mail", error)).collect();
+    if !wrong.is_empty() {
+        return wrong;
+    }
     let Some(url) = &settings.smtp_url else {
         let said =
             format!("written into {}, and sent to nobody: set `smtp_url` to send it", settings.mail_dir.display());
@@ -129,6 +186,7 @@ pub(super) fn folders(settings: &Settings) -> Vec<Finding> {
         found.push(room("database's disk", path));
     }
     if let Some(database) = database {
+        found.extend(database_file(database));
         found.extend(file_system(database.parent().unwrap_or(Path::new("."))));
         found.extend(write_ahead(database));
     }
@@ -138,17 +196,74 @@ pub(super) fn folders(settings: &Settings) -> Vec<Finding> {
 }
 
 fn folder(what: &'static str, path: &Path) -> Finding {
-    let Ok(metadata) = std::fs::metadata(path) else {
-        return Finding::fine(what, format!("{} is not there yet; it is made at the first start", path.display()));
+    let shown = path.display();
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return match writable(path) {
+                Ok(()) => Finding::fine(what, format!("{shown} is not there yet; it is made at the first start")),
+                Err(error) => Finding::problem(
+                    what,
+                    format!(
+                        "{shown} is not there and cannot be made: {error}; make it yourself, open to the server's user, or name another"
+                    ),
+                ),
+            };
+        }
+        Err(error) => {
+            return Finding::problem(
+                what,
+                format!(
+                    "{shown} cannot be looked at: {error}; run this as the server's user, or give it the folder (`chown`)"
+                ),
+            );
+        }
     };
     let mode = metadata.permissions().mode() & 0o777;
     if !metadata.is_dir() {
-        Finding::problem(what, format!("{} is no folder: name another, or take it away", path.display()))
-    } else if mode.trailing_zeros() >= 6 {
-        Finding::fine(what, format!("{}, open to its owner only", path.display()))
-    } else {
-        Finding::problem(what, format!("{} is open to others (mode {mode:03o}): run `chmod 700` on it", path.display()))
+        return Finding::problem(what, format!("{shown} is no folder: name another, or take it away"));
     }
+    if mode.trailing_zeros() < 6 {
+        return Finding::problem(what, format!("{shown} is open to others (mode {mode:03o}): run `chmod 700` on it"));
+    }
+    match writable(path) {
+        Ok(()) => Finding::fine(what, format!("{shown}, open to its owner only")),
+        Err(error) => Finding::problem(
+            what,
+            format!(
+                "{shown} cannot be written: {error}; run this as the server's user, or give it the folder (`chown`)"
+            ),
+        ),
+    }
+}
+
+/// Whether something can be made in a folder, or in the nearest one above it that is there: something is made, and taken
+/// away again. Rights alone do not tell of a file system that takes nothing.
+pub(super) fn writable(path: &Path) -> io::Result<()> {
+    for there in path.ancestors() {
+        let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
+        if there.try_exists()? {
+            let probe = there.join(format!(".throughline-doctor-{}", std::process::id()));
+            std::fs::create_dir(&probe)?;
+            return std::fs::remove_dir(probe);
+        }
+    }
+    Ok(())
+}
+
+/// Whether the database's file, where it is there, can be written.
+fn database_file(path: &Path) -> Option<Finding> {
+    use rustix::fs::{Access, access};
+    let error = access(path, Access::READ_OK | Access::WRITE_OK).err().map(io::Error::from)?;
+    (error.kind() != ErrorKind::NotFound).then(|| {
+        Finding::problem(
+            "database's file",
+            format!(
+                "{} cannot be read and written: {error}; give it to the server's user (`chown`, `chmod 600`)",
+                path.display()
+            ),
+        )
+    })
 }
 
 fn room(what: &'static str, path: &Path) -> Finding {

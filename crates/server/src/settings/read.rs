@@ -51,6 +51,49 @@ pub(super) fn one_of<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&s
     }
 }
 
+/// What may follow the `?` of a PostgreSQL database's address, besides `options[…]`.
+const PARAMETERS: [&str; 18] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
+
+/// The address of a database. A parameter that is not known is refused by its name alone: what reads the address would pass
+/// it over, and log it with its value, which may be a password.
+pub(super) fn database(text: &str) -> Result<String, String> {
+    if let Some(path) = text.strip_prefix("sqlite:") {
+        let is_one = !path.strip_prefix("//").unwrap_or(path).is_empty();
+        return if is_one { Ok(text.to_owned()) } else { Err("expected a path after sqlite:".to_owned()) };
+    }
+    if !["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
+        return Err("expected an address that begins with sqlite: or postgres://".to_owned());
+    }
+    let query = text.split_once('?').map_or("", |(_, query)| query);
+    let query = query.split('#').next().unwrap_or_default();
+    let mut names = query.split('&').map(|part| part.split('=').next().unwrap_or_default());
+    match names.find(|name| !name.is_empty() && !PARAMETERS.contains(name) && !name.starts_with("options[")) {
+        None => Ok(text.to_owned()),
+        // Then a part of a password is taken for a parameter.
+        Some(_) if query.contains('@') => Err("a `?` in a user's name or password is written %3F there".to_owned()),
+        Some(name) => Err(format!("there is no parameter `{name}` of PostgreSQL's that is used here; take it away")),
+    }
+}
+
 /// A scheme, a host and perhaps a port, and nothing after them.
 pub(super) fn site(text: &str) -> Option<String> {
     let site = text.strip_suffix('/').unwrap_or(text);

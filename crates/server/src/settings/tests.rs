@@ -144,6 +144,24 @@ fn secrets_are_not_shown_not_even_wrong_ones() {
 }
 
 #[test]
+fn a_databases_address_is_refused_without_its_place_and_with_what_nobody_reads() {
+    let read =
+        |url: &str| load(&Flags::default(), &[("THROUGHLINE_DATABASE_URL", url)]).map_err(|wrong| wrong.to_string());
+    for right in
+        ["sqlite::memory:", "sqlite:a?b", "postgres://h/n?sslmode=disable&options[jit]=on", "postgres:///n?host=/run"]
+    {
+        assert!(read(right).is_ok(), "{right}");
+    }
+    for path in ["sqlite:", "sqlite://"] {
+        assert!(read(path).unwrap_err().contains("expected a path after sqlite:"));
+    }
+    let unknown = read("postgres://me:p@h/n?sslmode=disable&sslpassword=hunter2").unwrap_err();
+    assert!(unknown.contains("no parameter `sslpassword`") && !unknown.contains("hunter2"), "{unknown}");
+    let cut = read("postgres://me:hunter2?hunter3&hunter4@h/n").unwrap_err();
+    assert!(cut.contains("%3F") && !cut.contains("hunter3") && !cut.contains("hunter4"), "{cut}");
+}
+
+#[test]
 fn lists_are_parted_by_commas_and_may_be_lists_in_the_file() {
     let (_folder, flags) = file("allowed_origins = ['https://a.example', 'https://b.example/']");
     let settings = load(&flags, &[("THROUGHLINE_TRUSTED_PROXIES", "127.0.0.1, ::1")]).unwrap();
