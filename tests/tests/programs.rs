@@ -218,7 +218,7 @@ both! {
         assert_eq!(saved["note"]["text"], "two");
         let restored = done("restoreNote", "RestoreNoteInput", "note { text }", json!({ "noteId": note["id"], "revision": 1 })).await;
         assert_eq!(restored["note"]["text"], "one");
-        let sent = done("sendMessage", "SendMessageInput", "message { conversationId text }", json!({ "coachId": ada.id, "text": "Hello" })).await["message"].clone();
+        let sent = done("sendMessage", "SendMessageInput", "message { conversationId text }", json!({ "coacheeId": file, "coachId": ada.id, "text": "Hello" })).await["message"].clone();
         assert_eq!(sent["text"], "Hello");
         let upload = json!({ "practiceId": practice, "coacheeId": file, "permission": "PRIVATE" });
         let uploaded = bo.uploads(upload, "a.txt", b"words").await;

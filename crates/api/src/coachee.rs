@@ -415,13 +415,6 @@ pub struct CoacheePayload {
     errors: Vec<UserError>,
 }
 
-impl CoacheePayload {
-    /// Whether the address that was given is another coachee's.
-    fn is_taken(&self) -> bool {
-        self.errors.iter().any(|refused| refused.code.0 == domain::Refusal::from(coachee::Refusal::EmailIsTaken))
-    }
-}
-
 impl Payload for CoacheePayload {
     type Row = coachee::Coachee;
     fn done(position: Position, seen: Option<(View, coachee::Coachee)>) -> Self {
@@ -581,7 +574,9 @@ impl CoacheeMutation {
             })
         })
         .await;
-        let is_taken = answer.as_ref().is_ok_and(|payload| payload.as_ref().is_some_and(CoacheePayload::is_taken));
+        let taken = domain::Refusal::from(coachee::Refusal::EmailIsTaken);
+        let is_taken =
+            matches!(&answer, Ok(Some(payload)) if payload.errors.iter().any(|refused| refused.code.0 == taken));
         if let Some(person) = tries.filter(|_| !is_taken) {
             limits.take_off(person, now);
         }

@@ -564,7 +564,7 @@ mod tests {
     fn what_follows_the_last_signature_is_not_the_notes() {
         let witnessed = format!("{}— other BBBB\n", note(1));
         for after in ["", "\n", "\n\n", "and a remark\n", "cut short"] {
-            assert_eq!(notes(&format!("{witnessed}{after}")), [witnessed.clone()], "{after:?}");
+            assert_eq!(notes(&format!("{witnessed}{after}")), std::slice::from_ref(&witnessed), "{after:?}");
         }
         assert_eq!(notes(&format!("{witnessed}\n{}\n", note(2))), [witnessed, note(2)]);
     }

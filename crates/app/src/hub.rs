@@ -182,7 +182,9 @@ impl Hub {
             return (told < seq).then_some(told);
         }
         channel.told = Some(seq);
-        channel.ones.values_mut().for_each(|one| one.told = Some(seq));
+        for one in channel.ones.values_mut() {
+            one.told = Some(seq);
+        }
         for sender in channel.senders() {
             // Nobody listening any more is no fault.
             let _ = sender.send(News::Behind(seq));
@@ -261,7 +263,9 @@ impl Channel {
                 mixed.entry(event.subject).and_modify(|theirs| theirs.push(event.clone()));
             } else {
                 everybodys.push(event.clone());
-                mixed.values_mut().for_each(|theirs| theirs.push(event.clone()));
+                for theirs in mixed.values_mut() {
+                    theirs.push(event.clone());
+                }
             }
         }
         let shared = |events: Vec<Arc<store::Event>>| match events.len() {

@@ -187,10 +187,9 @@ pub struct Appointment {
     pub linked_by: Option<PersonId>,
 }
 row! { Appointment in appointment, seen as Session, id id: AppointmentId, subject |r| r.coachee,
-written by |r, text| match text {
-    text::Kind::Title => r.titled_by,
-    text::Kind::Place => r.placed_by,
-    other => r.linked_by.filter(|_| other == text::Kind::MeetingLink),
+written by |r, text| {
+    let by = [(text::Kind::Title, r.titled_by), (text::Kind::Place, r.placed_by), (text::Kind::MeetingLink, r.linked_by)];
+    by.into_iter().find(|(kind, _)| *kind == text).and_then(|(_, by)| by)
 },
 columns |r| [
     coach: PersonId = r.coach,

@@ -171,7 +171,7 @@ settings! {
     public_url: String = "http://<listen>", Plainly, text(read::site, "an address such as https://coaching.example.org, without a path");
     /// Addresses of proxies whose X-Forwarded-For is believed, with commas between them.
     trusted_proxies: Vec<IpAddr> = "", Plainly, listed(|text| text.parse().ok(), "IP addresses with commas between them");
-    /// Origins whose pages may use a browser's cookies here, with commas between them. Empty: only pages of the host asked.
+    /// Origins whose pages may use a browser's cookies and open sockets here, with commas between them. Empty: only pages of the host asked.
     allowed_origins: Vec<String> = "", Plainly, listed(read::site, "origins such as https://app.example.org, with commas between them");
     /// The file of the root key, from which all keys derive; made at the first start. Without it nothing can be read: back it up, apart from the database.
     root_key_file: PathBuf = "<data_dir>/root.key", Plainly, path;

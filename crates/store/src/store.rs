@@ -377,10 +377,8 @@ impl Store {
     /// [`Error::Conflict`] when a snapshot was open for longer than the store's patience; try again.
     pub async fn wipe_wal(&self) -> Result<(), Error> {
         self.may_write()?;
-        match self.noted(self.pools.truncate_wal().await)? {
-            true => Ok(()),
-            false => Err(Error::Conflict("a reader keeps the write-ahead log".to_owned())),
-        }
+        let is_whole = self.noted(self.pools.truncate_wal().await)?;
+        if is_whole { Ok(()) } else { Err(Error::Conflict("a reader keeps the write-ahead log".to_owned())) }
     }
 
     /// Writes SQLite's file anew, from the rows that there are. `secure_delete` overwrites a row that is deleted, and not

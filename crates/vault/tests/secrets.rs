@@ -114,7 +114,9 @@ fn what_a_crash_left_of_a_key_goes_when_the_key_is_read() {
     fs::hard_link(&path, &linked).unwrap();
     fs::write(&alone, HEX).unwrap();
     let others = [at("root.key.new.0123456789abcdef.draft"), at("root.key.draft"), at("root.key.my own.draft")];
-    others.iter().for_each(|other| fs::write(other, HEX).unwrap());
+    for other in &others {
+        fs::write(other, HEX).unwrap();
+    }
     assert_eq!(RootKey::load(&path).unwrap().unwrap().id(), made.id());
     assert!(!linked.exists() && !alone.exists(), "nothing is left beside the file");
     assert!(others.iter().all(|other| other.exists()), "what is no draft of this file is not touched");

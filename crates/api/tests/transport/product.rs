@@ -78,7 +78,7 @@ async fn a_long_text_costs_more_than_a_short_one() {
         let query = format!("query ($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Note {{ {fields} }} }} }}");
         json!({ "query": query, "variables": { "ids": vec!["unknown"; ids] } })
     };
-    let aliased = |field: &str| (0..20).map(|n| format!("a{n}: {field} ")).collect::<String>();
+    let aliased = |field: &str| (0..20).map(|n| format!("a{n}: {field}")).collect::<Vec<_>>().join(" ");
     let table = [
         (100, "id title text html".to_owned(), "fine"),
         (100, aliased("title"), "fine"),
