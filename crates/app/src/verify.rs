@@ -9,7 +9,7 @@
 //! 3. the kept hash of every 256 events, which narrows down a record that was changed together with its leaf;
 //! 4. the root at the size of every checkpoint, those in the database and those from outside;
 //! 5. the right edge that the head keeps, and the head's time;
-//! 6. the table of whom the log has forgotten, with the events that say so ([`forgotten`]).
+//! 6. the table of whom the log has forgotten, with the events that say so (`forgotten`).
 //!
 //! Steps 1 to 3, 5 and 6 compare the database with itself, so they find accidents and careless hands. Against somebody who
 //! makes all of it anew only a checkpoint from outside the database helps: that is what `trusted` is for, and
