@@ -252,30 +252,12 @@ macro_rules! item {
     };
 }
 
-item! {
-    /// What changed for a coach.
-    CoachPortalItem of CoachPortalChange
-}
-item! {
-    /// What changed for a coachee.
-    CoacheePortalItem of CoacheePortalChange
-}
-item! {
-    /// What changed in a coachee's plan.
-    PlanItem of PlanChange
-}
-item! {
-    /// What changed in a conversation.
-    ConversationItem of ConversationChange
-}
-item! {
-    /// What changed among the viewer's notifications.
-    NotificationItem of NotificationChange
-}
-item! {
-    /// What changed in a session.
-    LiveSessionItem of LiveSessionChange
-}
+item! { #[doc = "What changed for a coach."] CoachPortalItem of CoachPortalChange }
+item! { #[doc = "What changed for a coachee."] CoacheePortalItem of CoacheePortalChange }
+item! { #[doc = "What changed in a coachee's plan."] PlanItem of PlanChange }
+item! { #[doc = "What changed in a conversation."] ConversationItem of ConversationChange }
+item! { #[doc = "What changed among the viewer's notifications."] NotificationItem of NotificationChange }
+item! { #[doc = "What changed in a session."] LiveSessionItem of LiveSessionChange }
 
 /// What a change can be made of.
 trait Change: Sized + Send + 'static {
