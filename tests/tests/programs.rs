@@ -90,14 +90,19 @@ struct Ada {
     second: String,
 }
 
+/// Somebody who has an account is invited as a coachee by whoever has their file, and accepts.
+async fn accepts(product: &Product, (inviter, practice, file): (&Person, &str, &str), who: &Person, email: &str) {
+    let invite = "mutation($i: CoacheeInput!) { sendInvitation(input: $i) { errors { code } } }";
+    inviter.ask(invite, json!({ "i": { "practiceId": practice, "coacheeId": file } })).await;
+    let token = product.token(email, "/invitations/").await;
+    let accept = "mutation($t: String!) { acceptInvitation(input: { token: $t }) { practiceId errors { code } } }";
+    assert_eq!(who.ask(accept, json!({ "t": token })).await["acceptInvitation"]["practiceId"], json!(practice));
+}
+
 async fn ada(product: &Product) -> Ada {
     let (ada, practice) = product.coach("Ada").await;
     let file = product.coachee(&ada, &practice, "Ada").await;
-    let invite = "mutation($i: CoacheeInput!) { sendInvitation(input: $i) { errors { code } } }";
-    ada.ask(invite, json!({ "i": { "practiceId": practice, "coacheeId": file } })).await;
-    let token = product.token("ada@coachee.example", "/invitations/").await;
-    let accept = "mutation($t: String!) { acceptInvitation(input: { token: $t }) { practiceId errors { code } } }";
-    assert_eq!(ada.ask(accept, json!({ "t": token })).await["acceptInvitation"]["practiceId"], json!(practice));
+    accepts(product, (&ada, &practice, &file), &ada, "ada@coachee.example").await;
     let client = product.coachee(&ada, &practice, "Robin").await;
     let goal = format!(
         "mutation {{ addGoal(input: {{ practiceId: \"{practice}\", coacheeId: \"{client}\", title: \"Aim\", dueOn: \"2026-06-30\" }}) {{ goal {{ id }} }} }}"
@@ -192,11 +197,7 @@ both! {
         let (ada, practice) = product.coach("Ada").await;
         let bo = product.further_coach(&ada, &practice, "Bo", "COACH").await;
         let file = product.coachee(&ada, &practice, "Bo").await;
-        let invite = "mutation($i: CoacheeInput!) { sendInvitation(input: $i) { errors { code } } }";
-        ada.ask(invite, json!({ "i": { "practiceId": practice, "coacheeId": file } })).await;
-        let token = product.token("bo@coachee.example", "/invitations/").await;
-        let accept = "mutation($t: String!) { acceptInvitation(input: { token: $t }) { practiceId errors { code } } }";
-        assert_eq!(bo.ask(accept, json!({ "t": token })).await["acceptInvitation"]["practiceId"], json!(practice));
+        accepts(&product, (&ada, &practice, &file), &bo, "bo@coachee.example").await;
         let portal = "query($p: ID!, $c: ID!) { viewer { coachPortal(practiceId: $p) { coachee(id: $c) { id } } } }";
         assert_eq!(bo.fails(portal, json!({ "p": practice, "c": file })).await, "NOT_FOUND", "as a coach Bo has no access");
         let done = async |mutation: &str, input: &str, shows: &str, mut fields: Value| {

@@ -254,13 +254,11 @@ impl Channel {
         let mut mixed: HashMap<store::Id, Vec<Arc<store::Event>>> = HashMap::new();
         let mut everybodys: Vec<Arc<store::Event>> = Vec::new();
         for event in all.events() {
-            let is_ones = event.subject != event.log && sight::is_about_a_coachee(&event.kind);
-            if is_ones && self.ones.contains_key(&event.subject) {
-                // Who has something of their own hears it among everybody's, in order.
-                mixed.entry(event.subject).or_insert_with(|| everybodys.clone());
-            }
-            if is_ones {
-                mixed.entry(event.subject).and_modify(|theirs| theirs.push(event.clone()));
+            if event.subject != event.log && sight::is_about_a_coachee(&event.kind) {
+                if self.ones.contains_key(&event.subject) {
+                    // Who has something of their own hears it among everybody's, in order.
+                    mixed.entry(event.subject).or_insert_with(|| everybodys.clone()).push(event.clone());
+                }
             } else {
                 everybodys.push(event.clone());
                 for theirs in mixed.values_mut() {

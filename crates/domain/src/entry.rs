@@ -81,9 +81,12 @@ impl Entry {
 
     /// And this was taken from elsewhere.
     #[must_use]
-    pub fn copy<T: Word>(mut self, field: &'static str, now: &T) -> Self {
-        self.changes.push(Edit { field, was: None, now: now.word(), confidential: T::CONFIDENTIAL, is_copy: true });
-        self
+    pub fn copy<T: Word>(self, field: &'static str, now: &T) -> Self {
+        let mut entry = self.set(field, now);
+        if let Some(edit) = entry.changes.last_mut() {
+            edit.is_copy = true;
+        }
+        entry
     }
 
     /// And this changed, if it did.

@@ -85,8 +85,8 @@ impl Store {
     /// Opens a database and brings its schema up to date.
     ///
     /// # Errors
-    /// [`Error::Open`], [`Error::Empty`], [`Error::TooOld`] and [`Error::NewerSchema`] say what to do; what else failed while migrating
-    /// left the schema as it was.
+    /// [`Error::Open`], [`Error::Empty`], [`Error::TooOld`] and [`Error::NewerSchema`] say what to do; what else failed
+    /// while migrating left the schema as it was.
     pub async fn open(options: &Options) -> Result<Store, Error> {
         let pools = Pools::open(options).await?;
         let recorder = Arc::new(Recorder::default());
