@@ -77,8 +77,8 @@ struct Channel {
 #[derive(Debug)]
 struct One {
     sender: Sender<News>,
-    /// Of everything up to here, what is for this one was told; `None` where nothing was told in this log yet.
-    told: Option<u64>,
+    /// Of everything up to here, what is for this one was told.
+    told: u64,
 }
 
 impl Hub {
@@ -181,14 +181,7 @@ impl Hub {
         if let Some(told) = channel.told {
             return (told < seq).then_some(told);
         }
-        channel.told = Some(seq);
-        for one in channel.ones.values_mut() {
-            one.told = Some(seq);
-        }
-        for sender in channel.senders() {
-            // Nobody listening any more is no fault.
-            let _ = sender.send(News::Behind(seq));
-        }
+        channel.begin(seq);
         None
     }
 
@@ -223,9 +216,21 @@ impl Channel {
             self.ones.retain(|_, one| one.sender.receiver_count() > 0);
             self.prune_at = self.ones.len().saturating_mul(2);
         }
-        let told = self.told;
+        let told = self.told.unwrap_or_default();
         let one = || One { sender: channel(LAG_MAX).0, told };
         self.ones.entry(coachee.uuid().into_bytes()).or_insert_with(one).sender.subscribe()
+    }
+
+    /// Nothing was told yet that could be gone on from: whoever has not come as far as this reads the log themselves.
+    fn begin(&mut self, seq: u64) {
+        self.told = Some(seq);
+        for one in self.ones.values_mut() {
+            one.told = seq;
+        }
+        for sender in self.senders() {
+            // Nobody listening any more is no fault.
+            let _ = sender.send(News::Behind(seq));
+        }
     }
 
     /// Tells the events that were not told yet; `false` where others come before them.
@@ -238,16 +243,20 @@ impl Channel {
         }
         let (Some(first), Some(last)) = (events.first(), events.last()) else { return true };
         let (since, upto) = (first.seq.saturating_sub(1), last.seq);
+        if self.told.is_none() {
+            // Whoever is told nothing of these would not learn that they lack what came before.
+            self.begin(since);
+        }
         self.told = Some(upto);
         let all = Arc::new(Passage::new(events, upto));
-        self.tell_ones(since, &all);
+        self.tell_ones(&all);
         // Nobody listening any more is no fault.
         let _ = self.all.send(News::Passage { since, passage: all });
         true
     }
 
     /// Tells each one what of a passage is for them, if anything is.
-    fn tell_ones(&mut self, before: u64, all: &Arc<Passage>) {
+    fn tell_ones(&mut self, all: &Arc<Passage>) {
         if self.ones.is_empty() {
             return;
         }
@@ -274,21 +283,61 @@ impl Channel {
         let of_everybody = shared(everybodys);
         for (subject, events) in mixed {
             if let (Some(one), Some(passage)) = (self.ones.get_mut(&subject), shared(events)) {
-                one.tell(before, passage);
+                one.tell(passage);
             }
         }
         let Some(passage) = of_everybody else { return };
-        for one in self.ones.values_mut().filter(|one| one.told.is_none_or(|told| told < passage.upto())) {
-            one.tell(before, passage.clone());
+        for one in self.ones.values_mut().filter(|one| one.told < passage.upto()) {
+            one.tell(passage.clone());
         }
     }
 }
 
 impl One {
-    fn tell(&mut self, before: u64, passage: Arc<Passage>) {
-        let since = self.told.unwrap_or(before);
-        self.told = Some(passage.upto());
+    fn tell(&mut self, passage: Arc<Passage>) {
+        let since = std::mem::replace(&mut self.told, passage.upto());
         // Nobody listening any more is no fault.
         let _ = self.sender.send(News::Passage { since, passage });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::id::PracticeId;
+    use uuid::Uuid;
+
+    fn event(log: LogId, seq: u64, coachee: CoacheeId) -> Arc<store::Event> {
+        Arc::new(store::Event {
+            log: log.uuid().into_bytes(),
+            seq,
+            thing: [0; 16],
+            kind: "plan.goal_completed".to_owned(),
+            version: 1,
+            subject: coachee.uuid().into_bytes(),
+            owner: None,
+            actor: None,
+            behalf: None,
+            command: [0; 16],
+            at: 0,
+            record: Vec::new(),
+            leaf: [0; 32],
+        })
+    }
+
+    /// What another node wrote just before was told to nobody here: whoever lacks it must not take others' news for a
+    /// sign that they have come as far.
+    #[test]
+    fn who_hears_of_one_coachee_is_sent_to_the_log_by_the_first_news_of_another() {
+        let (robin, sam) = (CoacheeId::of(Uuid::from_u128(1)), CoacheeId::of(Uuid::from_u128(2)));
+        let (hub, log) = (Hub::default(), LogId::Practice(PracticeId::of(Uuid::from_u128(3))));
+        let mut news = hub.listen(log, Some(robin));
+        hub.publish(&[event(log, 51, sam)]);
+        assert_eq!(hub.told(log, &news), None, "there is something to take");
+        assert!(matches!(news.try_recv(), Ok(News::Behind(50))));
+        assert_eq!(hub.told(log, &news), Some(51));
+        hub.publish(&[event(log, 52, sam), event(log, 53, robin)]);
+        let Ok(News::Passage { since, passage }) = news.try_recv() else { panic!("nothing is told of Robin") };
+        assert_eq!((since, passage.upto(), passage.events().len()), (50, 53, 1));
     }
 }
