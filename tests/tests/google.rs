@@ -7,6 +7,7 @@ mod issuer;
 use std::collections::BTreeSet;
 
 use app::google::{Google, Trouble};
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tests::{Person, Product, both};
@@ -348,6 +349,18 @@ both! {
             answer = google.verify(&made_up, "nonce", now) => panic!("the issuer says nothing, and yet: {answer:?}"),
             answer = google.verify(&good, "nonce", now) => assert!(answer.is_ok(), "{answer:?}"),
         }
+    }
+
+    /// A7: whoever has the issuer asked and hangs up keeps nobody from its answer, who comes in the same minute.
+    #[test]
+    async fn who_hangs_up_keeps_nobody_from_the_keys(product: Product) {
+        let issuer = Issuer::start(&product).await;
+        let google = product.app.google().expect("it is set up");
+        let (token, now) = (issuer.token(&product, "nonce", json!({})), product.app.clock().now());
+        // Polled once, so that the issuer is asked, and dropped.
+        drop(google.verify(&token, "nonce", now).now_or_never());
+        google.verify(&token, "nonce", now).await.expect("signed in");
+        assert_eq!(issuer.asked(), 1);
     }
 
     /// A7: what an issuer publishes counts only where it comes from there, safely, and is not too long.

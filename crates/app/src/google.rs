@@ -18,6 +18,7 @@ mod fetch;
 mod published;
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -47,7 +48,7 @@ pub struct Google {
     issuer: String,
     client: String,
     redirect: String,
-    published: Published,
+    published: Arc<Published>,
 }
 
 /// Whom a token is about.
@@ -158,7 +159,7 @@ impl Google {
         if client.is_empty() || !client.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err("the client id of Google sign-in must be the text that Google gave for this server".to_owned());
         }
-        let published = Published::of(issuer)?;
+        let published = Arc::new(Published::of(issuer)?);
         let redirect = format!("{public_url}/auth/google");
         Ok(Self { issuer: issuer.to_owned(), client: client.to_owned(), redirect, published })
     }

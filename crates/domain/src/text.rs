@@ -113,7 +113,8 @@ fn bounded(text: &str, least: usize, most: usize) -> Result<String, crate::Refus
 /// An email address that mail can be sent to, in the one spelling by which it is compared: trimmed and in lower case.
 /// Checked for shape only (RFC 5321's lengths, one `@`, a domain with a dot); that it exists is shown by using it. What mail
 /// would bring to the same place as another address is none: a letter that becomes an ASCII one in lower case (the Kelvin
-/// sign), and a domain that is not in its own plain form.
+/// sign), and a domain that is not in its own plain form. But a domain in letters and its form `xn--…` are both plain and two
+/// addresses: accounts and coachees are found by the very text, and those of the one form would be lost with the other.
 fn email(text: &str) -> Result<String, crate::Refusal> {
     let refused = || crate::Refusal::from(Refusal::NotAnEmail);
     if text.chars().any(|c| !c.is_ascii() && c.to_lowercase().any(|lower| lower.is_ascii())) {

@@ -3,7 +3,8 @@
 //! Both are found by `OpenID` Connect Discovery 1.0, kept for an hour, and asked for again before that when a token names a
 //! key that is not known, since keys are changed at any time; but at most once a minute, so that made-up names of keys
 //! cost the issuer and this server nothing. While the issuer is asked or cannot be reached, keys of up to a day ago are good.
-//! One request is under way at a time; whoever needs its answer waits for it, within its time-out, and nobody else does.
+//! One request is under way at a time; whoever needs its answer waits for it, within its time-out, and nobody else does. It
+//! goes on where who made it goes away: nobody can spoil a minute's only request by hanging up.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::value::Time;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde::Deserialize;
+use tokio::task::JoinSet;
 
 use super::fetch::{Fetcher, may_fetch};
 
@@ -32,8 +34,8 @@ pub(super) struct Published {
     fetcher: Fetcher,
     /// Held for a look, and never while the issuer is asked.
     state: Mutex<State>,
-    /// Held by who asks, and waited for by who needs the answer.
-    asking: tokio::sync::Mutex<()>,
+    /// The request that is under way, if one is; held by who waits for its answer.
+    asking: tokio::sync::Mutex<JoinSet<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -128,7 +130,7 @@ impl Published {
     }
 
     /// The key of this name, if it is published.
-    pub(super) async fn key(&self, kid: &str, now: Time) -> Result<Option<Key>, String> {
+    pub(super) async fn key(self: &Arc<Self>, kid: &str, now: Time) -> Result<Option<Key>, String> {
         let named = |known: Arc<Known>| known.keys.get(kid).cloned();
         // Whoever brings a made-up name waits alone.
         if let Some(key) = self.state().usable(now).and_then(named) {
@@ -139,7 +141,7 @@ impl Published {
     }
 
     /// The page where people say who they are.
-    pub(super) async fn page(&self, now: Time) -> Result<String, String> {
+    pub(super) async fn page(self: &Arc<Self>, now: Time) -> Result<String, String> {
         if self.state().usable(now).is_none() {
             self.ask(now).await;
         }
@@ -156,16 +158,28 @@ impl Published {
         state.usable(now).ok_or_else(|| state.trouble.clone())
     }
 
-    /// Asks the issuer, where nobody has just now; where somebody does, waits for that.
-    async fn ask(&self, now: Time) {
-        let _asking = self.asking.lock().await;
-        {
-            let mut state = self.state();
-            if state.is_early(now) {
-                return;
-            }
+    /// Asks the issuer, where nobody has just now, and waits until its answer is there; where it is being asked, for that.
+    async fn ask(self: &Arc<Self>, now: Time) {
+        let mut asking = self.asking.lock().await;
+        if self.begins(now) {
+            let published = Arc::clone(self);
+            asking.spawn(async move { published.learn(now).await });
+        }
+        while asking.join_next().await.is_some() {}
+    }
+
+    /// Whether the issuer is to be asked now; then it counts as asked.
+    fn begins(&self, now: Time) -> bool {
+        let mut state = self.state();
+        let begins = !state.is_early(now);
+        if begins {
             state.asked_at = Some(now);
         }
+        begins
+    }
+
+    /// Keeps what the issuer publishes now, or why that could not be had.
+    async fn learn(&self, now: Time) {
         let fetched = self.fetched(now).await;
         let mut state = self.state();
         match fetched {
