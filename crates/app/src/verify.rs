@@ -119,7 +119,8 @@ fn found(log: &str, seq: Option<u64>, what: impl Into<String>) -> Stop {
     Stop::Found(Finding { log: log.to_owned(), seq, what: what.into() })
 }
 
-/// What cannot be read is a finding: somebody else has written it, or the file is damaged.
+/// What cannot be read is a finding: somebody else has written it (SQLite would keep another type than the column's, too), or
+/// the file is damaged.
 fn unreadable(log: &str, seq: Option<u64>, error: store::Error) -> Stop {
     if damaged(&error) { found(log, seq, format!("this cannot be read: {error}")) } else { error.into() }
 }
@@ -270,15 +271,20 @@ async fn strays(store: &Store) -> Result<(), Stop> {
             "select log_id from forgotten as t where not exists (select 1 from heads as h where h.log_id = t.log_id) limit 1",
         ),
     ];
-    let mut snapshot = store.snapshot().await?;
     // SQLite sorts what is no bytes before all bytes, and whoever asks for heads never comes to it.
     let odd = "select count(*) from heads where log_id < ?";
+    let mut snapshot = store.snapshot().await?;
     let odd = snapshot.query(odd, &[Value::Bytes(Vec::new())], &[Type::Int]).await?;
+    snapshot.close().await?;
     if odd.first().map(Vec::as_slice) != Some([Value::Int(0)].as_slice()) {
         return Err(found("a head row", None, "its log's id is none"));
     }
     for (what, statement) in tables {
-        let rows = snapshot.query(statement, &[], &[Type::Bytes]).await?;
+        // Each goes through a whole table, which may take as long as a snapshot may stay open.
+        let mut snapshot = store.snapshot().await?;
+        let rows = snapshot.query(statement, &[], &[Type::Bytes]).await;
+        let rows = rows.map_err(|error| unreadable(what, None, error))?;
+        snapshot.close().await?;
         if let Some([Value::Bytes(log)]) = rows.first().map(Vec::as_slice) {
             let log = Uuid::from_slice(log).unwrap_or_default();
             return Err(found(
@@ -288,7 +294,7 @@ async fn strays(store: &Store) -> Result<(), Stop> {
             ));
         }
     }
-    Ok(snapshot.close().await?)
+    Ok(())
 }
 
 /// A log on its way through.

@@ -134,9 +134,12 @@ pub async fn move_to(
     if from == to {
         return Err(Error::Usage("the two databases are the same".to_owned()));
     }
-    let place = |url: &str| Settings { database_url: url.to_owned(), ..settings.clone() };
+    // Nobody is read for here, and only PostgreSQL has roles.
+    let place = |url: &str| Settings { database_url: url.to_owned(), database_reader_role: None, ..settings.clone() };
     let source = open::even_moved(&place(from), Purpose::Inspect).await?;
-    let target = Store::open(&place(to).store_options()).await?;
+    // It is verified when it is written.
+    let options = store::Options { snapshot_limit: open::LONG_SNAPSHOT, ..place(to).store_options() };
+    let target = Store::open(&options).await?;
     let mut count = Count::new("rows");
     let told = &mut |done, total| count.done(done, total);
     let moved = backup::move_to(&source, &target, world.clock.now(), told).await;

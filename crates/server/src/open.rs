@@ -19,7 +19,7 @@ use crate::files;
 use crate::settings::Settings;
 
 /// How long a command that reads whole logs may keep its snapshot open.
-const LONG_SNAPSHOT: Duration = Duration::from_hours(24);
+pub(crate) const LONG_SNAPSHOT: Duration = Duration::from_hours(24);
 
 /// Where time and randomness come from.
 #[derive(Clone)]

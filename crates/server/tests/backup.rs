@@ -12,8 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use app::App;
 use app::backup::{self, Age, Source};
 use app::clock::{Clock as _, Standing};
+use app::signin::{Credentials, SignedIn};
+use app::tokens::Kind;
+use domain::account::Through;
 use domain::coachee::EraseCoachee;
-use practice::{Practice, postgres, settings};
+use domain::id::LogId;
+use domain::text::Email;
+use practice::{Practice, postgres, settings, text};
 use server::open::{self, Purpose};
 use server::{Error, Settings, World, serve};
 use store::Store;
@@ -307,6 +312,48 @@ async fn who_was_forgotten_stays_forgotten() {
     proved(&there, &world).await;
 }
 
+/// D9: an address begins anew, and is forgotten again. A backup from in between knows of the first time only. And a keyring
+/// from in between lacks keys of a later backup.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_forgotten_twice_stays_forgotten() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (world, clock) = world();
+    let here = settings(folder.path(), None);
+    let served = serve::open(&here, &world).await.unwrap();
+    let (app, email) = (served.app(), text::<Email>("zqpers50@person.example"));
+    let address = LogId::Address(app.address(&email));
+    let come = async || {
+        let command = app.command();
+        let asked = app.request_link(email.clone(), command, None).await.unwrap();
+        let token = app.token(Kind::SignInLink, address, command).text;
+        let brought = Credentials { token, browser: Some(asked.browser), digits: None };
+        let made = app.sign_in(&brought, Through::Browser, app.command(), |_| None).await.unwrap();
+        app.identify(&made.token.text).await.unwrap()
+    };
+    let leave = async |who: SignedIn| app.delete_account(who, Some(email.clone()), app.command(), None).await.unwrap();
+    leave(come().await).await;
+    let again = come().await;
+    let (between, _) = back_up(&here, &world, "between").await.unwrap();
+    leave(again).await;
+    served.stop().await;
+    clock.set(clock.now().plus_minutes(1));
+    let (after, _) = back_up(&here, &world, "after").await.unwrap();
+
+    let there = keys_only(&here, other.path(), None);
+    let older = Source { keyring: between.keyring.clone(), ..after.clone() };
+    let refused = restore(&there, &world, &older).await.unwrap_err().to_string();
+    assert!(refused.contains("older than the backup") && refused.contains("between.keyring"), "{refused}");
+    restore(&there, &world, &Source { keyring: after.keyring, ..between }).await.unwrap();
+    let store = open::store(&there, Purpose::Inspect).await.unwrap();
+    let mut snapshot = store.snapshot().await.unwrap();
+    let log = address.uuid().into_bytes();
+    let (head, rows) = (snapshot.head(log).await.unwrap().unwrap(), snapshot.forgotten_of_log(log).await.unwrap());
+    snapshot.close().await.unwrap();
+    store.close().await;
+    assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [head.seq], "all that is there of it is forgotten");
+    proved(&there, &world).await;
+}
+
 /// What makes no sense is refused before anything is written; what was cut short is in nobody's way.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_writes_over_nothing_and_keeps_keys_apart() {
@@ -364,7 +411,9 @@ async fn a_database_moves_to_postgres_and_back() {
     let back = Settings { database_url: format!("sqlite:{}", folder.path().join("back.db").display()), ..here.clone() };
     let go = async |from: &Settings, to: &Settings| go(&world, from, to).await;
     assert!(go(&here, &here).await.unwrap_err().contains("the same"));
-    let said = go(&here, &postgres).await.unwrap();
+    // A role that only one of the two can have is in nobody's way.
+    let walled = Settings { database_reader_role: Some("throughline_reader".to_owned()), ..here.clone() };
+    let said = go(&walled, &postgres).await.unwrap();
     assert!(said.contains("moved and verified"), "{said}");
     // The server that was forgotten to be stopped appends nothing any more, and none starts over it.
     let late = practice.try_add(served.app(), 2).await;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Postgres, Row as _, Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, Column, Postgres, Row as _, Sqlite, Transaction, TypeInfo as _, ValueRef as _};
 
 use tracing::Instrument as _;
 
@@ -204,50 +204,65 @@ pub(crate) enum Answer {
     Postgres(PgRow),
 }
 
-/// Reads a column as a type of Rust that both databases know.
+/// Reads a column as a type of Rust that both databases know; `$class` is how SQLite stores it.
 macro_rules! read {
-    ($answer:expr, $column:expr, $kind:ty) => {
+    ($answer:expr, $column:expr, $kind:ty, $class:literal) => {
         match $answer {
-            Answer::Sqlite(row) => row.try_get_unchecked::<$kind, usize>($column),
+            Answer::Sqlite(row) => {
+                check_class(row, $column, $class)?;
+                row.try_get_unchecked::<$kind, usize>($column)
+            }
             Answer::Postgres(row) => row.try_get_unchecked::<$kind, usize>($column),
         }
         .map_err(|error| Error::Malformed(error.to_string()))
     };
 }
 
+/// SQLite keeps in any column what somebody writes there, and turns it into what is asked for without a word: a number
+/// loses its fraction, and a text becomes the bytes that no index finds it by.
+fn check_class(row: &SqliteRow, column: usize, class: &str) -> Result<(), Error> {
+    let value = row.try_get_raw(column).map_err(|error| Error::Malformed(error.to_string()))?;
+    let found = value.type_info();
+    if value.is_null() || found.name() == class {
+        return Ok(());
+    }
+    let name = row.columns().get(column).map_or("", Column::name);
+    Err(Error::Malformed(format!("{} in a column `{name}` of {class}", found.name())))
+}
+
 impl Answer {
     pub(crate) fn bytes(&self, column: usize) -> Result<Vec<u8>, Error> {
-        read!(self, column, Vec<u8>)
+        read!(self, column, Vec<u8>, "BLOB")
     }
 
     pub(crate) fn bytes_or_null(&self, column: usize) -> Result<Option<Vec<u8>>, Error> {
-        read!(self, column, Option<Vec<u8>>)
+        read!(self, column, Option<Vec<u8>>, "BLOB")
     }
 
     pub(crate) fn text(&self, column: usize) -> Result<String, Error> {
-        read!(self, column, String)
+        read!(self, column, String, "TEXT")
     }
 
     pub(crate) fn int(&self, column: usize) -> Result<i64, Error> {
-        read!(self, column, i64)
+        read!(self, column, i64, "INTEGER")
     }
 
     pub(crate) fn int_or_null(&self, column: usize) -> Result<Option<i64>, Error> {
-        read!(self, column, Option<i64>)
+        read!(self, column, Option<i64>, "INTEGER")
     }
 
     pub(crate) fn bool(&self, column: usize) -> Result<bool, Error> {
-        read!(self, column, bool)
+        read!(self, column, bool, "INTEGER")
     }
 
     /// Bytes of a fixed length.
     pub(crate) fn array<const N: usize>(&self, column: usize) -> Result<[u8; N], Error> {
-        let bytes = read!(self, column, &[u8])?;
+        let bytes = read!(self, column, &[u8], "BLOB")?;
         bytes.try_into().map_err(|_| Error::Malformed(format!("{} bytes where {N} belong", bytes.len())))
     }
 
     pub(crate) fn id_or_null(&self, column: usize) -> Result<Option<Id>, Error> {
-        let Some(bytes) = read!(self, column, Option<&[u8]>)? else { return Ok(None) };
+        let Some(bytes) = read!(self, column, Option<&[u8]>, "BLOB")? else { return Ok(None) };
         let id = bytes.try_into().map_err(|_| Error::Malformed(format!("an id of {} bytes", bytes.len())))?;
         Ok(Some(id))
     }
@@ -260,11 +275,11 @@ impl Answer {
 
     pub(crate) fn value(&self, column: usize, kind: Type) -> Result<Value, Error> {
         Ok(match kind {
-            Type::Text => read!(self, column, Option<String>)?.map(Value::Text),
-            Type::Int => read!(self, column, Option<i64>)?.map(Value::Int),
-            Type::Bool => read!(self, column, Option<bool>)?.map(Value::Bool),
-            Type::Float => read!(self, column, Option<f64>)?.map(Value::Float),
-            Type::Bytes => read!(self, column, Option<Vec<u8>>)?.map(Value::Bytes),
+            Type::Text => read!(self, column, Option<String>, "TEXT")?.map(Value::Text),
+            Type::Int => read!(self, column, Option<i64>, "INTEGER")?.map(Value::Int),
+            Type::Bool => read!(self, column, Option<bool>, "INTEGER")?.map(Value::Bool),
+            Type::Float => read!(self, column, Option<f64>, "REAL")?.map(Value::Float),
+            Type::Bytes => read!(self, column, Option<Vec<u8>>, "BLOB")?.map(Value::Bytes),
         }
         .unwrap_or(Value::Null))
     }

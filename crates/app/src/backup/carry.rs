@@ -105,16 +105,6 @@ fn read(row: &[Value]) -> Option<Forgotten> {
     Some(Forgotten { log, subject, seq: u64::try_from(*seq).ok()?, at: *at })
 }
 
-/// Notes whom these logs have forgotten.
-pub(crate) async fn put_forgotten(to: &mut Batch, forgotten: &[Forgotten]) -> Result<(), Error> {
-    let row = |it: &Forgotten| {
-        let seq = Value::Int(i64::try_from(it.seq).unwrap_or(i64::MAX));
-        vec![Value::from(it.log), Value::from(it.subject), seq, Value::Int(it.at)]
-    };
-    let rows: Vec<_> = forgotten.iter().map(row).collect();
-    Ok(to.put_truth(&truth::FORGOTTEN, &rows).await?)
-}
-
 /// A database holds no log.
 pub(crate) async fn is_empty(batch: &mut Batch) -> Result<(), Error> {
     if batch.heads(None, 1).await?.is_empty() {
@@ -194,8 +184,11 @@ async fn leave(from: &Store, to: &Store, now: Time, told: Told<'_>) -> Result<Mo
         let Some(last) = heads.last() else { break };
         after = Some(last.log);
         let ids: Vec<_> = heads.iter().map(|head| head.log).collect();
-        for (one, other) in heads.iter().zip(written.heads_of(&ids).await?) {
-            if (one.log, one.seq, &one.frontier) != (other.log, other.seq, &other.frontier) {
+        let mut there = written.heads_of(&ids).await?.into_iter();
+        for one in &heads {
+            let differs =
+                |other: store::Head| (one.log, one.seq, &one.frontier) != (other.log, other.seq, &other.frontier);
+            if there.next().is_none_or(differs) {
                 return Err(Error::NotInOrder(format!(
                     "{} has another root in the database that was written: repeat the move",
                     domain::id::text(&one.kind, uuid::Uuid::from_bytes(one.log))

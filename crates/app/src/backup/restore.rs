@@ -19,9 +19,10 @@ use crate::keys::{LASTING, ROOT};
 /// Which keyrings will do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Age {
-    /// Those of the last [`super::KEYRING_DAYS`] days.
+    /// Those of the last [`super::KEYRING_DAYS`] days that are not older than the backup.
     Fresh,
-    /// Also one that has expired, since there is no other, and whoever was forgotten since is forgotten again by hand.
+    /// Also one that has expired, since there is no other, and whoever was forgotten since is forgotten again by hand; and
+    /// one that is older than the backup, though what was sealed with newer keys is lost.
     Any,
 }
 
@@ -73,6 +74,13 @@ pub async fn restore(
             super::KEYRING_DAYS
         )));
     }
+    if keyring.at < manifest.at && source.age == Age::Fresh {
+        return Err(Error::Refused(format!(
+            "{} is older than the backup: keys that were made in between are not in it, and what they seal would be lost. \
+             Take a newer one",
+            path.display()
+        )));
+    }
     opens(&keyring, roots, path)?;
 
     // Opening brings the schema up to date: that is done with a copy, and the backup stays as it was signed.
@@ -112,7 +120,9 @@ async fn write(
     carry::is_empty(&mut batch).await?;
     batch.clear_meta().await?;
     carry::carry(&mut snapshot, &mut batch, carry::Keys::LeftBehind, told).await?;
-    carry::put_forgotten(&mut batch, &since(&mut snapshot, keyring, &known).await?).await?;
+    for forgotten in since(&mut snapshot, keyring, &known).await? {
+        batch.forget(&forgotten).await?;
+    }
     for keys in keys.chunks(500) {
         batch.put_keys(keys).await?;
     }
@@ -160,13 +170,16 @@ fn knows(keyring: &Keyring, forgotten: &[Forgotten], path: &Path) -> Result<(), 
     )))
 }
 
-/// Whom the keyring knows to be forgotten and the backup does not: up to where its log goes.
+/// Whom the keyring knows to be forgotten and the backup does not, or knows of an earlier time only (an address may begin
+/// anew, and be forgotten again): up to where its log goes.
 async fn since(snapshot: &mut Snapshot, keyring: &Keyring, known: &[Forgotten]) -> Result<Vec<Forgotten>, Error> {
     let mut since = Vec::new();
     for forgotten in &keyring.forgotten {
-        let is_known = known.iter().any(|it| (it.log, it.subject) == (forgotten.log, forgotten.subject));
-        if let Some(head) = snapshot.head(forgotten.log).await?.filter(|_| !is_known) {
-            since.push(Forgotten { seq: forgotten.seq.min(head.seq), ..forgotten.clone() });
+        let Some(head) = snapshot.head(forgotten.log).await? else { continue };
+        let seq = forgotten.seq.min(head.seq);
+        let same = |it: &&Forgotten| (it.log, it.subject) == (forgotten.log, forgotten.subject);
+        if known.iter().find(same).is_none_or(|it| it.seq < seq) {
+            since.push(Forgotten { seq, ..forgotten.clone() });
         }
     }
     Ok(since)

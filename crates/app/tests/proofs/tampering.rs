@@ -241,3 +241,32 @@ both! {
         assert!(stage.found(&[]).await.what.contains("of -2 events"));
     }
 }
+
+/// SQLite keeps in a column what is of another type, and reads it as if it were not; but no index finds it by that.
+#[tokio::test]
+async fn a_value_of_another_type_is_found() {
+    let stage = Stage::sqlite().await;
+    let (_, _, log) = stage.practice(1).await;
+    stage.app.sign_checkpoints(None).await.unwrap();
+    let (store, name) = (stage.app.store(), log.to_string());
+    let whole = History::read(store, log).await;
+    let cases: [(&str, &str, Option<u64>, &str); 6] = [
+        ("events", "at = at + 0.5", Some(2), &name),
+        ("events", "version = version || ' of it'", Some(2), &name),
+        ("events", "subject = cast(subject as text)", Some(2), &name),
+        ("events", "kind = cast(kind as blob)", Some(2), &name),
+        ("checkpoints", "at = at + 0.5", None, &name),
+        ("heads", "at = at + 0.5", None, "a head row"),
+    ];
+    for (table, change, seq, named) in cases {
+        let place = seq.map_or_else(String::new, |seq| format!(" and seq = {seq}"));
+        let id = log.uuid().simple();
+        store.ensure(&format!("update {table} set {change} where log_id = x'{id}'{place}"), 0).await.unwrap();
+        let finding = stage.found(&[]).await;
+        assert_eq!((finding.log.as_str(), finding.seq), (named, seq), "{change}: {finding}");
+        assert!(finding.what.contains("cannot be read"), "{change}: {finding}");
+        whole.write(store).await;
+    }
+    assert_eq!(stage.verified(&[]).await.finding, None);
+    stage.app.stop().await;
+}
