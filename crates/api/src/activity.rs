@@ -1,6 +1,6 @@
 //! The activity log: who did what, when, before and after. It is the log itself, read through the viewer's sight.
 
-use app::view::Entries;
+use app::view::{Entries, Kept};
 use app::{Happened, Line, View};
 use async_graphql::connection::{Connection, CursorType, Edge};
 use async_graphql::{Enum, ID, InputObject, Object, OutputType, SimpleObject};
@@ -8,7 +8,7 @@ use domain::entry::Edit;
 use domain::id::{CoacheeId, Id as _, PersonId};
 
 use crate::access_log::{AccessLogEntry, AccessLogFilter};
-use crate::page::{Asked, NOT_A_CURSOR};
+use crate::page::{ANOTHER_ORDER, Asked, NOT_A_CURSOR};
 use crate::scalars::{DateTime, Id, Position, id};
 use crate::words::{Result, bad, error};
 
@@ -122,6 +122,7 @@ impl ActivityEntry {
         self.happened().through.into()
     }
     /// What changed, old and new.
+    #[graphql(complexity = "crate::page::LONG + child_complexity")]
     async fn changes(&self) -> Result<Vec<ActivityChange>> {
         let entry = match self {
             Self::Read(read) => read.0.entry(&read.1).await.map_err(error)?,
@@ -161,25 +162,34 @@ impl ActivityFilter {
     }
 }
 
-/// A place in the activity log.
-pub struct Seq(u64);
+/// A place in the activity log, or in the access log.
+pub struct Seq(Kept, u64);
+
+impl Seq {
+    /// What its cursor begins with.
+    const fn letter(of: Kept) -> char {
+        match of {
+            Kept::Changes => 'e',
+            Kept::Readings => 'r',
+        }
+    }
+}
 
 impl CursorType for Seq {
     type Error = &'static str;
     fn decode_cursor(text: &str) -> std::result::Result<Self, &'static str> {
-        let seq = text
-            .strip_prefix('e')
-            .and_then(|seq| u64::from_str_radix(seq, 36).ok())
-            .filter(|seq| i64::try_from(*seq).is_ok());
-        seq.map(Self).ok_or(NOT_A_CURSOR)
+        let read = |of: Kept| Some((of, text.strip_prefix(Self::letter(of))?));
+        let (of, digits) = [Kept::Changes, Kept::Readings].into_iter().find_map(read).ok_or(NOT_A_CURSOR)?;
+        let seq = u64::from_str_radix(digits, 36).ok().filter(|seq| i64::try_from(*seq).is_ok());
+        seq.map(|seq| Self(of, seq)).ok_or(NOT_A_CURSOR)
     }
     fn encode_cursor(&self) -> String {
-        let (mut left, mut digits) = (self.0, Vec::new());
+        let (mut left, mut digits) = (self.1, Vec::new());
         while left > 0 {
             digits.push(char::from_digit(u32::try_from(left % 36).unwrap_or(0), 36).unwrap_or('0'));
             left /= 36;
         }
-        std::iter::once('e').chain(digits.into_iter().rev()).collect()
+        std::iter::once(Self::letter(self.0)).chain(digits.into_iter().rev()).collect()
     }
 }
 
@@ -243,12 +253,17 @@ pub(crate) async fn paged<N: OutputType>(
     show: impl Fn(Happened) -> Option<N>,
 ) -> Result<Connection<Seq, N>> {
     let (limit, last) = asked.size()?;
-    let seq = |text: &Option<String>| text.as_ref().map(|text| Seq::decode_cursor(text)).transpose().map_err(bad);
+    let of = wanted.of;
+    let seq = |text: &Option<String>| -> Result<Option<u64>> {
+        let Some(text) = text else { return Ok(None) };
+        let Seq(kept, seq) = Seq::decode_cursor(text).map_err(bad)?;
+        if kept == of { Ok(Some(seq)) } else { Err(bad(ANOTHER_ORDER)) }
+    };
     let (after, before) = (seq(&asked.after)?, seq(&asked.before)?);
     let wanted = Entries {
         // The list runs from the newest to the oldest: what comes after an entry lies before it in the log.
-        before: after.as_ref().map(|cursor| cursor.0),
-        after: before.as_ref().map(|cursor| cursor.0),
+        before: after,
+        after: before,
         newest_first: !last,
         limit: limit + 1,
         ..wanted
@@ -261,8 +276,8 @@ pub(crate) async fn paged<N: OutputType>(
     }
     let (has_previous, has_next) = if last { (more, before.is_some()) } else { (after.is_some(), more) };
     let mut connection = Connection::new(has_previous, has_next);
-    let edges = entries.into_iter().filter_map(|happened| Some(Edge::new(Seq(happened.when.seq), show(happened)?)));
-    connection.edges.extend(edges);
+    let edge = |happened: Happened| Some(Edge::new(Seq(of, happened.when.seq), show(happened)?));
+    connection.edges.extend(entries.into_iter().filter_map(edge));
     Ok(connection)
 }
 

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use app::view::{Direction, Filter, Page, Parent, Under, Value, View, Wanted};
-use async_graphql::connection::{Connection, CursorType, Edge, EmptyFields};
+use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{ObjectType, OutputType, SimpleObject};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::row::{Row, Type};
+use sha2::{Digest as _, Sha256};
 
 use crate::words::{Result, bad, error};
 
@@ -67,53 +68,76 @@ pub(crate) const HTML: usize = 200;
 
 /// What is said of a cursor that is none.
 pub const NOT_A_CURSOR: &str = "This cursor is not one that the API gave out for this list.";
+/// What is said of a cursor of another list, or of the same one in another order.
+pub const ANOTHER_ORDER: &str = "This cursor belongs to a list in another order.";
 
-/// A place in an order, opaque outside.
-pub struct Cursor(Vec<Value>);
+/// A place in an order as clients are told it: opaque to them, and read by its order.
+pub type Cursor = String;
 
-impl Cursor {
-    /// Of a place in an order.
-    pub(crate) const fn of(place: Vec<Value>) -> Self {
-        Self(place)
-    }
+/// How many bytes of an order's name tell it from all others.
+const MARK_BYTES: usize = 4;
 
-    /// The place that a cursor's text names, in an order by so many values.
-    pub(crate) fn values(text: &str, length: usize) -> Result<Vec<Value>> {
-        let place = Self::decode_cursor(text).map_err(bad)?.0;
-        if place.len() == length { Ok(place) } else { Err(bad("This cursor belongs to a list in another order.")) }
-    }
+/// An order of things. Its cursors say that they are of it, so that none is read as a place in another one. Lists that
+/// differ in their parent or their filters only have the same order.
+pub(crate) struct Order {
+    /// What each of its cursors begins with: it is made of the order's name.
+    mark: String,
+    /// What a place consists of.
+    kinds: Vec<Type>,
 }
 
-impl CursorType for Cursor {
-    type Error = &'static str;
-
-    fn decode_cursor(text: &str) -> std::result::Result<Self, &'static str> {
-        let bytes = BASE64.decode(text).map_err(|_| NOT_A_CURSOR)?;
-        let parts: Vec<(char, String)> = serde_json::from_slice(&bytes).map_err(|_| NOT_A_CURSOR)?;
-        let values = parts.into_iter().map(|(kind, text)| match kind {
-            'i' => text.parse().ok().map(Value::Int),
-            'b' => text.parse().ok().map(Value::Bool),
-            // No text of a row holds a NUL, and a database may refuse it.
-            't' => (!text.contains('\0')).then_some(Value::Text(text)),
-            'x' => BASE64.decode(text).ok().map(Value::Bytes),
-            _ => None,
-        });
-        values.collect::<Option<Vec<_>>>().map(Self).ok_or(NOT_A_CURSOR)
+impl Order {
+    /// The order of this name, whose places consist of values of these types.
+    pub(crate) fn new(name: &str, kinds: Vec<Type>) -> Self {
+        Self { mark: BASE64.encode(&Sha256::digest(name)[..MARK_BYTES]), kinds }
     }
 
-    fn encode_cursor(&self) -> String {
-        let parts: Vec<(char, String)> = self
-            .0
-            .iter()
-            .filter_map(|value| match value {
-                Value::Int(number) => Some(('i', number.to_string())),
-                Value::Bool(yes) => Some(('b', yes.to_string())),
-                Value::Text(text) => Some(('t', text.clone())),
-                Value::Bytes(bytes) => Some(('x', BASE64.encode(bytes))),
-                Value::Null | Value::Float(_) => None,
-            })
-            .collect();
+    /// A table's rows by these columns, and then by their ids.
+    fn of<R: Row>(columns: &[(&'static str, Direction)]) -> Self {
+        let (mut name, mut kinds) = (R::TABLE.name().to_owned(), Vec::new());
+        for (column, direction) in columns {
+            name.push(match direction {
+                Direction::Ascending => '+',
+                Direction::Descending => '-',
+            });
+            name.push_str(column);
+            kinds.extend(R::COLUMNS.iter().find(|(known, _)| known == column).map(|(_, kind)| *kind));
+        }
+        kinds.push(Type::Bytes);
+        Self::new(&name, kinds)
+    }
+
+    /// The cursor of a place in it.
+    pub(crate) fn cursor(&self, place: &[Value]) -> Cursor {
+        let values = place.iter().map(|value| match value {
+            Value::Int(number) => number.to_string(),
+            Value::Bool(yes) => yes.to_string(),
+            Value::Text(text) => text.clone(),
+            Value::Bytes(bytes) => BASE64.encode(bytes),
+            // Nothing is ordered by these.
+            Value::Null | Value::Float(_) => String::new(),
+        });
+        let parts: Vec<String> = std::iter::once(self.mark.clone()).chain(values).collect();
         BASE64.encode(serde_json::to_vec(&parts).unwrap_or_default())
+    }
+
+    /// The place that a cursor names: so many values, each of its type.
+    pub(crate) fn place(&self, cursor: &str) -> Result<Vec<Value>> {
+        let parts = BASE64.decode(cursor).ok().and_then(|bytes| serde_json::from_slice::<Vec<String>>(&bytes).ok());
+        let parts = parts.unwrap_or_default();
+        let Some((mark, texts)) = parts.split_first() else { return Err(bad(NOT_A_CURSOR)) };
+        if *mark != self.mark {
+            return Err(bad(ANOTHER_ORDER));
+        }
+        let values = self.kinds.iter().zip(texts).map(|(kind, text)| match kind {
+            Type::Int => text.parse().ok().map(Value::Int),
+            Type::Bool => text.parse().ok().map(Value::Bool),
+            // No text of a row holds a NUL, and a database may refuse it.
+            Type::Text => (!text.contains('\0')).then(|| Value::Text(text.clone())),
+            Type::Bytes => BASE64.decode(text).ok().map(Value::Bytes),
+        });
+        let values: Option<Vec<Value>> = values.collect();
+        values.filter(|_| texts.len() == self.kinds.len()).ok_or_else(|| bad(NOT_A_CURSOR))
     }
 }
 
@@ -154,36 +178,17 @@ impl List {
         self
     }
 
-    /// Whether a place is one of this order: a value of each column's type, and an id.
-    fn holds<R: Row>(&self, place: &[Value]) -> bool {
-        let kind = |column: &str| R::COLUMNS.iter().find(|(name, _)| *name == column).map(|(_, kind)| *kind);
-        let kinds = self.order.iter().map(|(column, _)| kind(column)).chain([Some(Type::Bytes)]);
-        let fits = |(value, kind): (&Value, Option<Type>)| match value {
-            Value::Text(_) => kind == Some(Type::Text),
-            Value::Int(_) => kind == Some(Type::Int),
-            Value::Bool(_) => kind == Some(Type::Bool),
-            Value::Bytes(_) => kind == Some(Type::Bytes),
-            Value::Null | Value::Float(_) => false,
-        };
-        place.len() == self.order.len() + 1 && place.iter().zip(kinds).all(fits)
-    }
-
-    async fn page<R: Row>(&self, view: &View, asked: &Asked) -> Result<Page<R>> {
+    /// A page of it, and what its cursors are made with.
+    async fn page<R: Row>(&self, view: &View, asked: &Asked) -> Result<(Page<R>, Order)> {
         let (limit, last) = asked.size()?;
-        let cursor = |text: &Option<String>| -> Result<Option<Vec<Value>>> {
-            let place =
-                text.as_ref().map(|text| Cursor::decode_cursor(text)).transpose().map_err(bad)?.map(|cursor| cursor.0);
-            if place.as_ref().is_some_and(|place| !self.holds::<R>(place)) {
-                return Err(bad("This cursor belongs to a list in another order."));
-            }
-            Ok(place)
-        };
-        let (after, before) = (cursor(&asked.after)?, cursor(&asked.before)?);
+        let order = Order::of::<R>(&self.order);
+        let place = |cursor: &Option<Cursor>| cursor.as_ref().map(|cursor| order.place(cursor)).transpose();
+        let (after, before) = (place(&asked.after)?, place(&asked.before)?);
         let parent = |id: uuid::Uuid| Parent { id: id.into_bytes(), after: None };
         let under = self.under.map(|(column, id)| Under { column, parent: parent(id) });
         let wanted =
             Wanted { under, filters: self.filters.clone(), order: self.order.clone(), after, before, last, limit };
-        view.list::<R>(&wanted).await.map_err(error)
+        Ok((view.list::<R>(&wanted).await.map_err(error)?, order))
     }
 
     /// The page as a connection.
@@ -205,14 +210,15 @@ impl List {
         named: impl Fn(&R) -> S::Id,
         make: impl Fn(S) -> N,
     ) -> Result<Connection<Cursor, N, Total>> {
-        let page = self.page::<R>(view, asked).await?;
+        let (page, order) = self.page::<R>(view, asked).await?;
         let ids: Vec<S::Id> = page.rows.iter().map(|(row, _)| named(row)).collect();
         let things = view.many::<S>(&ids).await.map_err(error)?;
         let mut things: HashMap<S::Id, S> = things.into_iter().map(|thing| (thing.id(), thing)).collect();
         let mut connection =
             Connection::with_additional_fields(page.has_previous, page.has_next, Total { total_count });
         let edges = page.rows.into_iter().zip(ids);
-        let edges = edges.filter_map(|((_, place), id)| Some(Edge::new(Cursor(place), make(things.remove(&id)?))));
+        let edges =
+            edges.filter_map(|((_, place), id)| Some(Edge::new(order.cursor(&place), make(things.remove(&id)?))));
         connection.edges.extend(edges);
         Ok(connection)
     }
@@ -236,16 +242,17 @@ impl List {
         more: M,
         make: impl Fn(R) -> N,
     ) -> Result<Connection<Cursor, N, M>> {
-        let page = self.page::<R>(view, asked).await?;
+        let (page, order) = self.page::<R>(view, asked).await?;
         let mut connection = Connection::with_additional_fields(page.has_previous, page.has_next, more);
-        connection.edges.extend(page.rows.into_iter().map(|(row, place)| Edge::new(Cursor(place), make(row))));
+        connection.edges.extend(page.rows.into_iter().map(|(row, place)| Edge::new(order.cursor(&place), make(row))));
         Ok(connection)
     }
 
     /// All of a list that is short by nature: at most a hundred.
     pub async fn all<R: Row, N>(&self, view: &View, make: impl Fn(R) -> N) -> Result<Vec<N>> {
         let asked = Asked { first: i32::try_from(MOST).ok(), ..Asked::default() };
-        Ok(self.page::<R>(view, &asked).await?.rows.into_iter().map(|(row, _)| make(row)).collect())
+        let (page, _) = self.page::<R>(view, &asked).await?;
+        Ok(page.rows.into_iter().map(|(row, _)| make(row)).collect())
     }
 }
 

@@ -6,7 +6,6 @@
 //! the time of an occurrence only that of its coach and its coachee is read, and no more than that; what is beyond is no
 //! error, since it is a warning only.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -16,11 +15,12 @@ use async_graphql::InputObject;
 use async_graphql::connection::{Connection, Edge};
 use domain::appointment::{Appointment, Occurrence, State};
 use domain::id::{AppointmentId, CoacheeId, Id, PersonId};
+use domain::row::Type;
 use domain::value::Time;
 use tokio::sync::OnceCell;
 
 use super::AppointmentOccurrence;
-use crate::page::{Asked, Cursor};
+use crate::page::{Asked, Cursor, NOT_A_CURSOR, Order};
 use crate::scalars::DateTime;
 use crate::words::{Result, bad, error};
 
@@ -156,22 +156,31 @@ async fn computed(rows: Vec<Appointment>, (from, to): (Time, Time)) -> Vec<Found
     found
 }
 
-/// The place of an occurrence in the order.
-fn place((row, it): &Found) -> Vec<Value> {
-    let id = row.id.uuid().into_bytes().to_vec();
-    vec![Value::Int(it.starts_at.0), Value::Bytes(id), Value::Int(i64::from(it.id.minutes()))]
+/// The place of an occurrence in the order: when it begins, which appointment it is of, and which one of that it is.
+type Place = (i64, Vec<u8>, i64);
+
+fn place((row, it): &Found) -> Place {
+    (it.starts_at.0, row.id.uuid().into_bytes().to_vec(), i64::from(it.id.minutes()))
 }
 
-fn compare(one: &[Value], two: &[Value]) -> Ordering {
-    let pairs = one.iter().zip(two).map(|pair| match pair {
-        (Value::Int(one), Value::Int(two)) => one.cmp(two),
-        (Value::Bytes(one), Value::Bytes(two)) => one.cmp(two),
-        // A cursor of another list says nothing about this one.
-        (Value::Int(_) | Value::Bytes(_) | Value::Text(_) | Value::Bool(_) | Value::Null | Value::Float(_), _) => {
-            Ordering::Equal
-        }
-    });
-    pairs.fold(Ordering::Equal, Ordering::then)
+/// The order of all occurrences.
+fn order() -> Order {
+    Order::new("occurrence", vec![Type::Int, Type::Bytes, Type::Int])
+}
+
+/// The cursor of an occurrence.
+fn cursor(order: &Order, found: &Found) -> Cursor {
+    let (starts_at, appointment, occurrence) = place(found);
+    order.cursor(&[Value::Int(starts_at), Value::Bytes(appointment), Value::Int(occurrence)])
+}
+
+/// The place that a cursor names.
+fn named(order: &Order, cursor: &str) -> Result<Place> {
+    let place = order.place(cursor)?;
+    let [Value::Int(starts_at), Value::Bytes(appointment), Value::Int(occurrence)] = place.as_slice() else {
+        return Err(bad(NOT_A_CURSOR));
+    };
+    Ok((*starts_at, appointment.clone(), *occurrence))
 }
 
 /// A page of occurrences that are all at hand, in order.
@@ -181,14 +190,14 @@ pub(super) fn page(
     asked: &Asked,
 ) -> Result<Connection<Cursor, AppointmentOccurrence>> {
     let (limit, last) = asked.size()?;
-    let cursor = |text: &Option<String>| text.as_ref().map(|text| Cursor::values(text, 3)).transpose();
-    let (after, before) = (cursor(&asked.after)?, cursor(&asked.before)?);
-    found.sort_by_cached_key(|it| (it.1.starts_at, it.0.id, it.1.id));
+    let order = order();
+    let named = |cursor: &Option<Cursor>| cursor.as_ref().map(|cursor| named(&order, cursor)).transpose();
+    let (after, before) = (named(&asked.after)?, named(&asked.before)?);
+    found.sort_by_cached_key(place);
     let all = found.len();
     found.retain(|it| {
         let place = place(it);
-        after.as_ref().is_none_or(|after| compare(&place, after).is_gt())
-            && before.as_ref().is_none_or(|before| compare(&place, before).is_lt())
+        after.as_ref().is_none_or(|after| place > *after) && before.as_ref().is_none_or(|before| place < *before)
     });
     let (limit, held) = (limit as usize, found.len());
     let (mut has_previous, mut has_next) = (after.is_some() && held < all, before.is_some() && held < all);
@@ -202,8 +211,8 @@ pub(super) fn page(
         }
     }
     let mut connection = Connection::new(has_previous, has_next);
-    let places: Vec<Cursor> = found.iter().map(|it| Cursor::of(place(it))).collect();
-    let edges = places.into_iter().zip(shown(view, found));
+    let cursors: Vec<Cursor> = found.iter().map(|it| cursor(&order, it)).collect();
+    let edges = cursors.into_iter().zip(shown(view, found));
     connection.edges.extend(edges.map(|(cursor, it)| Edge::new(cursor, it)));
     Ok(connection)
 }

@@ -96,7 +96,7 @@ fn peer(parts: &Parts) -> IpAddr {
 
 /// The address by which a client is counted: of IPv6 the first 64 bits, since whoever has one such address has all of them
 /// (RFC 6177, RFC 7934).
-fn client(address: IpAddr) -> IpAddr {
+pub(super) fn client(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         address @ IpAddr::V4(_) => address,

@@ -21,16 +21,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
 
-use super::Numbers;
 use super::seats::{Seat, Seats, Sitter};
 use super::serving::Waits;
+use super::{Numbers, origin};
 
 /// How many connections there may be at once.
 #[derive(Debug, Clone)]
 pub struct Most {
     /// Of all clients.
     pub all: usize,
-    /// Of one client address.
+    /// Of one client address; of IPv6 that is a network of 64 bits.
     pub an_address: usize,
     /// Addresses whose connections are many people's: the proxies in front.
     pub proxies: Vec<IpAddr>,
@@ -81,16 +81,25 @@ impl Patient {
             // It is never closed, so there is always a permit to come.
             let permit = self.room.clone().acquire_owned().await.ok();
             let (stream, peer) = Listener::accept(&mut self.listener).await;
-            let address = peer.ip().to_canonical();
-            let is_counted = !self.most.proxies.contains(&address);
-            let seat = is_counted.then(|| self.seats.take(Sitter::Address(address), self.most.an_address));
-            // Dropping a connection closes it.
-            let Some(seat) = seat.map_or(Some(None), |seat| seat.map(Some)) else { continue };
+            let seat = match self.sitter(peer.ip()) {
+                Some(sitter) => {
+                    // Dropping a connection closes it.
+                    let Some(seat) = self.seats.take(sitter, self.most.an_address) else { continue };
+                    Some(seat)
+                }
+                None => None,
+            };
             // small answers go out at once; a socket that refuses the option works as well
             let _set_or_not = stream.set_nodelay(true);
             let (patience, numbers) = (self.patience, self.numbers.clone());
             return (PatientStream { stream, patience, numbers, blocked: None, _held: (permit, seat) }, peer);
         }
+    }
+
+    /// For whom a connection is counted; nobody where it is a proxy's.
+    fn sitter(&self, peer: IpAddr) -> Option<Sitter> {
+        let is_counted = !self.most.proxies.contains(&peer.to_canonical());
+        is_counted.then(|| Sitter::Address(origin::client(peer)))
     }
 }
 
@@ -150,5 +159,25 @@ impl AsyncWrite for PatientStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_network_of_ipv6_holds_the_connections_of_one_address() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = "2001:db8:1:2::9";
+        let most = Most { all: 9, an_address: 2, proxies: vec![proxy.parse().unwrap()] };
+        let patient = Patient::new(listener, Duration::from_secs(1)).of_most(most);
+        let sitter = |address: &str| patient.sitter(address.parse().unwrap());
+        assert!(sitter("2001:db8:1:2::1").is_some());
+        assert_eq!(sitter("2001:db8:1:2::1"), sitter("2001:db8:1:2:3:4:5:6"));
+        assert_ne!(sitter("2001:db8:1:2::1"), sitter("2001:db8:1:3::1"));
+        assert_eq!(sitter("::ffff:203.0.113.7"), sitter("203.0.113.7"));
+        assert_ne!(sitter("203.0.113.8"), sitter("203.0.113.7"));
+        assert_eq!(sitter(proxy), None, "it stands for many");
     }
 }

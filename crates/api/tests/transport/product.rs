@@ -94,6 +94,22 @@ async fn a_long_text_costs_more_than_a_short_one() {
 }
 
 #[tokio::test]
+async fn what_changed_costs_as_much_as_a_long_text() {
+    let (server, _folder) = start().await;
+    let asking = |times: usize| {
+        let changes = "changes { was now } ".repeat(times);
+        let log = format!("activityLog(first: 100) {{ nodes {{ {changes} }} }}");
+        json!({ "query": format!("{{ viewer {{ coachPortal(practiceId: \"x\") {{ {log} }} }} }}") })
+    };
+    for way in WAYS {
+        for (times, is_refused) in [(10, false), (100, true)] {
+            let told = refusal(server, way, &asking(times)).await;
+            assert_eq!(told == "QUERY_TOO_COMPLEX", is_refused, "{times} times by {way:?}: {told}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn no_attack_gets_anything_of_the_product() {
     let (server, _folder) = start().await;
     for attack in documents() {
