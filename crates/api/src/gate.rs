@@ -4,6 +4,7 @@ use std::future::Future;
 
 use app::App;
 use domain::id::Id as _;
+use tokio::sync::oneshot;
 
 use crate::http::{Credentials, Gate, Refused};
 use crate::trusted::Trusted;
@@ -42,13 +43,33 @@ impl Gate for Doorkeeper {
         }
     }
 
+    /// A task of its own looks for that: whoever waits for it may be writing to somebody who reads slowly, and what it had
+    /// begun to ask of the database would be held until they read on.
     fn ended(&self, viewer: &Viewer) -> impl Future<Output = ()> + Send + 'static + use<> {
         let (app, signed_in, program) = (self.0.clone(), viewer.signed_in, viewer.program.clone());
+        let (mut sender, is_over) = oneshot::channel();
+        self.0.tasks().start("an end of access", async move {
+            let mut stopping = app.tasks().stopping();
+            let ended = async {
+                match (signed_in, program) {
+                    (Some(signed_in), _) => app.login_ended(signed_in).await,
+                    (None, Some(program)) => app.program_ended(program).await,
+                    (None, None) => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = ended => {
+                    // Nobody waiting any more is no fault.
+                    let _ = sender.send(());
+                }
+                () = sender.closed() => {}
+                _ = stopping.wait_for(|stop| *stop) => {}
+            }
+        });
         async move {
-            match (signed_in, program) {
-                (Some(signed_in), _) => app.login_ended(signed_in).await,
-                (None, Some(program)) => app.program_ended(program).await,
-                (None, None) => std::future::pending().await,
+            // Where nobody looks any more the server stops, and nothing has ended.
+            if is_over.await.is_err() {
+                std::future::pending::<()>().await;
             }
         }
     }

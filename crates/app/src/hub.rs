@@ -91,6 +91,10 @@ impl Hub {
         }
         let lag = if matches!(log, LogId::Practice(_)) { PRACTICE_LAG_MAX } else { LAG_MAX };
         let told_to = room.channels.entry(log.uuid().into_bytes()).or_insert_with(|| Channel::new(lag));
+        if !told_to.is_heard() {
+            // What other nodes wrote since nobody listened need not be told to who begins now, however much it is.
+            told_to.told = None;
+        }
         match one {
             None => told_to.all.subscribe(),
             Some(coachee) => told_to.listen_to(coachee),
@@ -127,7 +131,8 @@ impl Hub {
             let last = events.last().map_or(0, |event| event.seq);
             let is_told = room.channels.get_mut(&log).is_none_or(|channel| channel.tell(events));
             if !is_told {
-                room.rung.logs.insert(log, last);
+                let known = room.rung.logs.entry(log).or_default();
+                *known = last.max(*known);
                 has_gap = true;
             }
         }
@@ -339,5 +344,29 @@ mod tests {
         hub.publish(&[event(log, 52, sam), event(log, 53, robin)]);
         let Ok(News::Passage { since, passage }) = news.try_recv() else { panic!("nothing is told of Robin") };
         assert_eq!((since, passage.upto(), passage.events().len()), (50, 53, 1));
+    }
+
+    #[test]
+    fn what_was_rung_is_read_to_its_end() {
+        let (sam, log) = (CoacheeId::of(Uuid::from_u128(2)), LogId::Practice(PracticeId::of(Uuid::from_u128(3))));
+        let (hub, id) = (Hub::default(), log.uuid().into_bytes());
+        let _news = hub.listen(log, None);
+        hub.publish(&[event(log, 5, sam)]);
+        hub.ring(id, 20);
+        hub.publish(&[event(log, 12, sam)]);
+        assert_eq!(hub.room().rung.logs.get(&id), Some(&20));
+    }
+
+    #[test]
+    fn what_was_written_while_nobody_listened_is_told_to_nobody() {
+        let (sam, log) = (CoacheeId::of(Uuid::from_u128(2)), LogId::Practice(PracticeId::of(Uuid::from_u128(3))));
+        let (hub, id) = (Hub::default(), log.uuid().into_bytes());
+        let news = hub.listen(log, None);
+        hub.publish(&[event(log, 5, sam)]);
+        assert_eq!(hub.read_from(id, 9), Some(5), "somebody listens");
+        drop(news);
+        let mut news = hub.listen(log, None);
+        assert_eq!(hub.read_from(id, 70_000), None);
+        assert!(matches!(news.try_recv(), Ok(News::Behind(70_000))));
     }
 }

@@ -91,7 +91,7 @@ impl Reading {
             let side = side(&self.app.inner, &mut open, practice, person, self.scope.side.portal()).await?;
             if side.as_ref() != Some(&self.scope.side) {
                 open.close().await?;
-                return Err(Error::NotFound);
+                return Err(if side.is_none() { Error::Forbidden } else { Error::Again });
             }
             open
         };

@@ -74,6 +74,8 @@ pub struct Watch {
     /// Events that wait to be told one by one.
     entries: VecDeque<Part>,
     looked_at: Instant,
+    /// The position at which it was.
+    looked_upto: u64,
 }
 
 /// What is to be told.
@@ -160,6 +162,7 @@ impl App {
             looked_at: Instant::now(),
         })
     }
+            looked_upto: view.position,
 }
 
 impl Watch {
@@ -179,7 +182,7 @@ impl Watch {
             other => other?,
         };
         let was_one = self.scope.one();
-        (self.scope, self.looked_at) = (view.scope.clone(), Instant::now());
+        (self.scope, self.looked_at, self.looked_upto) = (view.scope.clone(), Instant::now(), view.position);
         if self.scope.one() != was_one {
             self.follower = self.app.follow_one(self.log(), self.scope.one(), self.follower.position());
         }
@@ -302,14 +305,20 @@ impl Watch {
             if let Event::Coachee(coachee::Event::Added { .. }) = &it.happened.event {
                 gathered.added.push(when.subject);
             }
-            // No access says any more whether a coach who was away had seen somebody who was erased meanwhile.
-            if let (Event::Coachee(coachee::Event::Erased { .. }), Side::Coach(_), false) =
-                (&it.happened.event, &self.scope.side, part.is_news)
+            // No access says any more whether a coach had seen somebody who was erased before their sight was looked at.
+            if let (Event::Coachee(coachee::Event::Erased { .. }), Side::Coach(_), true) =
+                (&it.happened.event, &self.scope.side, when.seq <= self.looked_upto)
             {
                 gathered.moves.push(Move::All);
             }
             if !self.focus.is_about(when.subject) || gathered.rows.len() > ROWS_MAX {
                 continue;
+            }
+            // The event is about the practice; and no move takes from owner and managers what is there no more.
+            if let Event::Coachee(coachee::Event::Erased { coachee, .. }) = &it.happened.event
+                && self.focus.coachee() == Some(*coachee)
+            {
+                return Err(Error::Forbidden);
             }
             let is_new = gathered.added.contains(&when.subject);
             for row in it.touched.iter().filter(|row| may_be_shown(row.0)) {

@@ -88,6 +88,26 @@ both! {
         product.prove().await;
     }
 
+    /// Whoever follows somebody who is erased follows nobody any more, whatever their role.
+    #[test]
+    async fn who_follows_an_erased_coachee_is_told_nothing_more(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let bob = product.further_coach(&ada, &practice, "Bob", "COACH").await;
+        let robin = product.coachee(&ada, &practice, "Robin").await;
+        grant(&ada, &practice, &bob, &robin).await;
+        let query = "subscription($p: ID!, $c: ID!, $a: Position) { plan(practiceId: $p, coacheeId: $c, after: $a) { changes { __typename } } }";
+        let variables = json!({ "p": practice, "c": robin, "a": position(&ada, &practice).await });
+        let (mut adas, mut bobs) = (ada.listen(query, variables.clone()).await, bob.listen(query, variables).await);
+        goal(&ada, &practice, &robin, "Lead").await;
+        for live in [&mut adas, &mut bobs] {
+            assert_eq!(live.next().await["plan"]["changes"], json!([{ "__typename": "Goal" }]));
+        }
+        let erase = json!({ "i": { "practiceId": practice, "coacheeId": robin, "confirmName": "Robin Reed" } });
+        ada.ask("mutation($i: EraseCoacheeInput!) { eraseCoachee(input: $i) { errors { code } } }", erase).await;
+        assert_eq!((adas.ends().await, bobs.ends().await), ("FORBIDDEN".to_owned(), "FORBIDDEN".to_owned()));
+        product.prove().await;
+    }
+
     /// A coachee sees who has access to them: a coach who comes is shown, one who changes too, one who goes is gone.
     #[test]
     async fn a_coachee_is_told_which_coaches_come_and_go(product: Product) {
@@ -163,6 +183,29 @@ both! {
         let robin = product.coachee(&bob, &practice, "Robin").await;
         let changes = live.next().await["coachPortalChanges"]["changes"].clone();
         assert_eq!(changes, json!([{ "__typename": "Coachee", "id": robin, "fullName": "Robin Reed" }, { "__typename": "Access" }]));
+        product.prove().await;
+    }
+
+    /// A sight that was looked at after somebody was erased, and before that was heard, knows nothing of them any more. That
+    /// they are gone is told all the same.
+    #[test]
+    async fn who_looked_before_hearing_of_an_erasure_loads_again(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let bob = product.further_coach(&ada, &practice, "Bob", "COACH").await;
+        let robin = product.coachee(&ada, &practice, "Robin").await;
+        grant(&ada, &practice, &bob, &robin).await;
+        let person = bob.id.parse::<domain::id::PersonId>().expect("an id");
+        let reader = app::Reader { person, through: app::Through::Program, noted: app::readings::Noted::default() };
+        let log = practice.parse::<domain::id::PracticeId>().expect("an id");
+        let mut watch = product.app.watch(&reader, log, domain::account::Portal::Coach, None).await.expect("a portal");
+        let until = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        goal(&ada, &practice, &robin, "Lead").await;
+        watch.next(until).await.expect("it goes on").expect("the goal");
+        let erase = json!({ "i": { "practiceId": practice, "coacheeId": robin, "confirmName": "Robin Reed" } });
+        ada.ask("mutation($i: EraseCoacheeInput!) { eraseCoachee(input: $i) { errors { code } } }", erase).await;
+        watch.look().await.expect("Bob is a coach");
+        while !matches!(watch.next(until).await.expect("it goes on").expect("it is told"), app::watch::News::Anew(_)) {}
+        drop(watch);
         product.prove().await;
     }
 }

@@ -23,14 +23,13 @@ use axum::routing::get;
 use domain::file::File;
 use domain::id::FileId;
 use domain::reading::Part;
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
     CONTENT_TYPE, ETAG, IF_RANGE, RANGE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use tokio::sync::oneshot;
 
 use crate::gate::Doorkeeper;
 use crate::http::{Gate as _, Settings, origin};
@@ -100,7 +99,7 @@ async fn answer(room: &Room, id: &str, parts: &Parts) -> Result<Response, Error>
     let body = match key {
         Some(key) => {
             let content = room.gate.0.content(practice, &row, &key, range.clone()).await?;
-            Body::from_stream(content.take_until(ended(room, &viewer)))
+            Body::from_stream(content.take_until(room.gate.ended(&viewer).boxed()))
         }
         None => Body::empty(),
     };
@@ -117,22 +116,6 @@ async fn answer(room: &Room, id: &str, parts: &Parts) -> Result<Response, Error>
         headers.insert(CONTENT_RANGE, HeaderValue::try_from(place).map_err(Error::internal)?);
     }
     Ok(response)
-}
-
-/// Resolves when the viewer's session or access ends. A task of its own looks for that: while somebody reads slowly, their
-/// body is asked for nothing, and what it had begun to ask of the database would be held until they read on.
-fn ended(room: &Room, viewer: &Viewer) -> oneshot::Receiver<()> {
-    let ended = room.gate.ended(viewer);
-    let (mut goes_on, is_over) = oneshot::channel();
-    room.gate.0.tasks().start("a download's end", async move {
-        // The receiver hears that the sender is dropped.
-        tokio::select! {
-            () = ended => {}
-            // Nobody downloads any more.
-            () = goes_on.closed() => {}
-        }
-    });
-    is_over
 }
 
 /// The file of this id in the portals of the viewer; a program looks only where its token reaches.

@@ -2,8 +2,10 @@
 //!
 //! One task serves one socket. It waits for whatever comes first (a message, a result of one of its operations, the end
 //! of the session, the next heartbeat) and does that wholly before it waits again. So there is no queue of answers: a
-//! result is taken from its operation only when the one before has been written. Whoever does not read in
-//! [`Bounds::write`](super::Bounds::write) is cut off, and holds one message until then.
+//! result is taken from its operation only when the one before has been written, and an operation makes the next one only
+//! then. Whoever does not read in [`Bounds::write`](super::Bounds::write) is cut off, and holds one message until then, and
+//! one result of each other operation: those go on being made ([`Results`]). Else they would stand still wherever they are,
+//! with a snapshot in hand, or opening what all who follow a practice wait for.
 //!
 //! | closed with | when |
 //! | --- | --- |
@@ -18,8 +20,8 @@
 //! | 1013 | whoever the viewer is cannot be found out at present |
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::pin::Pin;
+use std::collections::{HashMap, VecDeque};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +30,7 @@ use axum::extract::WebSocketUpgrade;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use axum::response::Response;
 use futures_util::future::{self, AbortHandle, BoxFuture};
-use futures_util::stream::{self, BoxStream, SelectAll};
+use futures_util::stream::{self, BoxStream, FuturesUnordered, StreamFuture};
 use futures_util::{FutureExt, StreamExt};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -82,6 +84,10 @@ impl Closing {
     fn because(code: u16, reason: &'static str) -> Self {
         Self::With(code, Cow::Borrowed(reason))
     }
+
+    fn has_ended() -> Self {
+        Self::because(4403, "Forbidden: the session or the access has ended")
+    }
 }
 
 type Turn = Result<(), Closing>;
@@ -100,8 +106,7 @@ struct Session<E, G: Gate> {
     heartbeat: Interval,
     /// Whether anything came since the last heartbeat.
     was_heard: bool,
-    /// The results of every operation that runs, each with its id; `None` where it is complete.
-    results: SelectAll<BoxStream<'static, (String, Option<Told>)>>,
+    results: Results,
     running: HashMap<String, AbortHandle>,
     _open: Open,
 }
@@ -150,7 +155,7 @@ impl<E: Executor, G: Gate> Session<E, G> {
             patience: Box::pin(tokio::time::sleep(bounds.init)),
             heartbeat: tokio::time::interval_at(Instant::now() + bounds.heartbeat, bounds.heartbeat),
             was_heard: true,
-            results: SelectAll::new(),
+            results: Results::default(),
             running: HashMap::new(),
             _open: room.settings.numbers.open(Kind::Socket),
             room,
@@ -170,7 +175,7 @@ impl<E: Executor, G: Gate> Session<E, G> {
     /// Waits for one thing and does it.
     async fn turn(&mut self) -> Turn {
         tokio::select! {
-            () = &mut self.ended => Err(Closing::because(4403, "Forbidden: the session or the access has ended")),
+            () = &mut self.ended => Err(Closing::has_ended()),
             () = &mut self.stopping => Err(Closing::because(1001, "Going away: the server stops")),
             () = &mut self.patience, if self.member.is_none() => {
                 Err(Closing::because(4408, "Connection initialisation timeout"))
@@ -187,7 +192,11 @@ impl<E: Executor, G: Gate> Session<E, G> {
                     None => Err(Closing::Gone),
                 }
             }
-            Some((id, told)) = self.results.next(), if !self.results.is_empty() => self.pass_on(&id, told).await,
+            ((id, told), operation) = self.results.next() => {
+                self.pass_on(&id, told).await?;
+                self.results.goes_on(operation);
+                Ok(())
+            }
             _ = self.heartbeat.tick() => {
                 if std::mem::take(&mut self.was_heard) {
                     self.write(Message::Ping(bytes::Bytes::new())).await
@@ -277,7 +286,7 @@ impl<E: Executor, G: Gate> Session<E, G> {
         let results = run::stream(Arc::clone(&self.room), runnable);
         let (results, abort) = stream::abortable(results.map(Some).chain(stream::iter([None])));
         self.running.insert(id.clone(), abort);
-        self.results.push(results.map(move |told| (id.clone(), told)).boxed());
+        self.results.goes_on(results.map(move |told| (id.clone(), told)).boxed());
         Ok(())
     }
 
@@ -286,9 +295,14 @@ impl<E: Executor, G: Gate> Session<E, G> {
         if let Some(abort) = self.running.remove(id) {
             abort.abort();
         }
+        self.results.forget(id);
     }
 
     async fn pass_on(&mut self, id: &str, told: Option<Told>) -> Turn {
+        // It may have ended while the one before was written: then nothing more is told.
+        if (&mut self.ended).now_or_never().is_some() {
+            return Err(Closing::has_ended());
+        }
         match told {
             Some(told) if told.is_unexecuted() => {
                 self.forget(id);
@@ -313,7 +327,7 @@ impl<E: Executor, G: Gate> Session<E, G> {
 
     async fn write(&mut self, message: Message) -> Turn {
         let patience = self.room.settings.bounds.write;
-        match tokio::time::timeout(patience, self.wire.send(message)).await {
+        match tokio::time::timeout(patience, self.results.made_until(self.wire.send(message))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Closing::Gone),
             Err(_) => {
@@ -326,12 +340,111 @@ impl<E: Executor, G: Gate> Session<E, G> {
     async fn close(mut self, code: u16, reason: &str) {
         let reason = reason.get(..reason.floor_char_boundary(MAX_REASON_BYTES)).unwrap_or_default();
         // whoever was served sits no longer, and nothing of theirs runs while they say goodbye
-        (self.member, self.results) = (None, SelectAll::new());
+        (self.member, self.results) = (None, Results::default());
         if self.write(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await.is_err() {
             return;
         }
         // A connection dropped with something unread is reset, and a reset can overtake the close. So read to the end.
         let to_the_end = async { while let Some(Ok(_)) = self.wire.recv().await {} };
         let _ended_or_not = tokio::time::timeout(GOODBYE, to_the_end).await;
+    }
+}
+
+/// A result of an operation, by the operation's id; `None` where it is complete.
+type Made = (String, Option<Told>);
+/// What an operation has still to tell.
+type Operation = BoxStream<'static, Made>;
+
+/// The operations that run: of each its next result is being made, or has been and waits.
+#[derive(Default)]
+struct Results {
+    making: FuturesUnordered<StreamFuture<Operation>>,
+    /// What was made while something else was written, with what comes after it.
+    made: VecDeque<(Made, Operation)>,
+}
+
+impl Results {
+    /// Makes the next result of an operation.
+    fn goes_on(&mut self, operation: Operation) {
+        self.making.push(operation.into_future());
+    }
+
+    /// The next result; its operation makes no other one until it goes on.
+    async fn next(&mut self) -> (Made, Operation) {
+        loop {
+            if let Some(next) = self.made.pop_front() {
+                return next;
+            }
+            self.make().await;
+        }
+    }
+
+    /// Makes results until this is done.
+    async fn made_until<T>(&mut self, done: impl Future<Output = T>) -> T {
+        let mut done = pin!(done);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut done => return done,
+                () = self.make() => {}
+            }
+        }
+    }
+
+    /// Waits until one more is made; for ever where nothing is.
+    async fn make(&mut self) {
+        match self.making.next().await {
+            Some((Some(made), operation)) => self.made.push_back((made, operation)),
+            // It was complete before.
+            Some((None, _)) => {}
+            None => future::pending().await,
+        }
+    }
+
+    fn forget(&mut self, id: &str) {
+        self.made.retain(|((of, _), _)| of != id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::oneshot;
+    use tokio::task::yield_now;
+
+    #[tokio::test]
+    async fn a_result_that_was_begun_is_made_while_another_is_written() {
+        let (over, is_made) = oneshot::channel();
+        let made = async move {
+            yield_now().await;
+            over.send(()).unwrap();
+            ("a".to_owned(), Some(Told::default()))
+        };
+        let mut results = Results::default();
+        results.goes_on(stream::once(made).boxed());
+        let written = tokio::time::timeout(Duration::from_mins(1), results.made_until(is_made));
+        assert_eq!(written.await, Ok(Ok(())), "what is written ends when the other is made");
+        assert_eq!(results.next().await.0.0, "a");
+    }
+
+    #[tokio::test]
+    async fn an_operation_is_one_result_ahead_and_no_more() {
+        let mut results = Results::default();
+        for id in ["a", "b"] {
+            results.goes_on(stream::repeat_with(move || (id.to_owned(), Some(Told::default()))).boxed());
+        }
+        results
+            .made_until(async {
+                for _ in 0..9 {
+                    yield_now().await;
+                }
+            })
+            .await;
+        assert_eq!(results.made.len(), 2);
+        results.forget("a");
+        let ((id, _), operation) = results.next().await;
+        assert_eq!((id.as_str(), results.next().now_or_never().is_none()), ("b", true));
+        results.goes_on(operation);
+        assert_eq!(results.next().await.0.0, "b");
     }
 }
