@@ -3,6 +3,7 @@
 
 mod account;
 mod actions;
+mod apart;
 mod appointment;
 mod as_of;
 mod assessment;

@@ -324,6 +324,30 @@ both! {
             (vec![], "2026-09-01T00:00:00Z", scopes_wrong),
             (vec![scope(&practice, "COACH", "READ"); 21], "2026-09-01T00:00:00Z", scopes_wrong),
             (one(), "2026-03-02T09:00:00Z", end_wrong),
+    /// D4: where nothing can be written, whoever is signed in reads on, and so does a program, also when the use of what
+    /// they hold is to be noted again.
+    #[test]
+    async fn who_is_let_in_reads_on_where_nothing_can_be_written(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let (_, program) = program(&ada, &[scope(&practice, "COACH", "READ")]).await;
+        let portal = format!("{{ viewer {{ coachPortal(practiceId: \"{practice}\") {{ position }} }} }}");
+        let before = ada.ask(&portal, json!({})).await;
+        let no_room = "/*postgres: create function no_room() returns trigger language plpgsql as \
+            $$ begin raise exception using errcode = '53100'; end $$; \
+            create trigger no_room before insert on events for each row execute function no_room(); */\
+            /*sqlite: create trigger no_room before insert on events begin select raise(abort, 'no room'); end; */";
+        product.app.store().ensure(no_room, 0).await.expect("a trigger");
+        product.later(61);
+        for who in [&ada, &program] {
+            assert_eq!(who.ask(&portal, json!({})).await, before);
+        }
+        let rename = format!("mutation {{ updatePractice(input: {{ practiceId: \"{practice}\", name: \"New\" }}) {{ errors {{ code }} }} }}");
+        let code = ada.fails(&rename, json!({})).await;
+        assert!(["STORAGE_FULL", "UNAVAILABLE"].contains(&code.as_str()), "{code}");
+        assert_eq!(ada.ask(&portal, json!({})).await, before);
+        product.prove().await;
+    }
+
             (one(), "2020-01-01T00:00:00Z", end_wrong),
             (one(), "2027-03-03T09:00:01Z", end_wrong),
         ] {

@@ -110,7 +110,9 @@ impl<'i> Working<'i> {
             }
             let head = heads.remove(&id);
             if head.as_ref().is_some_and(|head| head.generation > record::GENERATION) {
-                return Err(store::Error::Senseless(format!("{log} holds events of a newer version of the program")));
+                // Left out, as if somebody else held it: commands of other logs have nothing to do with that.
+                tracing::warn!(%log, "this log holds events of a newer version of the program");
+                continue;
             }
             let kept = head.as_ref().and_then(|head| cache.take(*log, head));
             let mut entry = match kept {
@@ -401,6 +403,9 @@ impl<'i> Working<'i> {
             (log.new, log.changed) = (false, false);
         }
         if new.is_empty() && changed.is_empty() && self.commands.is_empty() {
+            // A key that was made for a decision that then failed is stored nowhere: it must not seal for a later one.
+            let made: BTreeSet<store::Id> = self.keys.iter().map(|key| key.log).collect();
+            self.logs.retain(|log, _| !made.contains(&log.uuid().into_bytes()));
             return Ok(false);
         }
         batch.set_heads(&new, &changed).await?;
@@ -417,9 +422,10 @@ impl<'i> Working<'i> {
         Ok(true)
     }
 
-    /// Whether somebody was forgotten.
-    pub fn forgot(&self) -> bool {
-        !self.forgotten.is_empty()
+    /// The logs that forgot somebody.
+    pub fn forgot(&self) -> Vec<LogId> {
+        let has = |log: &LogId| self.forgotten.iter().any(|forgotten| forgotten.log == log.uuid().into_bytes());
+        self.logs.keys().copied().filter(has).collect()
     }
 
     /// Whether there is work for a reactor.

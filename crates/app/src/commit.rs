@@ -204,8 +204,7 @@ async fn attempted(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: 
         Ok(decided) => decided,
         Err(error) => {
             cache.forget(&logs);
-            note(&inner.pulse, &error);
-            return Ended { again: jobs.into_iter().chain(again).collect(), failed: true, ..Ended::default() };
+            return failed(&inner.pulse, error, jobs.into_iter().chain(again).collect());
         }
     };
     let writing = tracing::info_span!(target: "throughline", "write");
@@ -219,7 +218,8 @@ async fn attempted(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: 
         Ok(()) => {
             let (forgot, stirs) = (working.forgot(), working.stirs());
             let appended = working.keep(cache);
-            if forgot {
+            forgot.iter().for_each(|log| inner.moments.drop_of(*log));
+            if !forgot.is_empty() {
                 wipe(inner);
             }
             inner.hub.publish(&appended);
@@ -235,6 +235,7 @@ async fn attempted(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: 
             cache.forget(&logs);
             if let store::Error::Unknown(_) = &error {
                 inner.pulse.batches_failed.add(1);
+                tracing::warn!(%error, commands = jobs.len(), "a commit's outcome is unknown: its logs are asked");
                 return look_up(inner, jobs, answers, again).await;
             }
             let all = jobs.into_iter().chain(again).collect();
@@ -282,11 +283,13 @@ fn note_end(error: &store::Error) -> bool {
     error.ends_writing()
 }
 
-/// The transaction did not happen: its commands are tried again one by one, unless that cannot help.
+/// The transaction did not happen: its commands are tried again one by one, unless that cannot help. So what is wrong with
+/// one of them, or with what is stored of its log, fails no other.
 fn failed(pulse: &Pulse, error: store::Error, jobs: Vec<Job>) -> Ended {
     note(pulse, &error);
     tracing::warn!(%error, commands = jobs.len(), "a batch failed");
-    if error.may_be_retried() {
+    let storage_failed = matches!(error, store::Error::Full(_) | store::Error::Fatal(_));
+    if error.may_be_retried() || (jobs.len() > 1 && !storage_failed) {
         return Ended { again: jobs, failed: true, ..Ended::default() };
     }
     let answer = Error::from(error);
@@ -298,18 +301,27 @@ fn failed(pulse: &Pulse, error: store::Error, jobs: Vec<Job>) -> Ended {
 
 /// Nobody knows whether the commit happened: the logs are asked which of the commands they hold. A command that is
 /// there was done; one that is not was not, and will not be: whoever asks holds the head's lock, so the transaction whose
-/// answer was lost has ended.
+/// answer was lost has ended. A refusal is decided again, for it may rest on what was not written.
 async fn look_up(inner: &Arc<Inner>, jobs: Vec<Job>, answers: Vec<Result<Done, Error>>, again: Vec<Job>) -> Ended {
     let mut ended = Ended { again, failed: true, ..Ended::default() };
-    for (mut job, answer) in jobs.into_iter().zip(answers) {
-        let Ok(done) = answer else {
-            job.answer(answer);
-            continue;
+    let mut answers = answers.into_iter();
+    for mut job in jobs {
+        let done = match answers.next() {
+            Some(Ok(done)) => done,
+            Some(Err(_)) => {
+                ended.again.push(job);
+                continue;
+            }
+            // The transaction was full before its turn came.
+            None => {
+                ended.left_over.push(job);
+                continue;
+            }
         };
         match was_written(inner, job.request.log, done.position, job.request.command).await {
             Ok(true) => {
-                // Whoever follows was told nothing when it was written.
-                inner.hub.ring(job.request.log.uuid().into_bytes(), done.position);
+                // Whoever follows one of its logs was told nothing when it was written.
+                inner.hub.ring_all();
                 job.answer(Ok(done));
             }
             Ok(false) => ended.again.push(job),

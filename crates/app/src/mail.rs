@@ -269,7 +269,8 @@ impl App {
     /// 4 and 8 hours, and then given up with an error in the log.
     pub async fn deliver(&self, post: &Post, settings: &MailSettings) -> Result<u64, Error> {
         let mut left = 0;
-        loop {
+        // At a stop the mails that are being sent are waited for, and no others.
+        while !self.tasks().is_stopping() {
             let now = self.clock().now();
             let parcels = self.inner.store.claim_outbox(now.0, now.plus_minutes(LEASE_MINUTES).0, AT_ONCE).await?;
             if parcels.is_empty() {
@@ -279,13 +280,21 @@ impl App {
                 let span = tracing::info_span!(target: "throughline", "mail", kind = parcel.kind);
                 self.try_parcel(parcel, now, post, settings).instrument(span)
             });
+            let mut unsettled = None;
             for (parcel, tried) in parcels.iter().zip(futures_util::future::join_all(tries).await) {
                 let has_left = u64::from(tried == Ok(Tried::Left));
                 self.inner.pulse.mails_sent.add(has_left);
                 left += has_left;
-                self.settle(parcel, now, tried).await?;
+                // Where one cannot be noted, the others are all the same: what has left is not to be sent again.
+                if let Err(error) = self.settle(parcel, now, tried).await {
+                    unsettled = Some(error);
+                }
+            }
+            if let Some(error) = unsettled {
+                return Err(error);
             }
         }
+        Ok(left)
     }
 
     /// Sends mail as it becomes due, looking every so often, until the app is asked to stop.

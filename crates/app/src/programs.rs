@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use domain::Actor;
 use domain::account::{AccessToken, NoteAccessTokenUse, Portal, Right, TokenScope};
 use domain::id::{AccessTokenId, LogId, PersonId, PracticeId};
 use domain::value::Time;
 
-use crate::record::Through;
 use crate::signin::Held;
 use crate::tokens::{self, Kind};
-use crate::{App, Error, Request};
+use crate::{App, Error};
 
 /// A program that holds a token.
 #[derive(Debug, Clone)]
@@ -37,7 +35,7 @@ impl App {
     /// # Errors
     /// [`Error::Unauthenticated`] where there is no such token, or no more.
     pub async fn program(&self, token: &str) -> Result<Program, Error> {
-        let Some((log @ LogId::Account(person), hash)) = tokens::parse(Kind::AccessToken, token) else {
+        let Some((LogId::Account(person), hash)) = tokens::parse(Kind::AccessToken, token) else {
             return Err(Error::Unauthenticated);
         };
         let now = self.clock().now();
@@ -45,9 +43,7 @@ impl App {
         let row = row.filter(|row| vault::same_hash(&row.hash, &hash) && row.holds(now));
         let row = row.ok_or(Error::Unauthenticated)?;
         if row.use_is_due(now) {
-            let (actor, through) = (Actor::Person(person), Through::System);
-            let request = Request { log, actor, through, now, command: self.command(), idempotency: None };
-            self.run(request, NoteAccessTokenUse { person, token: row.id }).await?;
+            self.note_use(person, NoteAccessTokenUse { person, token: row.id }).await?;
         }
         Ok(Program { person, token: row.id, scopes: row.scopes.into() })
     }

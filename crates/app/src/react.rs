@@ -133,7 +133,8 @@ impl App {
     pub async fn react(&self) -> Result<u64, Error> {
         let (mut reacted, mut failed) = (0, None);
         for reactor in Reactor::ALL {
-            loop {
+            // What is left at a stop is left to whoever comes next, without a claim.
+            while !self.inner.tasks.is_stopping() {
                 let now = self.clock().now().0;
                 let lease = now.saturating_add(LEASE_MICROS);
                 let claimed = self.inner.store.claim_work(reactor.name(), now, lease, LOGS_AT_ONCE).await?;

@@ -1,17 +1,23 @@
 //! Signing in: links, logins, and who a credential belongs to (S1.7–S1.10; promises A5, A6, A8).
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use domain::account::{self, Account, Address, Hashes, Login, NewLogin, Portal, PortalOf, Through as LoginThrough};
 use domain::id::{AccessTokenId, AddressId, CommandId, LogId, LoginId, PersonId};
 use domain::practice::Practice;
 use domain::text::{Agent, Email, Name, Text as _};
 use domain::value::Time;
-use domain::{Actor, Refusal};
+use domain::{Actor, Decide, Refusal};
 
 use crate::record::Through;
 use crate::tokens::{self, Kind, Token};
 use crate::{App, Error, Request};
+
+/// How often it is looked whether what somebody holds is still good, where nothing was heard of their account.
+const LOOK_EVERY: Duration = Duration::from_mins(1);
+/// After how long it is asked again, where it could not be found out.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Somebody who is signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -257,17 +263,25 @@ impl App {
             return Err(Error::Unauthenticated);
         }
         if now >= login.used_at.plus_minutes(account::USE_NOTED_MINUTES) {
-            let request = Request {
-                log,
-                actor: Actor::Person(person),
-                through: Through::System,
-                now,
-                command: self.command(),
-                idempotency: None,
-            };
-            self.run(request, account::NoteUse { person, login: login.id }).await?;
+            self.note_use(person, account::NoteUse { person, login: login.id }).await?;
         }
         Ok(SignedIn { person, login: login.id, through: login.through })
+    }
+
+    /// Notes the use of what holds. Where nothing can be written now, whoever holds it reads on all the same (D4).
+    pub(crate) async fn note_use(&self, person: PersonId, note: impl Decide) -> Result<(), Error> {
+        let request = Request {
+            log: LogId::Account(person),
+            actor: Actor::Person(person),
+            through: Through::System,
+            now: self.clock().now(),
+            command: self.command(),
+            idempotency: None,
+        };
+        match self.run(request, note).await {
+            Ok(_) | Err(Error::StorageFull | Error::Unavailable) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Resolves when a login holds no more: it was ended, or its time is over.
@@ -288,17 +302,23 @@ impl App {
             Ok(None) | Err(_) => return,
         };
         let mut follower = self.follow(log, position);
+        // What was said last, while nothing was heard of the account since: a database that cannot be asked for a while ends
+        // nobody's sign-in, where nothing says that somebody has ended it.
+        let mut said = None;
         loop {
-            match Box::pin(self.holds(person, held)).await {
-                Ok(Some(ends_at)) => {
-                    let left = u64::try_from(ends_at.0.saturating_sub(self.clock().now().0)).unwrap_or(0);
-                    let wait = std::time::Duration::from_micros(left).min(std::time::Duration::from_mins(1));
-                    // A new event of the account, or time: either way it is looked at again.
-                    if let Ok(Err(_)) = tokio::time::timeout(wait, follower.next()).await {
-                        return;
-                    }
-                }
-                Ok(None) | Err(_) => return,
+            let now = self.clock().now();
+            let (ends_at, at_most) = match (Box::pin(self.holds(person, held)).await, said) {
+                (Ok(Some(ends_at)), _) => (ends_at, LOOK_EVERY),
+                (Err(_), Some(ends_at)) if ends_at > now => (ends_at, ASK_AGAIN),
+                (Ok(None) | Err(_), _) => return,
+            };
+            said = Some(ends_at);
+            let left = u64::try_from(ends_at.0.saturating_sub(now.0)).unwrap_or(0);
+            // A new event of the account, or time: either way it is looked at again.
+            match tokio::time::timeout(Duration::from_micros(left).min(at_most), follower.next()).await {
+                Ok(Ok(_)) => said = None,
+                Ok(Err(_)) => tokio::time::sleep(ASK_AGAIN).await,
+                Err(_) => {}
             }
         }
     }

@@ -35,6 +35,11 @@ impl Tasks {
         self.stop.subscribe()
     }
 
+    /// Whether the app was asked to stop.
+    pub fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
     /// Asks every loop to end.
     pub fn stop(&self) {
         self.stop.send_replace(true);

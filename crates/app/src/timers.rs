@@ -40,7 +40,15 @@ impl App {
                     continue;
                 };
                 let id = Uuid::from_bytes(id);
-                let Some(command) = timer::due(*table, id, &document).map_err(Error::internal)? else { continue };
+                let command = match timer::due(*table, id, &document) {
+                    Ok(Some(command)) => command,
+                    Ok(None) => continue,
+                    Err(error) => {
+                        self.inner.pulse.timers_failed.add(1);
+                        tracing::error!(%log, table = table.name(), %id, %error, "a timer cannot be read");
+                        continue;
+                    }
+                };
                 // Derived from the row as it is: a timer that is set again rings again.
                 let rung_by = [id.as_bytes(), document.as_slice()].concat();
                 let request = Request {

@@ -320,3 +320,8 @@ fn open_postgres(options: &Options, connections: u32, settings: &[(&str, &str)])
         .test_before_acquire(false)
         .connect_lazy_with(connect))
 }
+            // What a node holds whose machine or network is gone without a word is let go after a minute; by the system's
+            // own measure it would be two hours, in which every other node's lane waits that needs one of its heads.
+            ("tcp_keepalives_idle", "30"),
+            ("tcp_keepalives_interval", "10"),
+            ("tcp_keepalives_count", "3"),

@@ -1,0 +1,113 @@
+//! What is wrong with one log is no other's concern: commands that share a transaction with its own are done, and
+//! timers that are due together with its own ring.
+
+use app::{App, Done, Error, Request, Through};
+use domain::coachee::AddCoachee;
+use domain::id::{Id as _, LogId, PersonId, PracticeId};
+use domain::text::{Email, LastName, Name, Text as _};
+use domain::{Actor, Table};
+use futures_util::future::join_all;
+use serde_json::json;
+use store::Wait;
+use tests::{Person, Product, both};
+
+fn practice(text: &str) -> PracticeId {
+    text.parse().expect("a practice")
+}
+
+/// Adds twenty coachees to each practice, all at once; what became of it, practice by practice.
+async fn add(app: &App, practices: &[(Person, String)], round: &str) -> Vec<Vec<Result<Done, Error>>> {
+    let each = practices.iter().map(|(by, here)| {
+        join_all((0..20).map(|number| {
+            let request = Request {
+                log: LogId::Practice(practice(here)),
+                actor: Actor::Person(by.id.parse::<PersonId>().expect("a person")),
+                through: Through::Program,
+                now: app.clock().now(),
+                command: app.command(),
+                idempotency: None,
+            };
+            let first_name = Name::parse("Robin").expect("a name");
+            let last_name = LastName::parse("Reed").expect("a name");
+            let email = Email::parse(&format!("{round}{number}@coachee.example")).expect("an address");
+            app.run(request, AddCoachee { coachee: app.mint(), first_name, last_name, email, invitation: None })
+        }))
+    });
+    join_all(each).await
+}
+
+/// A practice's rows in a table.
+async fn rows(product: &Product, here: &str, table: Table) -> Vec<store::Row> {
+    let table = product.app.tables().physical(table).expect("a table");
+    let mut snapshot = product.app.store().snapshot().await.expect("a snapshot");
+    let select = store::Select::new(table, practice(here).uuid().into_bytes(), 100);
+    let rows = snapshot.select(&select).await.expect("rows");
+    snapshot.close().await.expect("closed");
+    rows
+}
+
+/// Stores a row, past the log.
+async fn put(product: &Product, table: Table, row: &store::Row) {
+    let table = product.app.tables().physical(table).expect("a table");
+    let mut batch = product.app.store().batch().await.expect("a transaction");
+    batch.upsert(table, std::slice::from_ref(row)).await.expect("put");
+    batch.commit().await.expect("committed");
+}
+
+both! {
+    /// A log into which a newer version of the program has written is left alone; it answers for no other.
+    #[test]
+    async fn a_log_of_a_newer_version_holds_up_no_other(product: Product) {
+        let practices = [product.coach("Ada").await, product.coach("Eve").await];
+        let newer = practice(&practices[0].1).uuid().into_bytes();
+        let mut batch = product.app.store().batch().await.expect("a transaction");
+        let mut heads = batch.lock(&[newer], Wait::Block).await.expect("locked").heads;
+        for head in &mut heads {
+            head.generation += 1;
+        }
+        batch.set_heads(&[], &heads).await.expect("set");
+        batch.commit().await.expect("committed");
+        let done = add(&product.app, &practices, "a").await;
+        assert!(done[0].iter().all(|done| matches!(done, Err(Error::Unavailable))), "{:?}", done[0]);
+        assert!(done[1].iter().all(Result::is_ok), "{:?}", done[1]);
+    }
+
+    /// Nor does a log of which a row cannot be read: its own commands fail, and say that it is the server's fault.
+    #[test]
+    async fn a_log_with_a_broken_row_holds_up_no_other(product: Product) {
+        let practices = [product.coach("Ada").await, product.coach("Eve").await];
+        let whole = rows(&product, &practices[0].1, Table::practice).await.pop().expect("the practice's row");
+        put(&product, Table::practice, &store::Row { document: vec![0xff], ..whole.clone() }).await;
+        // One that has not kept the row of before.
+        let another = product.another_node().await;
+        let done = add(&another, &practices, "a").await;
+        assert!(done[0].iter().all(|done| matches!(done, Err(Error::Internal(_)))), "{:?}", done[0]);
+        assert!(done[1].iter().all(Result::is_ok), "{:?}", done[1]);
+        put(&product, Table::practice, &whole).await;
+        let done = add(&another, &practices, "b").await;
+        assert!(done.iter().flatten().all(Result::is_ok), "{done:?}");
+        another.stop().await;
+        product.prove().await;
+    }
+
+    /// A timer whose row cannot be read keeps no other from ringing.
+    #[test]
+    async fn a_broken_timer_holds_up_no_other(product: Product) {
+        let (ada, here) = product.coach("Ada").await;
+        for name in ["Robin", "Kim"] {
+            let coachee = product.coachee(&ada, &here, name).await;
+            let invite = "mutation($i: CoacheeInput!) { sendInvitation(input: $i) { errors { code } } }";
+            ada.ask(invite, json!({ "i": { "practiceId": here, "coacheeId": coachee } })).await;
+        }
+        let whole = rows(&product, &here, Table::coachee_invitation).await.pop().expect("an invitation");
+        put(&product, Table::coachee_invitation, &store::Row { document: vec![0xff], ..whole.clone() }).await;
+        product.later((domain::practice::INVITATION_DAYS + 1) * 24 * 60);
+        assert!(product.app.ring_timers().await.expect("timers ring") > 0);
+        let left = rows(&product, &here, Table::coachee_invitation).await;
+        assert_eq!(left.iter().map(|row| row.id).collect::<Vec<_>>(), [whole.id]);
+        put(&product, Table::coachee_invitation, &whole).await;
+        product.app.ring_timers().await.expect("timers ring");
+        assert!(rows(&product, &here, Table::coachee_invitation).await.is_empty());
+        product.prove().await;
+    }
+}
