@@ -1,8 +1,11 @@
 //! Forgetting (promise C4): what is erased is unreadable everywhere and for ever, the log keeps its length, its order and
 //! its proofs, and nobody else loses a byte.
 
-use domain::Table;
+use app::readings::Noted;
+use app::{Reader, Through};
+use domain::account::Portal;
 use domain::id::{LogId, PracticeId};
+use domain::{Event, Table, coachee};
 use serde_json::{Value, json};
 use tests::{Database, Person, Product, both};
 
@@ -268,9 +271,70 @@ both! {
         }
         let input = json!({ "i": { "practiceId": practice, "coacheeId": zora, "confirmName": "Zora Reed" } });
         assert_eq!(ada.ask(ERASE, input).await["eraseCoachee"]["errors"], json!([]));
+        assert_eq!(product.app.moments_kept(), (0, 0), "names do not wait in memory until somebody asks again");
         for node in [&ada, &there] {
             let shown = node.ask(then, asked.clone()).await.to_string();
             assert!(!shown.contains("Zora") && !shown.contains(&zora), "{shown}");
         }
+    }
+
+    /// Two versions of the program run side by side, each with tables of its own. What one of them has folded ahead of its
+    /// turn is not written where the other one has the log forget somebody meanwhile.
+    #[test]
+    async fn whoever_is_forgotten_while_another_version_folds_has_no_rows_there(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let zora = product.coachee(&ada, &practice, "Zora").await;
+        lived(&ada, &practice, &zora, "zora").await;
+        let (log, subject) = (log(&practice), domain::id::parse(&zora).expect("an id").1.into_bytes());
+        let id = log.uuid().into_bytes();
+        // As a version finds the log that has folded nothing of it.
+        let mut batch = product.app.store().batch().await.expect("a transaction");
+        let mut head = batch.lock(&[id], store::Wait::Block).await.expect("locked").heads.pop().expect("a head");
+        head.folded = Vec::new();
+        for table in Table::ALL {
+            let physical = product.app.tables().physical(*table).expect("a table");
+            batch.delete_log_rows(physical, id).await.expect("deleted");
+        }
+        batch.set_heads(&[], std::slice::from_ref(&head)).await.expect("a head");
+        batch.commit().await.expect("committed");
+
+        let mut other = product.app.store().batch().await.expect("a transaction");
+        other.lock(&[id], store::Wait::Block).await.expect("locked");
+        other.forget(&store::Forgotten { log: id, subject, seq: head.seq, at: head.at }).await.expect("forgotten");
+        let committing = async {
+            // By then what there is of the log is folded, and waits to be written.
+            tokio::time::sleep(tokio::time::Duration::from_secs(1)).await;
+            other.commit().await.expect("committed");
+        };
+        let (folded, ()) = futures_util::future::join(product.app.catch_up(log, &mut ()), committing).await;
+        folded.expect("folded");
+        let (others, theirs) = rows(&product, &practice, &zora).await;
+        assert!(!others.is_empty(), "the log is folded");
+        assert_eq!(theirs, 0, "and nobody who was forgotten is in it");
+    }
+
+    /// What waits to be told of an activity log that is followed is forgotten with whom it is about.
+    #[test]
+    async fn who_follows_is_told_nothing_more_of_whom_was_erased(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let person = ada.id.parse().expect("an id");
+        let reader = Reader { person, through: Through::Program, noted: Noted::default() };
+        let followed = practice.parse::<PracticeId>().expect("an id");
+        let mut watch = product.app.watch(&reader, followed, Portal::Coach, None).await.expect("a watch");
+        product.coachee(&ada, &practice, "Ben").await;
+        let zora = product.coachee(&ada, &practice, "Zora").await;
+        // The first is told; what came with it is heard, and waits.
+        let soon = tokio::time::Instant::now() + tokio::time::Duration::from_secs(10);
+        let first = watch.next_entry(soon).await.expect("the watch goes on").expect("an entry");
+        assert!(matches!(first.happened().event, Event::Coachee(coachee::Event::Added { .. })));
+        let input = json!({ "i": { "practiceId": practice, "coacheeId": zora, "confirmName": "Zora Reed" } });
+        assert_eq!(ada.ask(ERASE, input).await["eraseCoachee"]["errors"], json!([]));
+        let mut is_told = false;
+        while let Some(line) = watch.next_entry(tokio::time::Instant::now()).await.expect("the watch goes on") {
+            let event = &line.happened().event;
+            assert!(!matches!(event, Event::Coachee(coachee::Event::Added { .. })), "her name is in it");
+            is_told |= matches!(event, Event::Coachee(coachee::Event::Erased { .. }));
+        }
+        assert!(is_told, "that she was erased is told");
     }
 }

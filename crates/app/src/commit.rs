@@ -218,9 +218,11 @@ async fn attempted(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: 
         Ok(()) => {
             let (forgot, stirs) = (working.forgot(), working.stirs());
             let appended = working.keep(cache);
-            forgot.iter().for_each(|log| inner.moments.drop_of(*log));
             if !forgot.is_empty() {
                 wipe(inner);
+            }
+            for log in forgot {
+                inner.moments.drop_of(log);
             }
             inner.hub.publish(&appended);
             ring(inner, &appended);

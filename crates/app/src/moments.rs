@@ -4,7 +4,8 @@
 //! live commits. Views read rows from it; the log, the keys and the viewer's scope stay the present's. So what is shown
 //! is what then was, to who may see it now, and what was erased stays erased: a text whose key is gone folds into
 //! nothing, and confidential ones lie in a moment as sealed as in the log. Names and addresses lie there in the clear, as
-//! in every row: a log's moments are dropped as soon as it has forgotten somebody, on whichever node.
+//! in every row: a log's moments are dropped when it forgets somebody, by the node that commits that at once, by another one
+//! before it shows any of them.
 //!
 //! Why it can be built while the practice goes on: events up to a position never change, so a moment never does either,
 //! and its log may be read in chunks with a snapshot each. A moment that was built is kept, and a later one begins with a
@@ -143,6 +144,15 @@ impl Moments {
         }
     }
 
+    /// Drops what is kept of a log's moments, also what is being built now. Only practices have any.
+    pub(crate) fn drop_of(&self, log: LogId) {
+        if matches!(log, LogId::Practice(_)) {
+            let mut kept = self.kept();
+            kept.drops += 1;
+            kept.moments.retain(|(of, _), _| *of != log);
+        }
+    }
+
     /// A person's turn to build: one moment at a time.
     fn turn(&self, person: PersonId) -> Arc<tokio::sync::Mutex<()>> {
         let mut builders = self.builders.lock().unwrap_or_else(PoisonError::into_inner);
@@ -186,11 +196,12 @@ impl App {
                 return Ok(present.at(place, None).await);
             }
             present.close().await?;
-            let drops = self.inner.moments.kept().drops;
             let moment = self.moment(log, place.position, Some(reader.person)).await?;
             // Building may take a while: the scope is the one that the viewer has after it.
             let present = self.view(reader, practice, portal, at_least).await?;
-            if self.inner.moments.kept().drops == drops && self.drop_outdated(log).await? == moment.forgotten {
+            // In the view's own snapshot: nobody waits for another connection with one in hand.
+            let forgotten = present.newest_forgotten().await?;
+            if forgotten == moment.forgotten {
                 return Ok(present.at(place, Some(moment.store.snapshot().await?)).await);
             }
         }
@@ -229,9 +240,7 @@ impl App {
     /// Drops what is kept of a log's earlier moments, also what is being built now: their rows hold names that the log
     /// has forgotten.
     pub fn drop_moments(&self, log: LogId) {
-        let mut kept = self.inner.moments.kept();
-        kept.drops += 1;
-        kept.moments.retain(|(of, _), _| *of != log);
+        self.inner.moments.drop_of(log);
     }
 
     /// Drops a log's moments where it has forgotten somebody since they were built, on whichever node; how far it has
@@ -274,15 +283,16 @@ impl App {
             None => None,
         };
         let _build = moments.builds.acquire().await.map_err(|_| Error::Unavailable)?;
+        let forgotten = self.drop_outdated(log).await?;
         let drops = moments.kept().drops;
-        // It may have been built meanwhile.
-        let nearest = moments.nearest(log, position);
+        // It may have been built meanwhile. What begins with another one holds whom that one holds.
+        let nearest = moments.nearest(log, position).filter(|moment| moment.forgotten == forgotten);
         if let Some(moment) = nearest.as_ref().filter(|moment| moment.position == position) {
             return Ok(moment.clone());
         }
         let begun = nearest.as_ref().map_or(0, |nearest| nearest.position);
         let until = person.map_or(position, |_| position.min(begun.saturating_add(moments.bounds.events_a_request)));
-        let moment = Arc::new(self.build(log, nearest.as_deref(), until).await?);
+        let moment = Arc::new(self.build(log, nearest.as_deref(), until, forgotten).await?);
         moments.keep(log, &moment, drops);
         if moment.position == position {
             return Ok(moment);
@@ -290,16 +300,13 @@ impl App {
         Err(Error::Building { done: moment.position, wanted: position })
     }
 
-    /// Folds a moment from the one before it, or from nothing.
-    async fn build(&self, log: LogId, before: Option<&Moment>, until: u64) -> Result<Moment, Error> {
+    /// Folds a moment from the one before it, or from nothing, of a log that had forgotten so far.
+    async fn build(&self, log: LogId, before: Option<&Moment>, until: u64, forgotten: u64) -> Result<Moment, Error> {
         let (mut rows, mut keys) = (Rows::default(), LogKeys::new(&self.inner.roots, log));
         let (begun, mut position) = match before {
             Some(before) => (&before.store, before.position),
             None => (self.empty().await?, 0),
         };
-        let mut snapshot = self.inner.snapshot_of(log).await?;
-        let forgotten = snapshot.newest_forgotten(log.uuid().into_bytes()).await?;
-        snapshot.close().await?;
         let store = begun.copy_in_memory(&options()).await?;
         let mut bytes = self.room(&store).await?;
         while position < until {

@@ -3,8 +3,9 @@
 //! Events never change, so they are read and folded before anything is locked, in memory: up to [`EVENTS_AHEAD`] events or
 //! [`BYTES_AHEAD`] of records. Then the head is locked, and if the projections are still as far as they were when this
 //! folding began, each row that changed is written once, and how far they are now, in one transaction. If they are not,
-//! somebody else has folded or appended meanwhile: what was folded here is thrown away, and it begins anew from there.
-//! Rows stay in memory for the next part, up to [`BYTES_KEPT`].
+//! somebody else has folded or appended meanwhile: what was folded here is thrown away, and it begins anew from there. So it
+//! does where the log has forgotten somebody meanwhile: another version of the program may have, which folds its own tables
+//! only, and what was folded here holds their names. Rows stay in memory for the next part, up to [`BYTES_KEPT`].
 //!
 //! A rebuild begins from nothing: its first part is folded before any row is touched, and its first transaction takes the
 //! log's rows away and writes the new ones. A log that fits into one part is so never behind at all: a reader finds the
@@ -49,6 +50,8 @@ struct Ahead {
     from: u64,
     /// Up to where they are folded here.
     at: u64,
+    /// How far the log had forgotten when this folding began.
+    forgotten: u64,
     /// The log's end when it was read.
     end: u64,
     /// A table each: too many for a future to carry about.
@@ -59,9 +62,9 @@ struct Ahead {
 }
 
 impl Ahead {
-    fn new(inner: &Inner, log: LogId, group: Vec<Fingerprint>, from: u64) -> Self {
+    fn new(inner: &Inner, log: LogId, group: Vec<Fingerprint>, from: u64, forgotten: u64) -> Self {
         let keys = LogKeys::new(&inner.roots, log);
-        Self { log, group, from, at: from, end: from, rows: Box::default(), keys, whole: from == 0 }
+        Self { log, group, from, at: from, forgotten, end: from, rows: Box::default(), keys, whole: from == 0 }
     }
 
     /// Folds on, up to an event of the log, or until it is enough for one transaction.
@@ -176,14 +179,17 @@ impl App {
             let Some((group, from, until)) = furthest(inner, &Folded::decode(&head.folded), head.seq) else {
                 return Ok(snapshot.close().await?);
             };
-            let kept = ahead.take().filter(|ahead| ahead.from == from && ahead.group == group);
-            let mut folding = kept.unwrap_or_else(|| Ahead::new(inner, log, group, from));
+            let forgotten = snapshot.newest_forgotten(id).await?;
+            let goes_on = |ahead: &Ahead| ahead.from == from && ahead.group == group && ahead.forgotten == forgotten;
+            let kept = ahead.take().filter(goes_on);
+            let mut folding = kept.unwrap_or_else(|| Ahead::new(inner, log, group, from, forgotten));
             folding.fold(inner, &mut snapshot, until).await?;
             snapshot.close().await?;
             let mut batch = inner.store.batch().await?;
             let Some(mut head) = batch.lock(&[id], Wait::Block).await?.heads.pop() else { return Ok(()) };
             let mut folded = Folded::decode(&head.folded);
-            if folding.group.iter().any(|fingerprint| folded.of(*fingerprint) != folding.from) {
+            let has_moved = folding.group.iter().any(|fingerprint| folded.of(*fingerprint) != folding.from);
+            if has_moved || batch.newest_forgotten(id).await? != folding.forgotten {
                 batch.rollback().await?;
                 continue;
             }
@@ -227,9 +233,10 @@ impl App {
         let inner = &self.inner;
         let mut snapshot = inner.store.snapshot().await?;
         let mut part = None;
-        if let Some(head) = snapshot.head(log.uuid().into_bytes()).await? {
+        let id = log.uuid().into_bytes();
+        if let Some(head) = snapshot.head(id).await? {
             let all = inner.tables.projections().iter().map(|projection| projection.fingerprint).collect();
-            let mut folding = Ahead::new(inner, log, all, 0);
+            let mut folding = Ahead::new(inner, log, all, 0, snapshot.newest_forgotten(id).await?);
             folding.fold(inner, &mut snapshot, head.seq).await?;
             folding.end = head.seq;
             part = Some(folding);

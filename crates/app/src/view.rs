@@ -566,6 +566,31 @@ impl View {
     }
 }
 
+    /// The log's newest checkpoint, if it has one. It and its proofs are read in the view's snapshot: they fit each other,
+    /// and nobody waits for another connection with one in hand.
+    pub async fn audit_head(&self) -> Result<Option<SignedRoot>, Error> {
+        let mut reading = self.reading.lock().await;
+        Ok(reading.snapshot().await?.checkpoint(self.log().uuid().into_bytes()).await?)
+    }
+
+    /// [`App::inclusion`] of an entry that the viewer was found to be allowed to review.
+    pub async fn inclusion(&self, position: u64) -> Result<Option<checkpoints::Proof>, Error> {
+        let mut reading = self.reading.lock().await;
+        checkpoints::inclusion(reading.snapshot().await?, self.log(), position).await
+    }
+
+    /// [`App::consistency`] of the practice's log.
+    pub async fn consistency(&self, from: u64, to: u64) -> Result<Vec<Hash>, Error> {
+        let mut reading = self.reading.lock().await;
+        checkpoints::consistency(reading.snapshot().await?, self.log(), (from, to)).await
+    }
+
+    /// How far the log had forgotten.
+    pub(crate) async fn newest_forgotten(&self) -> Result<u64, Error> {
+        let mut reading = self.reading.lock().await;
+        Ok(reading.snapshot().await?.newest_forgotten(self.log().uuid().into_bytes()).await?)
+    }
+
 async fn load_keys(reading: &mut Reading, whose: impl IntoIterator<Item = crate::keys::Whose>) -> Result<(), Error> {
     let whose: Vec<crate::keys::Whose> = whose.into_iter().collect();
     if reading.keys.know(&whose) {

@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::follow::{Follower, Part};
-use crate::passage::{Heard, Line};
+use crate::passage::{Heard, Line, Passage};
 use crate::{App, Error, Reader, View};
 
 /// Whoever was away for more events than this is asked to load again.
@@ -120,6 +120,8 @@ pub enum Gone {
 struct Gathered {
     news: Vec<Part>,
     has_history: bool,
+    /// Whether somebody was forgotten: rows that were loaded before may be theirs.
+    forgets: bool,
     rows: Vec<Changed>,
     moves: Vec<Move>,
     /// Coachees who came into being: all that there is of them is told here.
@@ -160,9 +162,9 @@ impl App {
             begins_anew,
             entries: VecDeque::new(),
             looked_at: Instant::now(),
+            looked_upto: view.position,
         })
     }
-            looked_upto: view.position,
 }
 
 impl Watch {
@@ -302,6 +304,7 @@ impl Watch {
             if let Some(moved) = self.scope.moved_by(&it.happened.event, when) {
                 gathered.moves.push(moved);
             }
+            gathered.forgets |= it.happened.event.forgets().is_some();
             if let Event::Coachee(coachee::Event::Added { .. }) = &it.happened.event {
                 gathered.added.push(when.subject);
             }
@@ -311,14 +314,14 @@ impl Watch {
             {
                 gathered.moves.push(Move::All);
             }
-            if !self.focus.is_about(when.subject) || gathered.rows.len() > ROWS_MAX {
-                continue;
-            }
             // The event is about the practice; and no move takes from owner and managers what is there no more.
             if let Event::Coachee(coachee::Event::Erased { coachee, .. }) = &it.happened.event
                 && self.focus.coachee() == Some(*coachee)
             {
                 return Err(Error::Forbidden);
+            }
+            if !self.focus.is_about(when.subject) || gathered.rows.len() > ROWS_MAX {
+                continue;
             }
             let is_new = gathered.added.contains(&when.subject);
             for row in it.touched.iter().filter(|row| may_be_shown(row.0)) {
@@ -376,7 +379,7 @@ impl Watch {
 
     /// The rows that news changed, as all who follow share them; `None` where the viewer has to look for themselves.
     async fn view_of_news(&self, gathered: &Gathered) -> Result<Option<View>, Error> {
-        if !gathered.moves.is_empty() || gathered.has_history {
+        if !gathered.moves.is_empty() || gathered.has_history || gathered.forgets {
             return Ok(None);
         }
         let mut known = Vec::with_capacity(gathered.news.len());
@@ -409,16 +412,28 @@ impl Watch {
         })
     }
 
-    /// Keeps a part to be told event by event, and looks anew where it moves the viewer's sight.
+    /// Keeps a part to be told event by event, and looks anew where it moves the viewer's sight. Where it forgets somebody,
+    /// nothing of them is told of what waits.
     async fn keep(&mut self, part: Part) -> Result<(), Error> {
         let heard = self.app.hear(self.log(), &part.passage).await?;
         let moves = |it: &Arc<Heard>| self.scope.moved_by(&it.happened.event, &it.happened.when).is_some();
         let is_moved = heard.iter().skip(part.from).flatten().any(moves);
+        let forgets = heard.iter().skip(part.from).flatten().any(|it| it.happened.event.forgets().is_some());
         self.entries.push_back(part);
+        if forgets {
+            self.hear_anew();
+        }
         if is_moved {
             self.look().await?;
         }
         Ok(())
+    }
+
+    /// What waits is opened anew when it is told, with the keys that there are then.
+    fn hear_anew(&mut self) {
+        for Part { passage, .. } in &mut self.entries {
+            *passage = Arc::new(Passage::new(passage.events().to_vec(), passage.upto()));
+        }
     }
 
     /// Hears what has come by now, so that no entry is told under a sight that is known to be over. Who reads so slowly
@@ -431,6 +446,7 @@ impl Watch {
             self.keep(part).await?;
         }
         if self.looked_at.elapsed() > LOOK_EVERY {
+            self.hear_anew();
             self.look().await?;
         }
         Ok(())

@@ -29,8 +29,12 @@ struct Stage {
 
 impl Stage {
     async fn open(bounds: Bounds) -> Self {
+        Self::open_with(&store::Options::new("sqlite::memory:"), bounds).await
+    }
+
+    async fn open_with(options: &store::Options, bounds: Bounds) -> Self {
         let settings = Settings {
-            store: store::Store::open(&store::Options::new("sqlite::memory:")).await.unwrap(),
+            store: store::Store::open(options).await.unwrap(),
             files: store::Objects::memory(),
             roots: vault::RootKey::parse(&"5a".repeat(32)).unwrap().into(),
             signer: None,
@@ -124,6 +128,18 @@ async fn a_long_way_takes_several_requests() {
     stage.app.drop_moments(stage.log());
     let rows = stage.app.rows_as_of(stage.log(), Table::coachee, AsOf::Position(end), None, 100).await.unwrap();
     assert_eq!(rows.len(), 12);
+    stage.app.stop().await;
+}
+
+/// Who looks back has one connection in hand, and asks for no other: where there are no more, nobody waits in vain.
+#[tokio::test]
+async fn who_looks_back_takes_one_connection() {
+    let options = store::Options { readers: 1, ..store::Options::new("sqlite::memory:") };
+    let mut stage = Stage::open_with(&options, Bounds::default()).await;
+    stage.add(1).await;
+    let then = stage.head().await;
+    stage.add(1).await;
+    assert_eq!(stage.seen(then).await.unwrap(), 1);
     stage.app.stop().await;
 }
 

@@ -194,10 +194,19 @@ impl Batch {
     }
 
     /// Forgets a subject: destroys all its keys, whoever's, deletes its rows in every table of read models that there is,
-    /// also those of other versions of the program, and notes that its events up to this one count no more.
+    /// also those of other versions of the program, and notes that its events up to this one count no more. A table that
+    /// somebody has dropped by hand keeps nobody from being forgotten.
     pub async fn forget(&mut self, forgotten: &Forgotten) -> Result<(), Error> {
         self.destroy_keys(forgotten.log, forgotten.subject).await?;
-        let tables = self.ask("select table_name from projections order by table_name", &[]).await?;
+        let there = match self.database() {
+            Database::Sqlite => {
+                "select table_name from projections where table_name in (select name from sqlite_schema) order by 1"
+            }
+            Database::Postgres => {
+                "select table_name from projections where to_regclass(table_name) is not null order by table_name"
+            }
+        };
+        let tables = self.ask(there, &[]).await?;
         for name in tables.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()? {
             self.delete_subject(&Table { name, columns: Vec::new() }, forgotten.log, forgotten.subject).await?;
         }

@@ -17,6 +17,7 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -96,7 +97,7 @@ impl Pools {
             Pools::Sqlite { writer, memory, begun, .. } => {
                 let looks = memory.is_none() && begun.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_EVERY);
                 if looks
-                    && checkpoint(writer, "noop").await?.pages >= CHECKPOINT_PAGES
+                    && checkpoint(writer, "noop").await? >= CHECKPOINT_PAGES
                     && let Err(error) = checkpoint(writer, "passive").await
                     && error.ends_writing()
                 {
@@ -127,10 +128,17 @@ impl Pools {
     }
 
     /// Copies all of SQLite's write-ahead log into the database's file and cuts it to nothing; whether no reader kept it.
-    /// PostgreSQL: does nothing.
-    pub(crate) async fn truncate_wal(&self) -> Result<bool, Error> {
+    /// Readers are waited for so long; who wants to write waits meanwhile. PostgreSQL: does nothing.
+    pub(crate) async fn truncate_wal(&self, wait: Duration) -> Result<bool, Error> {
         let Pools::Sqlite { writer, .. } = self else { return Ok(true) };
-        Ok(!checkpoint(writer, "truncate").await?.busy)
+        let failed = |error: sqlx::Error| Error::classify(&error, During::Statement);
+        let mut connection = writer.acquire().await.map_err(failed)?;
+        wait_for_locks(&mut connection, wait).await?;
+        let answer: Result<(bool, i64, i64), sqlx::Error> =
+            sqlx::query_as("pragma wal_checkpoint(truncate)").fetch_one(&mut *connection).await;
+        wait_for_locks(&mut connection, writer.options().get_acquire_timeout()).await?;
+        let (busy, _pages, _copied) = answer.map_err(failed)?;
+        Ok(!busy)
     }
 
     pub(crate) async fn close(&self) {
@@ -150,21 +158,22 @@ impl Pools {
     }
 }
 
-/// SQLite's answer to a checkpoint.
-struct Checkpointed {
-    /// Whether somebody was in the way of all of it.
-    busy: bool,
-    /// How many pages the write-ahead log has; -1 where there is none.
-    pages: i64,
+/// How long a connection of SQLite's waits for what others hold.
+async fn wait_for_locks(connection: &mut sqlx::SqliteConnection, wait: Duration) -> Result<(), Error> {
+    // Not as a statement that is kept: SQLite sets it when it prepares one.
+    let pragma = AssertSqlSafe(format!("pragma busy_timeout = {}", wait.as_millis()));
+    let done = sqlx::raw_sql(pragma).execute(connection).await;
+    done.map(drop).map_err(|error| Error::classify(&error, During::Statement))
 }
 
-/// Copies what SQLite's write-ahead log holds into the database's file, as far as `mode` says (`noop`: only tells).
-async fn checkpoint(writer: &SqlitePool, mode: &str) -> Result<Checkpointed, Error> {
+/// Copies what SQLite's write-ahead log holds into the database's file, as far as `mode` says (`noop`: only tells) and
+/// readers let it; how many pages it has, -1 where there is none.
+async fn checkpoint(writer: &SqlitePool, mode: &str) -> Result<i64, Error> {
     let pragma = AssertSqlSafe(format!("pragma wal_checkpoint({mode})"));
     let answer = sqlx::query_as(pragma).fetch_one(writer).await;
-    let (busy, pages, _copied): (bool, i64, i64) =
+    let (_busy, pages, _copied): (bool, i64, i64) =
         answer.map_err(|error| Error::classify(&error, During::Statement))?;
-    Ok(Checkpointed { busy, pages })
+    Ok(pages)
 }
 
 /// Begins on a connection of a pool. A connection that turns out to be lost (the server was restarted) is dropped and
@@ -311,6 +320,11 @@ fn open_postgres(options: &Options, connections: u32, settings: &[(&str, &str)])
             ("enable_hashjoin", "off"),
             ("enable_mergejoin", "off"),
             ("plan_cache_mode", "force_generic_plan"),
+            // What a node holds whose machine or network is gone without a word is let go after a minute; by the system's
+            // own measure it would be two hours, in which every other node's lane waits that needs one of its heads.
+            ("tcp_keepalives_idle", "30"),
+            ("tcp_keepalives_interval", "10"),
+            ("tcp_keepalives_count", "3"),
         ])
         .options(settings.iter().copied())
         .disable_statement_logging();
@@ -320,8 +334,3 @@ fn open_postgres(options: &Options, connections: u32, settings: &[(&str, &str)])
         .test_before_acquire(false)
         .connect_lazy_with(connect))
 }
-            // What a node holds whose machine or network is gone without a word is let go after a minute; by the system's
-            // own measure it would be two hours, in which every other node's lane waits that needs one of its heads.
-            ("tcp_keepalives_idle", "30"),
-            ("tcp_keepalives_interval", "10"),
-            ("tcp_keepalives_count", "3"),

@@ -20,6 +20,9 @@ use crate::truth;
 use crate::value::Id;
 use crate::wall::{self, Wall};
 
+/// How long wiping the write-ahead log waits for readers at a time: so long, who wants to write waits for it.
+const WIPING: Duration = Duration::from_millis(100);
+
 /// Where the database is and how much of it is used.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -374,10 +377,15 @@ impl Store {
     /// Empties SQLite's write-ahead log, so that nothing deleted stays in it. PostgreSQL: does nothing.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when a snapshot was open for longer than the store's patience; try again.
+    /// [`Error::Conflict`] when a snapshot that is open keeps it: try again. Who wants to write waits meanwhile, so it does
+    /// not wait for a snapshot for longer than a moment.
     pub async fn wipe_wal(&self) -> Result<(), Error> {
+        self.wipe_within(WIPING).await
+    }
+
+    async fn wipe_within(&self, wait: Duration) -> Result<(), Error> {
         self.may_write()?;
-        let is_whole = self.noted(self.pools.truncate_wal().await)?;
+        let is_whole = self.noted(self.pools.truncate_wal(wait).await)?;
         if is_whole { Ok(()) } else { Err(Error::Conflict("a reader keeps the write-ahead log".to_owned())) }
     }
 
@@ -386,13 +394,14 @@ impl Store {
     /// write meanwhile waits. PostgreSQL: does nothing.
     ///
     /// # Errors
-    /// Those of [`Store::wipe_wal`], where the file is written anew already.
+    /// Those of [`Store::wipe_wal`], where the file is written anew already and a snapshot was open for longer than the
+    /// store's patience.
     pub async fn compact(&self) -> Result<(), Error> {
         self.may_write()?;
         let Pools::Sqlite { writer, .. } = &self.pools else { return Ok(()) };
         let done = sqlx::query("vacuum").execute(writer).await.map(drop);
         self.noted(done.map_err(|error| Error::classify(&error, During::Statement)))?;
-        self.wipe_wal().await
+        self.wipe_within(writer.options().get_acquire_timeout()).await
     }
 
     /// Tells other nodes that these logs have reached these positions; after the commit, never inside of it, where it

@@ -166,3 +166,23 @@ async fn memory_is_a_database_of_one_store() {
     assert_eq!(second.get(&table, &[(id(1), id(1))]).await.unwrap(), [row(1, 1)]);
     assert_eq!(other.tables_existing().await.unwrap(), []);
 }
+
+both! {
+/// An operator may drop the tables of versions that nobody runs any more, and people are forgotten all the same.
+async fn a_table_that_was_dropped_by_hand_keeps_nobody_from_being_forgotten(stage: &Stage) {
+    let theirs = row(1, 1);
+    let (store, goals) = with_rows(stage, std::slice::from_ref(&theirs)).await;
+    let (_, older) = table("goal_0");
+    store.ensure(&older, 4).await.unwrap();
+    let mut batch = store.batch().await.unwrap();
+    batch.query("drop table goal_0", &[], &[]).await.unwrap();
+    batch.commit().await.unwrap();
+    let mut batch = store.batch().await.unwrap();
+    let forgotten = store::Forgotten { log: theirs.log, subject: theirs.subject, seq: 1, at: 1 };
+    batch.forget(&forgotten).await.unwrap();
+    batch.commit().await.unwrap();
+    let mut snapshot = store.snapshot().await.unwrap();
+    assert!(snapshot.load(&goals, &[(theirs.log, theirs.id)]).await.unwrap().is_empty());
+    assert_eq!(snapshot.newest_forgotten(theirs.log).await.unwrap(), 1);
+}
+}

@@ -144,6 +144,28 @@ async fn sqlite_forgets_what_was_deleted() {
     assert!(!holds(path.to_owned()) && !holds(format!("{path}-wal")));
 }
 
+/// A reader that stays keeps the write-ahead log, and those who write from nothing.
+#[tokio::test]
+async fn wiping_waits_for_a_reader_for_a_moment_only() {
+    let stage = Stage::sqlite();
+    let patience = std::time::Duration::from_mins(2);
+    let store = store::Store::open(&store::Options { patience, ..stage.options.clone() }).await.unwrap();
+    let append = async |seq: u64| {
+        let mut batch = store.batch().await.unwrap();
+        batch.append(&[event(1, seq)]).await.unwrap();
+        batch.commit().await.unwrap();
+    };
+    append(1).await;
+    let mut reader = store.snapshot().await.unwrap();
+    assert_eq!(reader.events(id(1), 0, 9).await.unwrap().len(), 1);
+    append(2).await;
+    let wiping = tokio::time::timeout(std::time::Duration::from_mins(1), store.wipe_wal()).await;
+    assert!(matches!(wiping, Ok(Err(Error::Conflict(_)))), "{wiping:?}");
+    append(3).await;
+    reader.close().await.unwrap();
+    store.wipe_wal().await.unwrap();
+}
+
 /// Rows move between pages as others come and go, and a page may keep what it held of one that is gone: not in a file that
 /// is written anew.
 #[tokio::test]
