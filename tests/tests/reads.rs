@@ -7,6 +7,7 @@ use domain::id::{AccessLogId, PracticeId};
 use serde_json::{Value, json};
 use tests::{Database, Person, Product, both};
 
+use crate::assessment::{assigned, template};
 use crate::audit::grant;
 use crate::plan::goal;
 
@@ -276,6 +277,24 @@ both! {
         read(entries, "After the divorce").await;
         assert_eq!(scene.log(&scene.ada, "coachPortal", Value::Null).await, pairs(&[("Cleo", "title"), ("Cleo", "title")]));
         product.prove().await;
+    }
+
+    /// Who assigns a form takes over its words, and wrote none: in the list as in the activity log.
+    #[test]
+    async fn r3_who_assigns_a_form_did_not_write_it(product: Product) {
+        let scene = Scene::new(&product).await;
+        let questions = json!([{ "words": "Well?", "kind": "SHORT_TEXT" }]);
+        let form = template(&scene.ada, &scene.practice, "After the divorce", questions).await;
+        // What is answered shows the title, too.
+        assigned(&scene.cleo, &scene.practice, &scene.robin, &form).await;
+        assert_eq!(scene.log(&scene.ada, "coachPortal", Value::Null).await, pairs(&[("Cleo", "title")]));
+        for (number, what) in [(2, "assessments { nodes { title } }"), (3, "activityLog(filter: { kinds: [\"assessment_assign\"] }) { nodes { changes { now } } }")] {
+            product.later(15);
+            let query = format!("query($p: ID!) {{ viewer {{ coachPortal(practiceId: $p) {{ {what} }} }} }}");
+            let data = scene.cleo.ask(&query, json!({ "p": scene.practice })).await.to_string();
+            assert!(data.contains("After the divorce"), "{data}");
+            assert_eq!(scene.count().await, number, "{what}");
+        }
     }
 
     /// Subscriptions leave entries like queries: the portal's and the activity log's.

@@ -66,14 +66,13 @@ impl Proofs {
     /// once a minute while something changes.
     #[graphql(complexity = "10 + child_complexity")]
     async fn audit_head(&self) -> Result<Option<AuditHead>> {
-        let (app, log) = (self.0.app(), self.0.log());
-        let Some(head) = app.audit_head(log).await.map_err(error)? else { return Ok(None) };
+        let Some(head) = self.0.audit_head().await.map_err(error)? else { return Ok(None) };
         Ok(Some(AuditHead {
             checkpoint: head.note,
             size: size(head.seq)?,
             root: base64(&head.root),
             signed_at: DateTime(Time(head.at)),
-            key: app.public_key(),
+            key: self.0.app().public_key(),
         }))
     }
 
@@ -82,7 +81,7 @@ impl Proofs {
     #[graphql(complexity = "100 + child_complexity")]
     async fn audit_proof(&self, position: Position) -> Result<Option<AuditProof>> {
         let record = self.0.record(position.0).await.map_err(error)?.ok_or_else(|| error(app::Error::NotFound))?;
-        let proof = self.0.app().inclusion(self.0.log(), position.0).await.map_err(error)?;
+        let proof = self.0.inclusion(position.0).await.map_err(error)?;
         Ok(proof.map(|proof| AuditProof { position, record, leaf_hash: base64(&proof.leaf), proof: proof.text() }))
     }
 
@@ -90,12 +89,11 @@ impl Proofs {
     /// `to` is the newest checkpoint's where it is left out.
     #[graphql(complexity = "100 + child_complexity")]
     async fn audit_consistency(&self, from: u32, to: Option<u32>) -> Result<AuditConsistency> {
-        let (app, log) = (self.0.app(), self.0.log());
         let to = match to {
             Some(to) => u64::from(to),
-            None => app.audit_head(log).await.map_err(error)?.map_or(0, |head| head.seq),
+            None => self.0.audit_head().await.map_err(error)?.map_or(0, |head| head.seq),
         };
-        let hashes = app.consistency(log, u64::from(from), to).await.map_err(error)?;
+        let hashes = self.0.consistency(from.into(), to).await.map_err(error)?;
         Ok(AuditConsistency { from: size(from.into())?, to: size(to)?, hashes: hashes.iter().map(base64).collect() })
     }
 }

@@ -41,7 +41,7 @@ pub use keyring::{DAYS as KEYRING_DAYS, Keyring};
 pub use manifest::Manifest;
 pub use restore::{Age, Restored, Source, restore};
 
-use crate::checkpoints;
+use crate::checkpoints::{self, Folder, Witness as _};
 use crate::keys::{LASTING, ROOT};
 
 /// The database file of a backup.
@@ -116,14 +116,15 @@ pub struct BackedUp {
 /// Writes a backup of a database into a new folder, and its keys into a new keyring, while the service goes on. Then
 /// deletes keyrings beside the new one that have expired.
 ///
-/// One snapshot is open for as long as it takes; the store must allow it to be.
+/// One snapshot is open for as long as it takes; the store must allow it to be. `outside` is where checkpoints are kept
+/// outside the database, if that is here.
 ///
 /// # Errors
 /// [`Error::Refused`] where the folder or the keyring is there already, or the keyring would lie in the backup;
-/// [`Error::NotInOrder`] where a log does not continue its newest checkpoint; files, database and keys.
+/// [`Error::NotInOrder`] where a log does not continue its newest checkpoints; files, database and keys.
 pub async fn backup(
     store: &Store,
-    signer: &Signer,
+    (signer, outside): (&Signer, Option<&Folder>),
     (folder, keyring): (&Path, &Path),
     now: Time,
     told: Told<'_>,
@@ -134,8 +135,12 @@ pub async fn backup(
     file::make_folder(&draft)?;
     file::make_folder(file::folder_of(keyring))?;
 
+    let kept = match outside {
+        Some(outside) => kept(store, outside).await?,
+        None => BTreeMap::new(),
+    };
     let mut snapshot = store.snapshot().await?;
-    let signed = sign(&mut snapshot, signer, now).await?;
+    let signed = sign(&mut snapshot, signer, &kept, now).await?;
     let database = draft.join(DATABASE);
     // SQLite keeps the mode of a file that is there.
     file::write(&database, &[])?;
@@ -198,8 +203,33 @@ fn may_be_written(folder: &Path, keyring: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// The newest notes that are kept outside, by log. They are read before the snapshot is taken that is signed: servers may
+/// sign more meanwhile.
+async fn kept(store: &Store, outside: &Folder) -> Result<BTreeMap<store::Id, String>, Error> {
+    let (mut kept, mut after) = (BTreeMap::new(), None);
+    let mut snapshot = store.snapshot().await?;
+    loop {
+        let heads = snapshot.heads(after, 1_000).await?;
+        let Some(last) = heads.last() else { break };
+        after = Some(last.log);
+        for log in heads.iter().filter_map(|head| LogId::of(&head.kind, uuid::Uuid::from_bytes(head.log))) {
+            let note = outside.newest(log).map_err(|error| Error::file("read", &outside.path(log), error))?;
+            if let Some(note) = note {
+                kept.insert(log.uuid().into_bytes(), note);
+            }
+        }
+    }
+    snapshot.close().await?;
+    Ok(kept)
+}
+
 /// A signed checkpoint of every log at the position that the snapshot shows.
-async fn sign(snapshot: &mut Snapshot, signer: &Signer, now: Time) -> Result<Vec<SignedRoot>, Error> {
+async fn sign(
+    snapshot: &mut Snapshot,
+    signer: &Signer,
+    kept: &BTreeMap<store::Id, String>,
+    now: Time,
+) -> Result<Vec<SignedRoot>, Error> {
     let (mut signed, mut after) = (Vec::new(), None);
     loop {
         let heads = snapshot.heads(after, 1_000).await?;
@@ -208,7 +238,8 @@ async fn sign(snapshot: &mut Snapshot, signer: &Signer, now: Time) -> Result<Vec
         for head in &heads {
             let log = LogId::of(&head.kind, uuid::Uuid::from_bytes(head.log))
                 .ok_or_else(|| Error::NotInOrder(format!("a head calls its log a `{}`", head.kind)))?;
-            let root = checkpoints::of_snapshot(snapshot, signer, log, head, now.0).await?;
+            let outside = kept.get(&head.log).map(String::as_str);
+            let root = checkpoints::of_snapshot(snapshot, signer, (log, head), outside, now.0).await?;
             signed.push(root.map_err(|why| Error::NotInOrder(format!("{log}: {why}")))?);
         }
     }

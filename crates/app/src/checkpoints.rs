@@ -2,11 +2,11 @@
 //!
 //! Every commit leaves work under [`REACTOR`]. The loop claims it, and for each log signs the tree that the head row says,
 //! after proving from the stored tree that it continues the newest checkpoint: the database's own, and the one that the
-//! [`Witness`] keeps outside. A tree that is smaller or of another history is never signed; it is logged as an error and
-//! tried again at the end of its lease, so that it stays heard; in between it counts as refused. Where the witness cannot
-//! read or write, nothing is wrong with the log: it is tried again at the next round. Order of writing: first outside,
-//! then the database, then the work is done. A crash in between repeats a checkpoint of the same tree, which says nothing
-//! new.
+//! [`Witness`] keeps outside. A tree that is smaller or of another history is never signed, nor one of which something
+//! cannot be read; it is logged as an error and tried again at the end of its lease, so that it stays heard; in between it
+//! counts as refused. Where the witness cannot read or write, nothing is wrong with the log: it is tried again at the next
+//! round. Order of writing: first outside, then the database, then the work is done. A crash in between repeats a
+//! checkpoint of the same tree, which says nothing new.
 
 use std::collections::HashMap;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -19,6 +19,7 @@ use store::checkpoint::{Checkpoint, Signer};
 use store::tree::{Frontier, Hash, Plan, Source, verify_consistency};
 use store::{SignedRoot, Snapshot, Type, Value};
 
+use crate::verify::damaged;
 use crate::{App, Error, pause};
 
 /// Under which name commits leave the work of signing.
@@ -183,9 +184,20 @@ enum Unsigned {
     Failed(Error),
 }
 
-impl<E: Into<Error>> From<E> for Unsigned {
-    fn from(error: E) -> Self {
-        Self::Failed(error.into())
+impl From<Error> for Unsigned {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// What cannot be read of one log keeps no other from being signed.
+impl From<store::Error> for Unsigned {
+    fn from(error: store::Error) -> Self {
+        if damaged(&error) {
+            Self::Refused(format!("something of it cannot be read: {error}"))
+        } else {
+            Self::Failed(error.into())
+        }
     }
 }
 
@@ -306,27 +318,7 @@ impl App {
             Ok(_) | Err(_) => return refused("its head row's tree is not of the head's size".to_owned()),
         };
         let outside = newest(witness, log).await?;
-        let mut anchors = Vec::new();
-        if let Some(last) = &last {
-            match anchor(signer, log, &last.note, "the database's checkpoint") {
-                Ok(Some(anchor)) => anchors.push(anchor),
-                // Signed by a key of before: what the row says is all that is known.
-                Ok(None) => {
-                    anchors.push(Anchor { size: last.seq, root: last.root, said_by: "the database's checkpoint" });
-                }
-                Err(why) => return refused(why),
-            }
-        }
-        if let Some(note) = &outside {
-            match anchor(signer, log, note, "the checkpoint kept outside") {
-                Ok(Some(anchor)) => anchors.push(anchor),
-                Ok(None) => {
-                    tracing::warn!(%log, "the checkpoint kept outside was signed by another key; it is passed over");
-                }
-                Err(why) => return refused(why),
-            }
-        }
-        for anchor in &anchors {
+        for anchor in &anchors(signer, log, last.as_ref(), outside.as_deref()).map_err(Unsigned::Refused)? {
             if let Err(why) = continues(&mut snapshot, id, anchor, &frontier).await? {
                 return refused(why);
             }
@@ -383,19 +375,10 @@ impl App {
     /// The proof that event `seq` (from 1) is in the log that the newest checkpoint signs; `None` where no checkpoint
     /// covers it yet, or there is no such event.
     pub async fn inclusion(&self, log: LogId, seq: u64) -> Result<Option<Proof>, Error> {
-        let id = log.uuid().into_bytes();
         let mut snapshot = self.inner.snapshot_of(log).await?;
-        let newest = snapshot.checkpoint(id).await?.filter(|newest| (1..=newest.seq).contains(&seq));
-        let Some(newest) = newest else { return Ok(None) };
-        let plan = Plan::inclusion(seq - 1, newest.seq).map_err(Error::internal)?;
-        let leaf = snapshot
-            .leaves(id, seq - 1, 1)
-            .await?
-            .pop()
-            .ok_or_else(|| Error::internal(format!("{log} lacks event {seq}")))?;
-        let hashes = plan.prove(&load(&mut snapshot, id, &plan).await?).map_err(Error::internal)?;
+        let proof = inclusion(&mut snapshot, log, seq).await?;
         snapshot.close().await?;
-        Ok(Some(Proof { leaf_index: seq - 1, size: newest.seq, leaf, hashes, note: newest.note }))
+        Ok(proof)
     }
 
     /// The proof that the log of `to` events continues that of `from` events (RFC 6962, section 2.1.2).
@@ -403,20 +386,66 @@ impl App {
     /// # Errors
     /// [`Error::BadRequest`] unless `from` ≤ `to` ≤ the log's length; [`Error::NotFound`] where there is no log.
     pub async fn consistency(&self, log: LogId, from: u64, to: u64) -> Result<Vec<Hash>, Error> {
-        let id = log.uuid().into_bytes();
         let mut snapshot = self.inner.snapshot_of(log).await?;
-        let head = snapshot.head(id).await?.ok_or(Error::NotFound)?;
-        if from > to || to > head.seq {
-            return Err(Error::BadRequest(format!(
-                "a proof goes from a smaller tree to a larger one of at most {} events",
-                head.seq
-            )));
-        }
-        let plan = Plan::consistency(from, to).map_err(Error::internal)?;
-        let hashes = plan.prove(&load(&mut snapshot, id, &plan).await?).map_err(Error::internal)?;
+        let hashes = consistency(&mut snapshot, log, (from, to)).await?;
         snapshot.close().await?;
         Ok(hashes)
     }
+}
+
+/// [`App::inclusion`], as a snapshot shows log and checkpoint.
+pub(crate) async fn inclusion(snapshot: &mut Snapshot, log: LogId, seq: u64) -> Result<Option<Proof>, Error> {
+    let id = log.uuid().into_bytes();
+    let newest = snapshot.checkpoint(id).await?.filter(|newest| (1..=newest.seq).contains(&seq));
+    let Some(newest) = newest else { return Ok(None) };
+    let plan = Plan::inclusion(seq - 1, newest.seq).map_err(Error::internal)?;
+    let leaf = snapshot.leaves(id, seq - 1, 1).await?.pop();
+    let leaf = leaf.ok_or_else(|| Error::internal(format!("{log} lacks event {seq}")))?;
+    let hashes = plan.prove(&load(snapshot, id, &plan).await?).map_err(Error::internal)?;
+    Ok(Some(Proof { leaf_index: seq - 1, size: newest.seq, leaf, hashes, note: newest.note }))
+}
+
+/// [`App::consistency`], as a snapshot shows the log.
+pub(crate) async fn consistency(
+    snapshot: &mut Snapshot,
+    log: LogId,
+    (from, to): (u64, u64),
+) -> Result<Vec<Hash>, Error> {
+    let id = log.uuid().into_bytes();
+    let head = snapshot.head(id).await?.ok_or(Error::NotFound)?;
+    if from > to || to > head.seq {
+        return Err(Error::BadRequest(format!(
+            "a proof goes from a smaller tree to a larger one of at most {} events",
+            head.seq
+        )));
+    }
+    let plan = Plan::consistency(from, to).map_err(Error::internal)?;
+    plan.prove(&load(snapshot, id, &plan).await?).map_err(Error::internal)
+}
+
+/// What a log's tree must continue: what the database's checkpoint says, and the one that was kept outside; or why one of
+/// them says nothing.
+fn anchors(
+    signer: &Signer,
+    log: LogId,
+    last: Option<&SignedRoot>,
+    outside: Option<&str>,
+) -> Result<Vec<Anchor>, String> {
+    let mut anchors = Vec::new();
+    if let Some(last) = last {
+        let said_by = "the database's checkpoint";
+        // Signed by a key of before: what the row says is all that is known.
+        let as_the_row_says = Anchor { size: last.seq, root: last.root, said_by };
+        anchors.push(anchor(signer, log, &last.note, said_by)?.unwrap_or(as_the_row_says));
+    }
+    if let Some(note) = outside {
+        let anchor = anchor(signer, log, note, "the checkpoint kept outside")?;
+        if anchor.is_none() {
+            tracing::warn!(%log, "the checkpoint kept outside was signed by another key; it is passed over");
+        }
+        anchors.extend(anchor);
+    }
+    Ok(anchors)
 }
 
 /// What a note says, where this signer signed it; `None` where another key did; an error where it was changed.
@@ -449,32 +478,31 @@ async fn continues(
 }
 
 /// A signed checkpoint of a log as a snapshot shows it: the newest one, where it says it all, else a new one, which
-/// continues it; or why not.
+/// continues it and the one that was kept outside; or why not.
 pub(crate) async fn of_snapshot(
     snapshot: &mut Snapshot,
     signer: &Signer,
-    log: LogId,
-    head: &store::Head,
+    (log, head): (LogId, &store::Head),
+    outside: Option<&str>,
     now: i64,
 ) -> Result<Result<SignedRoot, String>, store::Error> {
     let frontier = match Frontier::decode(&head.frontier) {
         Ok(frontier) if frontier.size() == head.seq => frontier,
         Ok(_) | Err(_) => return Ok(Err("its head row's tree is not of the head's size".to_owned())),
     };
-    if let Some(last) = snapshot.checkpoint(head.log).await? {
-        let said_by = "the database's checkpoint";
-        let mine = match anchor(signer, log, &last.note, said_by) {
-            Ok(mine) => mine,
-            Err(why) => return Ok(Err(why)),
-        };
-        let is_mine = mine.is_some();
-        let earlier = mine.unwrap_or(Anchor { size: last.seq, root: last.root, said_by });
-        if let Err(why) = continues(snapshot, head.log, &earlier, &frontier).await? {
+    let last = snapshot.checkpoint(head.log).await?;
+    let anchors = match anchors(signer, log, last.as_ref(), outside) {
+        Ok(anchors) => anchors,
+        Err(why) => return Ok(Err(why)),
+    };
+    for anchor in &anchors {
+        if let Err(why) = continues(snapshot, head.log, anchor, &frontier).await? {
             return Ok(Err(why));
         }
-        if is_mine && last.seq == head.seq {
-            return Ok(Ok(last));
-        }
+    }
+    let says_it_all = |last: &SignedRoot| last.seq == head.seq && signer.verifier().verify(&last.note).is_ok();
+    if let Some(last) = last.filter(says_it_all) {
+        return Ok(Ok(last));
     }
     let (size, root) = (head.seq, frontier.root());
     let extensions = vec![format!("time {now}")];

@@ -18,6 +18,8 @@
 
 mod forgotten;
 
+use std::collections::BTreeMap;
+
 use domain::id::LogId;
 use store::checkpoint::{Checkpoint, Verifiers};
 use store::tree::{Frontier, Hash, KEPT_LEVEL};
@@ -125,14 +127,14 @@ fn unreadable(log: &str, seq: Option<u64>, error: store::Error) -> Stop {
     if damaged(&error) { found(log, seq, format!("this cannot be read: {error}")) } else { error.into() }
 }
 
-fn damaged(error: &store::Error) -> bool {
+/// Whether something stored cannot be read, which is not the same as a database that does not answer.
+pub(crate) fn damaged(error: &store::Error) -> bool {
     matches!(error, store::Error::Malformed(_) | store::Error::Fatal(_))
 }
 
 /// A root that a tree of this size must have.
 #[derive(Debug, Clone)]
 struct Claim {
-    log: String,
     size: u64,
     root: Hash,
     signed: Option<Signed>,
@@ -195,8 +197,7 @@ async fn all(
         snapshot.close().await?;
         for head in &heads {
             let name = domain::id::text(&head.kind, Uuid::from_bytes(head.log));
-            let (claims, others) = outside.into_iter().partition(|claim| claim.log == name);
-            outside = others;
+            let claims = outside.remove(&name).unwrap_or_default();
             if let Some(log) = Log::begin(store, head.log, name, (keys, claims)).await? {
                 log.verify(verified, progress).await?;
             }
@@ -207,9 +208,9 @@ async fn all(
             break;
         }
     }
-    if let Some(claim) = outside.first() {
+    if let Some((log, claim)) = outside.iter().find_map(|(log, claims)| Some((log, claims.first()?))) {
         return Err(found(
-            &claim.log,
+            log,
             Some(1),
             format!("{} says {} events, and there is no such log", claim.said_by, claim.size),
         ));
@@ -221,9 +222,13 @@ async fn all(
     }
 }
 
-/// The claims of checkpoints from outside the database.
-fn outside(only: Option<LogId>, keys: Option<&Verifiers>, trusted: &[String]) -> Result<Vec<Claim>, Stop> {
-    let mut claims = Vec::with_capacity(trusted.len());
+/// The claims of checkpoints from outside the database, by log.
+fn outside(
+    only: Option<LogId>,
+    keys: Option<&Verifiers>,
+    trusted: &[String],
+) -> Result<BTreeMap<String, Vec<Claim>>, Stop> {
+    let mut claims: BTreeMap<String, Vec<Claim>> = BTreeMap::new();
     for note in trusted {
         // Notes of other logs are not looked at, whoever signed them.
         let said = note.lines().next().and_then(checkpoints::log_of);
@@ -244,8 +249,9 @@ fn outside(only: Option<LogId>, keys: Option<&Verifiers>, trusted: &[String]) ->
             found(&checkpoint.origin, None, "the checkpoint from outside is no log's of this program")
         })?;
         if only.is_none_or(|only| only.to_string() == log) {
-            let (log, said_by) = (log.to_owned(), "the checkpoint from outside");
-            claims.push(Claim { log, size: checkpoint.size, root: checkpoint.root, signed: Some(by), said_by });
+            let said_by = "the checkpoint from outside";
+            let claim = Claim { size: checkpoint.size, root: checkpoint.root, signed: Some(by), said_by };
+            claims.entry(log.to_owned()).or_default().push(claim);
         }
     }
     Ok(claims)
@@ -622,7 +628,7 @@ async fn stored_claims(
                 }
                 by = Some(signed);
             }
-            claims.push(Claim { log: name.to_owned(), size, root, signed: by, said_by });
+            claims.push(Claim { size, root, signed: by, said_by });
         }
     }
 }

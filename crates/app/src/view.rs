@@ -22,8 +22,9 @@ use domain::practice::{Access, Member, Practice, Role};
 use domain::row::Row;
 use domain::sight::{Owners, Scope, Sees, Side, Thing};
 use domain::value::Time;
+use store::tree::Hash;
 pub use store::{Direction, Filter, Parent, Value};
-use store::{Named, Select};
+use store::{Named, Select, SignedRoot};
 use tokio::sync::{Mutex, OnceCell};
 
 pub use self::rights::Rights;
@@ -33,7 +34,7 @@ use crate::moments::{AsOf, Place, find};
 use crate::passage::{Found, Known};
 use crate::readings::Reader;
 use crate::record::Happened;
-use crate::{App, Error, Inner};
+use crate::{App, Error, Inner, checkpoints};
 
 /// How many coachees a coach's scope holds at most; more than any coach has.
 const SCOPE_MAX: u32 = 10_000;
@@ -564,7 +565,6 @@ impl View {
         let stored = found.map(|(_, stored)| stored).filter(|stored| stored.seq == position);
         stored.map(|stored| String::from_utf8(stored.record)).transpose().map_err(Error::internal)
     }
-}
 
     /// The log's newest checkpoint, if it has one. It and its proofs are read in the view's snapshot: they fit each other,
     /// and nobody waits for another connection with one in hand.
@@ -590,6 +590,7 @@ impl View {
         let mut reading = self.reading.lock().await;
         Ok(reading.snapshot().await?.newest_forgotten(self.log().uuid().into_bytes()).await?)
     }
+}
 
 async fn load_keys(reading: &mut Reading, whose: impl IntoIterator<Item = crate::keys::Whose>) -> Result<(), Error> {
     let whose: Vec<crate::keys::Whose> = whose.into_iter().collect();

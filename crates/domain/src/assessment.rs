@@ -143,7 +143,8 @@ pub struct Assessment {
     pub submitted_at: Option<Time>,
 }
 row! { Assessment in assessment, seen as Assessment, id id: AssessmentId, subject |r| r.coachee,
-written by |r, text| if text == Kind::Answers { r.submitted_by } else { r.assigned_by },
+// What is asked is a copy of the form's words, whoever wrote them.
+written by |r, text| r.submitted_by.filter(|_| text == Kind::Answers),
 columns |r| [
     template: TemplateId = r.template,
     status: &'static str = r.status().word(),
@@ -239,7 +240,7 @@ pub fn entry(event: &Event) -> Entry {
     match event {
         Event::TemplateCreated { title, .. } => Entry::default().set("title", title),
         Event::TemplateRemoved { .. } => Entry::default(),
-        Event::Assigned { title, due, .. } => Entry::default().set("title", title).set("dueOn", due),
+        Event::Assigned { title, due, .. } => Entry::default().copy("title", title).set("dueOn", due),
         Event::DraftSaved { .. } => Entry::default(),
         Event::Submitted { .. } => Entry::default(),
         Event::Reminded { .. } => Entry::default(),

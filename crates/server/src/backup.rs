@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use app::backup::{self, Age, KEYRING_DAYS, Source};
+use app::checkpoints::Folder;
 use domain::value::Time;
 use store::Store;
 
@@ -31,10 +32,14 @@ pub async fn backup(
         )));
     }
     let signer = open::signer(settings, world)?;
+    let kept = &settings.checkpoint_dir;
+    let failed = |source| Error::Folder { path: kept.clone(), setting: "checkpoint_dir", source };
+    let outside = kept.exists().then(|| Folder::open(kept)).transpose().map_err(failed)?;
     let store = open::store(settings, Purpose::Inspect).await?;
     let mut count = Count::new("rows");
     let told = &mut |done, total| count.done(done, total);
-    let done = backup::backup(&store, &signer, (to, keyring), world.clock.now(), told).await;
+    let signers = (&signer, outside.as_ref());
+    let done = backup::backup(&store, signers, (to, keyring), world.clock.now(), told).await;
     count.clear();
     store.close().await;
     let done = done?;

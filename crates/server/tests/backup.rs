@@ -388,6 +388,31 @@ async fn a_backup_writes_over_nothing_and_keeps_keys_apart() {
     assert!(source.keyring.exists());
 }
 
+/// R2: a database that was put back to an earlier state is not signed as a backup either: the checkpoints that are kept
+/// outside remember more. Who has accepted the loss moves them away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_lost_what_was_signed_is_not_backed_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, _) = world();
+    let (here, practice, _) = backed_up(folder.path(), &world).await;
+    let file = PathBuf::from(here.database_url.strip_prefix("sqlite:").unwrap());
+    let earlier = folder.path().join("earlier.db");
+    std::fs::copy(&file, &earlier).unwrap();
+    let served = serve::open(&here, &world).await.unwrap();
+    practice.add(served.app(), 2).await;
+    served.stop().await;
+    back_up(&here, &world, "whole").await.unwrap();
+    for end in ["-wal", "-shm"] {
+        drop(std::fs::remove_file(format!("{}{end}", file.display())));
+    }
+    std::fs::copy(&earlier, &file).unwrap();
+    let refused = back_up(&here, &world, "cut").await.unwrap_err().to_string();
+    assert!(refused.contains("it is shorter than the checkpoint kept outside says"), "{refused}");
+    assert!(!folder.path().join("cut").exists());
+    std::fs::rename(&here.checkpoint_dir, folder.path().join("accepted")).unwrap();
+    back_up(&here, &world, "cut").await.unwrap();
+}
+
 /// The command `move`: what it says.
 async fn go(world: &World, from: &Settings, to: &Settings) -> Result<String, String> {
     let mut said = Vec::new();

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use app::checkpoints::{Folder, Witness, notes, origin};
 use app::clock::{Clock as _, Standing};
 use app::mail::{MailSettings, Post};
+use app::readings::Noted;
 use app::record::Through;
 use app::signin::Credentials;
 use app::tokens::{Kind, Token};
 use app::verify::{Finding, Verified, verify};
-use app::{App, Error, Idempotency, Request, Settings};
+use app::{App, Error, Idempotency, Reader, Request, Settings};
+use domain::account::Portal;
 use domain::id::{CoacheeId, Id as _, LogId, PersonId, PracticeId};
 use domain::text::{Email, LastName, Name, Text as _};
 use domain::value::{Time, Zone};
@@ -50,8 +52,12 @@ fn keys() -> Verifiers {
 }
 
 async fn open(url: &str, clock: Arc<Standing>) -> App {
+    open_with(&Options::new(url), clock).await
+}
+
+async fn open_with(options: &Options, clock: Arc<Standing>) -> App {
     let settings = Settings {
-        store: Store::open(&Options::new(url)).await.unwrap(),
+        store: Store::open(options).await.unwrap(),
         files: store::Objects::memory(),
         roots: RootKey::parse(&"5a".repeat(32)).unwrap().into(),
         signer: Some(signer()),
@@ -450,6 +456,23 @@ both! {
         assert_eq!(stage.app.sign_checkpoints(Some(&witness)).await.unwrap().refused, []);
     }
 
+    // What cannot be read of one log keeps no other from being signed, and is heard.
+    async fn a_log_that_cannot_be_read_is_refused_and_others_are_signed(stage: &Stage) {
+        let (_, founder, log) = stage.practice(1).await;
+        stage.app.sign_checkpoints(None).await.unwrap();
+        let short = [store::Value::Bytes(vec![9; 31]), store::Value::from(log.uuid().into_bytes())];
+        let mut batch = stage.app.store().batch().await.unwrap();
+        batch.query("update checkpoints set root = ? where log_id = ?", &short, &[]).await.unwrap();
+        batch.commit().await.unwrap();
+        stage.pass(2);
+        stage.add(log, founder, "later@example.com").await;
+        stage.person("other@example.com").await;
+        let signing = stage.app.sign_checkpoints(None).await.unwrap();
+        assert_eq!((signing.signed, signing.refused.len()), (2, 1), "their address and their account");
+        assert_eq!(signing.refused[0].log, log);
+        assert!(signing.refused[0].why.contains("cannot be read"), "{}", signing.refused[0].why);
+    }
+
     async fn proofs_verify_offline(stage: &Stage) {
         let (_, founder, log) = stage.practice(140).await;
         assert_eq!(stage.app.audit_head(log).await.unwrap(), None);
@@ -624,6 +647,26 @@ async fn a_byte_flipped_in_the_file_is_found() {
         assert_eq!(finding.seq, u64::try_from(seq).ok(), "{finding}");
         store.close().await;
     }
+}
+
+/// A view's proofs are read in its own snapshot: where there is one connection to read with, nobody waits for another.
+#[tokio::test]
+async fn a_view_proves_its_entries_with_the_connection_that_it_has() {
+    let stage = Stage::sqlite().await;
+    let (practice, person, _) = stage.practice(3).await;
+    stage.app.sign_checkpoints(None).await.unwrap();
+    stage.app.stop().await;
+    let app = open_with(&Options { readers: 1, ..Options::new(&stage.url) }, stage.clock.clone()).await;
+    let reader = Reader { person, through: Through::Program, noted: Noted::default() };
+    let view = app.view(&reader, practice, Portal::Coach, None).await.unwrap();
+    let leaf = leaf_hash(view.record(1).await.unwrap().expect("an entry").as_bytes());
+    let (head, proof) = (view.audit_head().await.unwrap().unwrap(), view.inclusion(1).await.unwrap().unwrap());
+    assert_eq!((proof.leaf, proof.size, &proof.note), (leaf, head.seq, &head.note));
+    verify_inclusion(&leaf, proof.leaf_index, proof.size, &proof.hashes, &head.root).unwrap();
+    let hashes = view.consistency(1, head.seq).await.unwrap();
+    verify_consistency(1, &leaf, head.seq, &head.root, &hashes).unwrap();
+    drop(view);
+    app.stop().await;
 }
 
 #[tokio::test]
