@@ -184,6 +184,12 @@ both! {
             }
         }
         assert!(wrong.is_empty(), "{} answers are wrong:\n{}", wrong.len(), wrong.join("\n"));
+        // What is offered is what can be done: nothing to who only reads as a coach.
+        let menus = format!("{{ viewer {{ coachPortal(practiceId: \"{practice}\") {{ coachee(id: \"{client}\") {{ options quickMenu }} }} }} }}");
+        for (at, offers) in [(0, true), (1, false), (2, true), (5, false), (6, true)] {
+            let shown = holders[at].ask(&menus, json!({})).await["viewer"]["coachPortal"]["coachee"].clone();
+            assert_eq!((shown["options"] != json!([]), shown["quickMenu"] != json!([])), (offers, offers), "{at}: {shown}");
+        }
         // What is listed is what is reached.
         let portals = holders[3].ask("{ viewer { portals { kind practice { id } } } }", json!({})).await;
         assert_eq!(portals["viewer"]["portals"], json!([{ "kind": "COACHEE", "practice": { "id": practice } }]));
@@ -228,6 +234,12 @@ both! {
         for follow in [format!("plan(practiceId: \"{practice}\", coacheeId: \"{file}\""), format!("conversation(practiceId: \"{practice}\", id: \"{conversation}\"")] {
             assert_eq!(heard(&bo, &format!("subscription {{ {follow}, after: \"at1\") {{ position }} }}")).await, 'Y', "{follow}");
         }
+        // What they see as the one and may do as neither is forbidden, and not missing.
+        let talk = json!({ "i": { "practiceId": practice, "coacheeId": file, "title": "Talk", "start": "2026-03-10T09:00" } });
+        let talk = ada.ask("mutation($i: AddAppointmentInput!) { addAppointment(input: $i) { appointment { id } errors { code } } }", talk).await;
+        let moved = json!({ "practiceId": practice, "appointmentId": talk["addAppointment"]["appointment"]["id"], "start": "2026-03-11T09:00" });
+        let reschedule = "mutation($i: RescheduleAppointmentInput!) { rescheduleAppointment(input: $i) { errors { code } } }";
+        assert_eq!(bo.fails(reschedule, json!({ "i": moved })).await, "FORBIDDEN");
         // What is nobody's of the two is there in neither.
         let client = product.coachee(&ada, &practice, "Robin").await;
         assert_eq!(heard(&bo, &format!("subscription {{ plan(practiceId: \"{practice}\", coacheeId: \"{client}\") {{ position }} }}")).await, 'N');
@@ -312,18 +324,6 @@ both! {
         product.prove().await;
     }
 
-    /// A token has an end within a year, at least one portal, at most twenty, of those that its maker has; an account has
-    /// at most fifty.
-    #[test]
-    async fn tokens_are_bounded(product: Product) {
-        let (ada, practice) = product.coach("Ada").await;
-        let (_, far) = product.coach("Zoe").await;
-        let one = || vec![scope(&practice, "COACH", "READ")];
-        let (scopes_wrong, end_wrong) = ("ACCESS_TOKEN_SCOPES_ARE_OUT_OF_RANGE", "ACCESS_TOKEN_END_IS_OUT_OF_RANGE");
-        for (scopes, end, code) in [
-            (vec![], "2026-09-01T00:00:00Z", scopes_wrong),
-            (vec![scope(&practice, "COACH", "READ"); 21], "2026-09-01T00:00:00Z", scopes_wrong),
-            (one(), "2026-03-02T09:00:00Z", end_wrong),
     /// D4: where nothing can be written, whoever is signed in reads on, and so does a program, also when the use of what
     /// they hold is to be noted again.
     #[test]
@@ -348,6 +348,18 @@ both! {
         product.prove().await;
     }
 
+    /// A token has an end within a year, at least one portal, at most twenty, of those that its maker has; an account has
+    /// at most fifty.
+    #[test]
+    async fn tokens_are_bounded(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let (_, far) = product.coach("Zoe").await;
+        let one = || vec![scope(&practice, "COACH", "READ")];
+        let (scopes_wrong, end_wrong) = ("ACCESS_TOKEN_SCOPES_ARE_OUT_OF_RANGE", "ACCESS_TOKEN_END_IS_OUT_OF_RANGE");
+        for (scopes, end, code) in [
+            (vec![], "2026-09-01T00:00:00Z", scopes_wrong),
+            (vec![scope(&practice, "COACH", "READ"); 21], "2026-09-01T00:00:00Z", scopes_wrong),
+            (one(), "2026-03-02T09:00:00Z", end_wrong),
             (one(), "2020-01-01T00:00:00Z", end_wrong),
             (one(), "2027-03-03T09:00:01Z", end_wrong),
         ] {

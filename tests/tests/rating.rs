@@ -8,7 +8,7 @@ use tests::{Person, Product, both};
 use crate::audit::{entries, grant, names};
 use crate::matrix::{Client, Schema, portal_queries};
 use crate::plan::{goal, position};
-use crate::session::{ended, logged, session, started};
+use crate::session::{days_later, ended, logged, session, started};
 
 const RATE: &str = "mutation($i: RateSessionInput!) { rateSession(input: $i) {
     session { myRating { rating reflection ratedAt startedAt } } position errors { code path } } }";
@@ -288,6 +288,21 @@ both! {
         let coachee = "query($p: ID!) { viewer { coachPortal(practiceId: $p) { myDevelopment { count } } } }";
         assert_eq!(product.accepted(&ada, &practice, &product.coachee(&ada, &practice, "Kim").await, "Kim").await.fails(coachee, json!({ "p": practice })).await, "NOT_FOUND");
         product.prove().await;
+    }
+
+    /// As of an earlier moment the last year is the one before it.
+    #[test]
+    async fn an_earlier_moment_has_its_own_last_year(product: Product) {
+        let Scene { practice, mut bob, robin, .. } = Scene::new(&product).await;
+        let id = logged(&bob, &practice, &robin, ("Held", "2026-02-10T10:00:00Z", "ATTENDED")).await;
+        rated(&bob, &practice, &id, 8, None).await;
+        let then = position(&bob, &practice).await;
+        days_later(&product, &mut bob, 400).await;
+        let query = "query($p: ID!, $a: AsOf) { viewer { coachPortal(practiceId: $p, asOf: $a) { myDevelopment { count } } } }";
+        for (as_of, count) in [(json!({ "position": then }), 1), (Value::Null, 0)] {
+            let shown = bob.ask(query, json!({ "p": practice, "a": as_of })).await;
+            assert_eq!(shown["viewer"]["coachPortal"]["myDevelopment"]["count"], count, "{as_of}");
+        }
     }
 
     /// While they are away nobody sees their ratings; when they come back, as whatever, they see their own and no others.

@@ -18,7 +18,7 @@ pub(crate) use self::diary::{Among, Diary, Range};
 pub(crate) use self::feed::{CalendarFeedInfo, FeedMutation};
 use crate::page::{Asked, Cursor};
 use crate::scalars::{DateTime, Id, LocalDateTime, Position, TimeZone, id};
-use crate::words::{Once, Payload, Result, UserError, app, error, run, shown, text, text_or, view, viewer};
+use crate::words::{Once, Payload, Result, UserError, app, error, look_for, run, shown, text, text_or, view, viewer};
 
 /// Whether the coachee comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -422,9 +422,8 @@ async fn planned(ctx: &Context<'_>, input: &RescheduleAppointmentInput) -> Resul
     if once.done_before(app(ctx)?, LogId::Practice(practice)).await?.is_some() {
         return Ok(None);
     }
-    let view = view(ctx, practice, None).await?;
-    let row: Option<appointment::Appointment> = view.one(input.appointment_id.0).await.map_err(error)?;
-    row.map(Some).ok_or_else(|| error(app::Error::NotFound))
+    let seen = look_for::<appointment::Appointment>(ctx, practice, None, input.appointment_id.0).await?;
+    seen.map(|(_, row)| Some(row)).ok_or_else(|| error(app::Error::NotFound))
 }
 
 /// The recurrence that is given, read against the start that there is or will be; without one, that the present one fits

@@ -46,9 +46,10 @@ pub enum QuickMenuItem {
     AssignQuestions,
 }
 
-/// Whether this request can change anything in the practice: a token that only reads cannot.
+/// Whether this request can change anything through the portal of this view: a token that only reads there cannot.
 fn may_write(ctx: &Context<'_>, view: &View) -> Result<bool> {
-    Ok(viewer(ctx)?.reach(view.scope.practice, Right::Write).is_ok())
+    let portals = viewer(ctx)?.reach(view.scope.practice, Right::Write).map(|(_, portals)| portals);
+    Ok(portals.is_ok_and(|portals| portals.contains(&view.scope.side.portal())))
 }
 
 /// What the viewer may do with a coachee, in the order of a menu.

@@ -15,7 +15,7 @@ use domain::value::Zone;
 use crate::page::is;
 use crate::scalars::{DateTime, Id, id};
 use crate::session::SessionPayload;
-use crate::words::{Result, UserError, app, bad, error, run, text_or};
+use crate::words::{Result, UserError, bad, error, run, text_or};
 
 /// How many ratings are looked at together: more than a coach's busiest year has.
 const MOST: u32 = 2_000;
@@ -141,9 +141,9 @@ impl OwnDevelopment {
     /// The viewer's own ratings of their coaching in sessions that began in this time (the last year, where nobody
     /// says), and what they add up to. At most 2 000 ratings; nobody else sees any of it.
     #[graphql(complexity = "1_000 + child_complexity")]
-    async fn my_development(&self, ctx: &Context<'_>, range: Option<TimeRange>) -> Result<Development> {
+    async fn my_development(&self, range: Option<TimeRange>) -> Result<Development> {
         let (view, range) = (&self.0, range.unwrap_or_default());
-        let to = range.to.map_or(app(ctx)?.clock().now(), |to| to.0);
+        let to = range.to.map_or_else(|| view.now(), |to| to.0);
         let from = range.from.map_or(to.plus_days(-365), |from| from.0);
         let wanted = Wanted {
             filters: vec![
