@@ -201,6 +201,30 @@ both! {
         product.prove().await;
     }
 
+    /// A draft is of who wrote it: whoever has the coachee's portal after them neither sees it nor submits it.
+    #[test]
+    async fn a_draft_is_not_handed_on_with_the_portal(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let robin = product.coachee(&ada, &practice, "Robin").await;
+        let person = product.accepted(&ada, &practice, &robin, "Robin").await;
+        let form = template(&ada, &practice, "Where you stand", every_kind()).await;
+        let assessment = assigned(&ada, &practice, &robin, &form).await;
+        let draft = json!({ "practiceId": practice, "assessmentId": assessment, "answers": every_answer(2) });
+        person.ask(DRAFT, json!({ "i": draft })).await;
+        let browser = product.in_browser("robin@coachee.example").await;
+        let delete = "mutation { deleteAccount(input: { confirmEmail: \"robin@coachee.example\" }) { errors { code } } }";
+        assert_eq!(browser.ask(delete, json!({})).await["deleteAccount"]["errors"], json!([]));
+        product.app.react().await.expect("reacted");
+        let person = product.accepted(&ada, &practice, &robin, "Robin").await;
+        assert_eq!(own(&person, &practice).await[0]["draft"], json!([]));
+        let about = json!({ "practiceId": practice, "assessmentId": assessment });
+        assert_eq!(refused(&person, SUBMIT, about).await, "ANSWER_IS_MISSING");
+        // The same answers are theirs once they have given them.
+        person.ask(DRAFT, json!({ "i": draft })).await;
+        assert_eq!(own(&person, &practice).await[0]["draft"].as_array().map(Vec::len), Some(5));
+        product.prove().await;
+    }
+
     /// Submitted is submitted; whoever may, resets it, and then it is filled in anew. Deleting takes all of it away.
     #[test]
     async fn an_assessment_is_submitted_once_until_it_is_reset(product: Product) {

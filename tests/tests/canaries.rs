@@ -210,6 +210,9 @@ impl Writer<'_> {
         let coachee = self.made("addCoachee", "coachee", input).await;
         let input = json!({ "coacheeId": coachee, "firstName": personal(12), "lastName": personal(13), "email": format!("{}@coachee.example", personal(14)) });
         self.run("updateCoachee", "position", input).await;
+        let resend = "mutation($i: CoacheeInput!) { resendInvitation(input: $i) { errors { code } } }";
+        let whom = json!({ "i": { "practiceId": self.practice, "coacheeId": coachee } });
+        assert_eq!(self.who.ask(resend, whom).await["resendInvitation"]["errors"], json!([]));
         let input = json!({
             "coacheeId": coachee, "number": personal(15), "source": personal(16), "totalSessions": 3, "ratePerHour": { "amount": "90", "currency": "EUR" },
             "startsOn": "2026-03-01", "endsOn": "2026-03-31",

@@ -360,9 +360,13 @@ both! {
         let changed = ada.ask(UPDATE, rename("Robyn", "robyn@coachee.example")).await;
         assert_eq!(changed["updateCoachee"]["coachee"], json!({ "fullName": "Robyn Reed", "email": "robyn@coachee.example" }));
         ada.ask(INVITE, about(&practice, &robin)).await;
+        let sent_before = product.token("robyn@coachee.example", LINK).await;
         // Invited but not active: still the coach's. The address that was given up is free again.
         let changed = ada.ask(UPDATE, rename("Robin", "robin@coachee.example")).await;
         assert_eq!(changed["updateCoachee"]["errors"], json!([]));
+        // Whoever reads the mail of that address does not become who has the new one.
+        assert_eq!(product.stranger().refused(ACCEPT, json!({ "t": sent_before })).await, "INVITATION_IS_NOT_VALID");
+        assert_eq!(file(&ada, &practice, &robin).await["status"], "INVITED");
         let other = add(&ada, &practice, json!({ "firstName": "Kim", "email": "robyn@coachee.example" })).await;
         assert_eq!(other["errors"], json!([]));
         assert_eq!(ada.refused(UPDATE, rename("Robin", "robyn@coachee.example")).await, "COACHEE_EMAIL_IS_TAKEN");

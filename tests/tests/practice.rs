@@ -488,6 +488,23 @@ both! {
         let answers = tries.await;
         let won = answers.iter().filter(|body| !body["data"]["acceptCoachInvitation"]["practiceId"].is_null()).count();
         assert_eq!(won, 1, "{answers:?}");
+        // A newer one replaces it; but what the owner offers no manager takes back.
+        let cleo = product.further_coach(&ada, &practice, "Cleo", "MANAGER").await;
+        for (by, name, stands) in [(&ada, "Eve", false), (&cleo, "Fay", true)] {
+            let email = format!("{}@practice.example", name.to_lowercase());
+            let input = |role: &str| json!({ "i": { "practiceId": practice, "name": name, "email": email, "role": role } });
+            ada.ask(add, input("MANAGER")).await;
+            let first = product.token(&email, "/invitations/").await;
+            by.ask(add, input("COACH")).await;
+            let second = product.token(&email, "/invitations/").await;
+            assert_ne!(first, second);
+            if !stands {
+                assert_eq!(product.stranger().refused(accept, json!({ "t": first })).await, "INVITATION_IS_NOT_VALID");
+            }
+            let token = if stands { first } else { second };
+            let accepted = product.stranger().ask(accept, json!({ "t": token })).await;
+            assert_eq!(accepted["acceptCoachInvitation"]["practiceId"], json!(practice));
+        }
         let input = json!({ "practiceId": practice, "name": "Dan", "email": "dan@practice.example" });
         ada.ask(add, json!({ "i": input })).await;
         let token = product.token("dan@practice.example", "/invitations/").await;

@@ -2,13 +2,14 @@
 
 use app::View;
 use app::tokens::Kind;
+use app::view::Wanted;
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use domain::access::Level;
 use domain::account::{Portal, Right};
-use domain::id::{AccessId, CoacheeId, Id as _, LogId, PersonId, PracticeId};
+use domain::id::{AccessId, CoacheeId, Id as _, InvitationId, LogId, PersonId, PracticeId};
 use domain::practice::{self, AccessStep, Role};
-use domain::text::Text as _;
+use domain::text::{Email, Text as _};
 
 use crate::accepting::{AcceptancePayload, accept, acceptance, no_invitation};
 use crate::account::SessionKind;
@@ -523,6 +524,8 @@ impl PracticeMutation {
 
     /// Invites a coach by mail; managers only, a manager by the owner only. Coaches see no client until access is granted.
     async fn add_coach(&self, ctx: &Context<'_>, input: AddCoachInput) -> Result<Option<CoachInvitationPayload>> {
+        viewer(ctx)?.reach(input.practice_id.0, Right::Write)?;
+        let before = invited(ctx, input.practice_id.0, &input.email.0).await?;
         run(ctx, input.practice_id.0, |new| {
             let token = new.token(Kind::CoachInvitation);
             Ok(practice::AddCoach {
@@ -532,6 +535,7 @@ impl PracticeMutation {
                 name: text("name", &input.name)?,
                 email: text("email", &input.email.0)?,
                 role: input.role.into(),
+                before,
             })
         })
         .await
@@ -614,6 +618,17 @@ impl PracticeMutation {
     async fn revoke_access(&self, ctx: &Context<'_>, input: RevokeAccessInput) -> Result<Option<AccessPayload>> {
         set_access(ctx, input.practice_id.0, input.coach_id.0, input.coachee_id.0, AccessStep::Revoke).await
     }
+}
+
+/// The invitations to this address that the viewer sees: another one replaces them.
+async fn invited(ctx: &Context<'_>, practice: PracticeId, email: &str) -> Result<Vec<InvitationId>> {
+    /// More than a practice sends in the days for which they stand.
+    const INVITATIONS_MAX: u32 = 1_000;
+    let wanted = Wanted { limit: INVITATIONS_MAX, ..Wanted::default() };
+    let page = view(ctx, practice, None).await?.list::<practice::CoachInvitation>(&wanted).await.map_err(error)?;
+    let email = Email::parse(email).ok();
+    let stand = page.rows.into_iter().filter(|(row, _)| email.as_ref() == Some(&row.email));
+    Ok(stand.map(|(row, _)| row.id).collect())
 }
 
 async fn set_access(

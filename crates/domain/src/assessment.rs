@@ -341,7 +341,7 @@ impl Command for SaveDraft {
     shows!(Assessment assessment);
     fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
         let row = facts.get::<Assessment>(self.assessment)?;
-        let draft = facts.find::<Draft>(self.assessment)?;
+        let draft = own_draft(facts, self.assessment)?;
         let decision = facts.allow(Deed::AnswerAssessments, row.coachee)?;
         let person = facts.actor.person().ok_or(Stop::Forbidden)?;
         let form = open_form(facts, row)?;
@@ -371,7 +371,7 @@ impl Command for Submit {
     shows!(Assessment assessment);
     fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
         let row = facts.get::<Assessment>(self.assessment)?;
-        let draft = facts.find::<Draft>(self.assessment)?;
+        let draft = own_draft(facts, self.assessment)?;
         let decision = facts.allow(Deed::AnswerAssessments, row.coachee)?;
         let form = open_form(facts, row)?;
         let answers = match (&self.answers, draft) {
@@ -386,6 +386,11 @@ impl Command for Submit {
         let answers = Confidential::new(answers.text()?);
         Ok(decision.with(Event::Submitted { assessment: self.assessment, coachee: row.coachee, answers }))
     }
+}
+
+/// What the actor has answered so far. Who has the coachee's portal after another has not written the other's draft.
+fn own_draft<'f>(facts: &Facts<'f>, assessment: AssessmentId) -> Result<Option<&'f Draft>, Stop> {
+    Ok(facts.find::<Draft>(assessment)?.filter(|draft| Some(draft.person) == facts.actor.person()))
 }
 
 /// The form of an assessment that waits for its answers.

@@ -87,7 +87,7 @@ events! {
         "coachee.invited" as "invitation_send" Invited sees File {
             coachee: CoacheeId, invitation: InvitationId, replaced: Option<InvitationId>, token: [u8; 32], expires_at: Time
         },
-        /// The newest invitation was not accepted in time; another one can be sent.
+        /// The newest invitation was not accepted in time, or went to an address that was corrected; another one can be sent.
         "coachee.invitation_expired" as "invitation_expire" InvitationExpired sees File { coachee: CoacheeId, invitation: InvitationId },
         /// The coachee accepted, and their account is activated.
         "coachee.accepted" as "invitation_accept" Accepted sees Profile { coachee: CoacheeId, invitation: InvitationId, person: PersonId },
@@ -457,7 +457,8 @@ impl AddCoachee {
     }
 }
 
-/// Corrects a coachee's name or email; what is `None` stays. Coaches may until the coachee has accepted (S2.7).
+/// Corrects a coachee's name or email; what is `None` stays. Coaches may until the coachee has accepted (S2.7). With another
+/// email an invitation that was sent works no more.
 #[derive(Debug)]
 pub struct UpdateCoachee {
     /// Whom.
@@ -488,8 +489,11 @@ impl Command for UpdateCoachee {
         }
         let email = email.map(personal);
         let nothing = first_name.is_none() && last_name.is_none() && email.is_none();
+        // Whoever has the address before has its link, which must not open an account of the new one.
+        let invitation = row.invitation.filter(|_| email.is_some());
+        let ended = invitation.map(|invitation| Event::InvitationExpired { coachee: self.coachee, invitation });
         let event = Event::Changed { coachee: self.coachee, first_name, last_name, email };
-        Ok(if nothing { decision } else { decision.with(event) })
+        Ok(if nothing { decision } else { decision.with(event).with_all(ended) })
     }
 }
 

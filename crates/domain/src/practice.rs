@@ -49,7 +49,7 @@ events! {
         "practice.coach_invited" as "coach_invite" CoachInvited sees Access {
             invitation: InvitationId, name: Personal<Name>, email: Personal<Email>, role: Role, token: [u8; 32], expires_at: Time
         },
-        /// A coach did not accept in time.
+        /// A coach did not accept in time, or was invited anew.
         "practice.coach_invitation_expired" as "coach_invitation_expire" CoachInvitationExpired sees Access { invitation: InvitationId },
         /// A person became a coach of the practice, as its founder or by invitation.
         "practice.coach_joined" as "coach_join" CoachJoined sees Coach {
@@ -423,7 +423,8 @@ impl Command for UpdatePractice {
     }
 }
 
-/// Invites a coach to the practice (S4.1); a manager only if the owner does.
+/// Invites a coach to the practice (S4.1); a manager only if the owner does. Invitations to the same address end with it,
+/// where who invites might have sent them.
 #[derive(Debug)]
 pub struct AddCoach {
     /// The practice.
@@ -438,15 +439,26 @@ pub struct AddCoach {
     pub email: Email,
     /// What they will do here.
     pub role: Role,
+    /// The invitations that stand, as whoever made the command has read them.
+    pub before: Vec<InvitationId>,
 }
 
 impl Command for AddCoach {
     shows!(CoachInvitation invitation);
     fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
+        // All are asked for before the first is looked at: one round of loading.
+        let before: Vec<_> = self.before.iter().map(|id| facts.find::<CoachInvitation>(*id)).collect();
         facts.get::<Practice>(self.practice)?;
-        let decision = facts.allow(deed_for(self.role), About::Practice)?;
+        let mut decision = facts.allow(deed_for(self.role), About::Practice)?;
         if self.role == Role::Owner {
             return Err(Refusal::NotARole.into());
+        }
+        for row in before {
+            if let Some(row) = row?.filter(|row| row.email == self.email)
+                && facts.allow(deed_for(row.role), About::Practice).is_ok()
+            {
+                decision = decision.with(Event::CoachInvitationExpired { invitation: row.id });
+            }
         }
         Ok(decision.with(Event::CoachInvited {
             invitation: self.invitation,

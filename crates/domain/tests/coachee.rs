@@ -5,8 +5,9 @@ mod support;
 
 use domain::access::Level;
 use domain::coachee::{
-    Activation, AddCoachee, BillingModel, Coachee, DeactivateCoachee, Detach, IMPORT_MAX, ImportCoachees, Invite,
-    NewInvitation, ReactivateCoachee, SearchWord, Sending, SetBillingModel, SetLeadCoach, Status, UpdateCoachee,
+    Activation, AddCoachee, BillingModel, Coachee, DeactivateCoachee, Detach, IMPORT_MAX, ImportCoachees, Invitation,
+    Invite, NewInvitation, ReactivateCoachee, SearchWord, Sending, SetBillingModel, SetLeadCoach, Status,
+    UpdateCoachee,
 };
 use domain::id::{AccessId, ClientId, CoacheeId, PersonId};
 use domain::plan::AddGoal;
@@ -72,6 +73,31 @@ fn nobody_who_is_deactivated_is_invited() {
     assert_eq!(world.when(World::OWNER, &invite), refused("COACHEE_IS_DEACTIVATED"));
     world.when(World::OWNER, &ReactivateCoachee { coachee: id(World::OTHER) }).unwrap();
     assert_eq!(world.when(World::OWNER, &invite), Ok(vec!["coachee.invited"]));
+}
+
+#[test]
+fn an_invitation_is_for_the_address_that_it_went_to() {
+    let mut world = World::new();
+    let invite = |number: u128, sending| {
+        let invitation = NewInvitation { id: id(number), token: [7; 32] };
+        Invite { coachee: id(World::OTHER), invitation, sending }
+    };
+    let update = |last_name: Option<&str>, email: Option<&str>| UpdateCoachee {
+        coachee: id(World::OTHER),
+        first_name: None,
+        last_name: last_name.map(text),
+        email: email.map(text),
+    };
+    world.when(World::OWNER, &invite(500, Sending::First)).unwrap();
+    assert_eq!(world.when(World::OWNER, &update(Some("Adler"), None)), Ok(vec!["coachee.changed"]));
+    assert!(world.find::<Invitation>(id(500)).is_some());
+    let ended = vec!["coachee.changed", "coachee.invitation_expired"];
+    assert_eq!(world.when(World::OWNER, &update(None, Some("rob@example.com"))), Ok(ended));
+    assert!(world.find::<Invitation>(id(500)).is_none());
+    let row = world.row::<Coachee>(id(World::OTHER));
+    assert_eq!((row.status, row.invitation), (Status::Invited, None));
+    assert_eq!(world.when(World::OWNER, &update(None, Some("bert@example.com"))), Ok(vec!["coachee.changed"]));
+    assert_eq!(world.when(World::OWNER, &invite(501, Sending::Again)), Ok(vec!["coachee.invited"]));
 }
 
 #[test]

@@ -350,7 +350,8 @@ impl Actors<'_> {
         let token = self.app.token(Kind::CoachInvitation, log, request.command);
         let email: Email = text(email)?;
         let (practice, invitation, address) = (self.practice, token.id(), self.app.address(&email));
-        let add = AddCoach { practice, invitation, token: token.hash, name: text(name)?, email, role };
+        let (name, before) = (text(name)?, Vec::new());
+        let add = AddCoach { practice, invitation, token: token.hash, name, email, role, before };
         self.app.run(request, add).await?;
         let acceptance = Acceptance { address, person, login: None };
         self.act(person, AcceptCoachInvitation { practice, invitation, token: token.hash, acceptance }).await?;

@@ -543,6 +543,7 @@ both! {
             name: Name::parse("Bea").unwrap(),
             email: Email::parse("bea@example.com").unwrap(),
             role: practice::Role::Coach,
+            before: Vec::new(),
         };
         stage.run_as(log, Actor::Person(founder), command, invite).await;
         assert_eq!(stage.app.deliver(&post, &settings).await.unwrap(), 1);

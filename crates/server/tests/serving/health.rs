@@ -175,7 +175,8 @@ async fn given_up(place: &Place, founder: PersonId, practice: PracticeId) {
     let log = LogId::Practice(practice);
     let token = place.app.token(Kind::CoachInvitation, log, place.app.command());
     let (name, email) = (Name::parse("Ida Berg").unwrap(), Email::parse("ida.berg@canary.example").unwrap());
-    let add = AddCoach { practice, invitation: token.id(), token: token.hash, name, email, role: Role::Coach };
+    let (role, before) = (Role::Coach, Vec::new());
+    let add = AddCoach { practice, invitation: token.id(), token: token.hash, name, email, role, before };
     place.run(log, founder, add).await.unwrap();
     let nowhere = Post::Folder(place.folder.path().join("nowhere"));
     for attempt in 1..=8 {
