@@ -624,7 +624,7 @@ impl Command for RespondToAppointment {
                 }
                 (row.exception(occurrence).and_then(|it| it.answered), it.ends_at <= facts.now)
             }
-            None => (row.answered, row.span.to <= facts.now),
+            None => (row.answered, !row.has(|it| it.ends_at > facts.now)),
         };
         if row.cancelled {
             return Err(Refusal::IsCancelled.into());

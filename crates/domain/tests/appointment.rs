@@ -368,6 +368,40 @@ fn all_of_it_moves_while_none_has_begun() {
 }
 
 #[test]
+fn what_was_moved_or_cancelled_before_its_time_has_not_begun() {
+    let mut world = World::new();
+    for number in [100, 101] {
+        world.when(COACH, &add(number, "2026-12-01T09:00", Some("FREQ=WEEKLY;COUNT=3"))).unwrap();
+    }
+    let first = wall("2026-12-01T09:00");
+    let behind = RescheduleAppointment { occurrence: Some(first), start: Some(wall("2026-12-03T09:00")), ..moves(100) };
+    world.when(COACH, &behind).unwrap();
+    world.when(COACH, &CancelAppointment { appointment: id(101), what: Cancelling::One(first) }).unwrap();
+    world.now = moment("2026-12-02T09:00:00Z");
+    for number in [100, 101] {
+        let all = RescheduleAppointment { start: Some(wall("2026-12-04T09:00")), ..moves(number) };
+        assert_eq!(world.when(COACH, &all), Ok(vec!["appointment.rescheduled"]), "{number}");
+    }
+    world.now = moment("2026-12-04T08:00:00Z");
+    let again = RescheduleAppointment { start: Some(wall("2026-12-05T09:00")), ..moves(100) };
+    assert_eq!(world.when(COACH, &again), refused("APPOINTMENT_HAS_BEGUN"));
+}
+
+#[test]
+fn what_has_nothing_ahead_is_not_answered() {
+    let mut world = World::new();
+    world.when(COACH, &add(100, "2026-12-01T09:00", Some("FREQ=WEEKLY;COUNT=3"))).unwrap();
+    let cut = CancelAppointment { appointment: id(100), what: Cancelling::Following(wall("2026-12-08T09:00")) };
+    world.when(COACH, &cut).unwrap();
+    let all = RespondToAppointment { appointment: id(100), occurrence: None, answer: Answer::Going };
+    world.now = moment("2026-12-01T08:30:00Z");
+    assert_eq!(world.when(COACHEE, &all), Ok(vec!["appointment.answered"]), "the first goes on");
+    world.now = moment("2026-12-02T09:00:00Z");
+    let not = RespondToAppointment { answer: Answer::NotGoing, ..all };
+    assert_eq!(world.when(COACHEE, &not), refused("APPOINTMENT_IS_OVER"), "the others were cancelled");
+}
+
+#[test]
 fn the_coachee_alone_answers_to_all_or_to_one() {
     let mut world = World::new();
     world.when(COACH, &add(100, "2026-12-01T09:00", Some("FREQ=WEEKLY;COUNT=3"))).unwrap();

@@ -98,6 +98,11 @@ impl Appointment {
         self.rule_starts().into_iter().map(|id| self.occurrence_in(id, &zone)).collect()
     }
 
+    /// Whether one that takes place is so.
+    pub(super) fn has(&self, is_so: impl Fn(&Occurrence) -> bool) -> bool {
+        self.occurrences().iter().any(|it| it.state != State::Cancelled && is_so(it))
+    }
+
     /// The occurrence of this name, if the rule has it.
     pub fn occurrence(&self, id: Wall) -> Option<Occurrence> {
         self.rule_starts().contains(&id).then(|| self.occurrence_in(id, &time_zone(&self.zone)))

@@ -105,7 +105,7 @@ impl RescheduleAppointment {
         if nothing {
             return Ok(decision);
         }
-        if moved && row.rule.is_some() && row.span.from <= facts.now {
+        if moved && row.rule.is_some() && row.has(|it| it.starts_at <= facts.now) {
             return Err(Refusal::HasBegun.into());
         }
         if moved && row.exceptions.iter().any(|it| it.session.is_some()) {
