@@ -289,7 +289,7 @@ impl App {
                     goes_on = pause(&mut stopping, every) => goes_on,
                     () = app.inner.stirred.notified() => pause(&mut stopping.clone(), GATHERING).await,
                 };
-                if !goes_on {
+                if !goes_on || !app.accepts_writes() {
                     return;
                 }
                 if let Err(error) = app.react().await {

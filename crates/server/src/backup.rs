@@ -34,7 +34,7 @@ pub async fn backup(
     let signer = open::signer(settings, world)?;
     let kept = &settings.checkpoint_dir;
     let failed = |source| Error::Folder { path: kept.clone(), setting: "checkpoint_dir", source };
-    let outside = kept.exists().then(|| Folder::open(kept)).transpose().map_err(failed)?;
+    let outside = kept.try_exists().map_err(failed)?.then(|| Folder::open(kept)).transpose().map_err(failed)?;
     let store = open::store(settings, Purpose::Inspect).await?;
     let mut count = Count::new("rows");
     let told = &mut |done, total| count.done(done, total);

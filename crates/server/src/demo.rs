@@ -119,7 +119,8 @@ fn folder(named: Option<&str>, entropy: &dyn Entropy) -> Result<(PathBuf, Option
     };
     let path = Path::new(named);
     open::folder(path, "data_dir")?;
-    if std::fs::read_dir(path)?.next().is_some() {
+    let failed = |source| Error::Folder { path: path.to_owned(), setting: "data_dir", source };
+    if std::fs::read_dir(path).map_err(failed)?.next().is_some() {
         return Err(Error::Usage(format!("{} is not empty: the demo begins with nothing", path.display())));
     }
     Ok((path.to_owned(), None))

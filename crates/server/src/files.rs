@@ -45,7 +45,9 @@ impl<'s> Place<'s> {
 pub(crate) fn is_place(text: &str) -> bool {
     match Place::of(text) {
         Place::Folder(_) => !text.is_empty() && !text.contains("://") && !text.starts_with("s3:"),
-        Place::Bucket(name, _) => !name.is_empty() && !name.contains(char::is_whitespace),
+        Place::Bucket(name, _) => {
+            !name.is_empty() && !name.contains(|letter: char| letter.is_whitespace() || letter == '@')
+        }
     }
 }
 
@@ -98,6 +100,7 @@ mod tests {
             ("", false),
             ("s3://", false),
             ("s3:///x", false),
+            ("s3://key:secret@coaching", false),
             ("s3:/coaching", false),
             ("s3:coaching", false),
             ("https://s3.example.org/coaching", false),

@@ -17,7 +17,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tracing::Instrument as _;
 
 use crate::health::{self, Places};
@@ -67,7 +67,7 @@ async fn request(State(front): State<Arc<Front>>, mut request: Request, next: Ne
     let id = format!("{:08x}-{:x}", front.nonce & 0xffff_ffff, front.requests.fetch_add(1, Ordering::Relaxed));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", id, method = label(&method), route, status = tracing::field::Empty);
+    let span = span(&id, &method, &route);
     let mut response = next.run(request).instrument(span.clone()).await;
     drop(running);
     let (took, status) = (began.elapsed(), response.status());
@@ -89,6 +89,12 @@ async fn request(State(front): State<Arc<Front>>, mut request: Request, next: Ne
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// What a request's lines in the log have in common. It is as high as an error, so that a line about a fault has its
+/// request's id and route whichever level is logged.
+fn span(id: &str, method: &Method, route: &str) -> tracing::Span {
+    tracing::error_span!("request", id, method = label(method), route, status = tracing::field::Empty)
 }
 
 /// Who asks, if the connection is a trusted proxy's: the last address that it was told of and that is no proxy's too.
@@ -158,6 +164,15 @@ async fn numbers(State(front): State<Arc<Front>>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_about_a_fault_has_its_requests_id_where_errors_alone_are_logged() {
+        use tracing_subscriber::layer::SubscriberExt as _;
+        let quiet = tracing_subscriber::registry().with(tracing::level_filters::LevelFilter::ERROR);
+        tracing::subscriber::with_default(quiet, || {
+            assert!(!span("1f-0", &Method::POST, "/graphql").is_disabled());
+        });
+    }
 
     fn from(connected: &str, forwarded: &[&str]) -> Option<String> {
         let trusted: Vec<IpAddr> = ["127.0.0.1", "10.0.0.1"].iter().map(|address| address.parse().unwrap()).collect();

@@ -114,8 +114,10 @@ fn storage(out: &mut String, app: &App, places: &Places) {
     let (open, busy) = app.store().connections();
     gauge(out, "throughline_database_connections", "Connections to the database that are open.", open);
     gauge(out, "throughline_database_connections_busy", "Those that are in use.", busy);
-    if let Some(free) = free_bytes(&places.data_dir) {
-        gauge(out, "throughline_disk_free_bytes", "Room that is left at the data folder.", free);
+    let rooms = [Some(&places.data_dir), places.database.as_ref()].into_iter().flatten();
+    if let Some(free) = rooms.filter_map(|path| free_bytes(path)).min() {
+        let help = "Room that is left at the data folder, or at the database's file where that is less.";
+        gauge(out, "throughline_disk_free_bytes", help, free);
     }
     if let Some(database) = &places.database {
         let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());

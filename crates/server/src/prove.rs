@@ -147,7 +147,7 @@ async fn look_for_files(
     only: Option<LogId>,
     out: &mut dyn Write,
 ) -> Result<bool, Error> {
-    if Place::of(&settings.files).folder().is_some_and(|folder| !folder.exists()) {
+    if Place::of(&settings.files).folder().is_some_and(|folder| matches!(folder.try_exists(), Ok(false))) {
         return Ok(true);
     }
     let objects = files::named(settings)?;
@@ -227,25 +227,34 @@ pub(crate) fn verifiers(settings: &Settings, given: &Keys) -> Result<Option<Veri
     if let Some(given) = given.read()? {
         return Ok(Some(given));
     }
-    if !settings.signing_key_file.exists() {
+    // One that cannot be looked for is said so by whoever reads it.
+    if matches!(settings.signing_key_file.try_exists(), Ok(false)) {
         return Ok(None);
     }
     let (seed, _) = SigningSeed::load_or_create(&settings.signing_key_file, &vault::Os)?;
     Ok(Some(Signer::parse(&settings.signer_name, seed.expose())?.verifier().clone().into()))
 }
 
-/// The signed notes of every file in the checkpoints' folder.
+/// The signed notes of every file in the checkpoints' folder. Where it is there and cannot be read that is an error: what was
+/// verified without them would look as if it were with them.
 fn notes(folder: &Path) -> Result<Vec<String>, Error> {
-    if !folder.exists() {
+    let failed = |path: &Path, error: std::io::Error| {
+        Error::Usage(format!("{} cannot be read: {error}; run this as the server's user", path.display()))
+    };
+    if !folder.try_exists().map_err(|error| failed(folder, error))? {
         return Ok(Vec::new());
     }
-    let mut files =
-        std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+    let entries = std::fs::read_dir(folder).map_err(|error| failed(folder, error))?;
+    let mut files = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| failed(folder, error))?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "notes"));
     files.sort();
     let mut notes = Vec::new();
     for file in files {
-        notes.extend(app::checkpoints::notes(&String::from_utf8_lossy(&std::fs::read(file)?)));
+        let content = std::fs::read(&file).map_err(|error| failed(&file, error))?;
+        notes.extend(app::checkpoints::notes(&String::from_utf8_lossy(&content)));
     }
     Ok(notes)
 }

@@ -1,6 +1,6 @@
 //! Serving: the routes, the loops beside them, and stopping.
 //!
-//! Stopping goes in this order: `/readyz` says no; no connection is accepted any more; sockets are closed and requests
+//! Stopping goes in this order: `/readyz` says no; no connection is accepted any more; sockets that close and requests
 //! that run get [`Settings::stop_seconds`] to end; then the app ends its loops, answers the commands that it has taken,
 //! and closes the database. What was acknowledged was committed before, so cutting any of this short loses nothing.
 
@@ -40,6 +40,10 @@ const TIMERS: Duration = Duration::from_secs(10);
 const REACTIONS: Duration = Duration::from_secs(1);
 /// How many files the process keeps for what is no connection, if it may open so many: the database, mail, uploads.
 const OTHER_FILES: usize = 256;
+/// How often it is looked, at a stop, whether all sockets have said goodbye.
+const GOODBYES: Duration = Duration::from_millis(10);
+/// How soon what failed at the start is tried again: to ask the files' place, to catch up with a log.
+const AGAIN: Duration = Duration::from_mins(1);
 /// How often a long catching up says how far it is.
 const NEWS: Duration = Duration::from_secs(10);
 
@@ -122,8 +126,8 @@ pub async fn start(app: App, settings: &Settings, world: &World, further: Router
     let api = graphql(&app, &settings, nonce, &numbers)?;
     let router = front::router(front.clone(), api.merge(further));
     let most = most_connections(settings.trusted_proxies.clone());
-    let listener = Patient::new(listener, settings.write_seconds).counted(numbers).of_most(most);
-    let ended = listen_until(&app, listener, router, stopping, settings.stop_seconds);
+    let listener = Patient::new(listener, settings.write_seconds).counted(numbers.clone()).of_most(most);
+    let ended = listen_until(&app, (listener, router), numbers, stopping, settings.stop_seconds);
     Ok(Served { address, app, front, stop, ended })
 }
 
@@ -162,8 +166,8 @@ fn trusted(path: &Path) -> Result<api::Trusted, Error> {
 /// Answers requests in a task of the app, until `stopping` and all that ran by then has ended.
 fn listen_until(
     app: &App,
-    listener: Patient,
-    router: Router,
+    (listener, router): (Patient, Router),
+    numbers: Numbers,
     stopping: watch::Receiver<bool>,
     limit: Duration,
 ) -> oneshot::Receiver<()> {
@@ -174,7 +178,13 @@ fn listen_until(
     let (done, ended) = oneshot::channel();
     let (asked, too_long) = (until(stopping.clone()), until(stopping));
     app.tasks().start("http", async move {
-        let server = serve(listener, router, asked);
+        let server = async {
+            serve(listener, router, asked).await;
+            // Sockets are tasks of their own, which close with 1001: a process that ends before would break them off.
+            while numbers.sockets() > 0 {
+                tokio::time::sleep(GOODBYES).await;
+            }
+        };
         let too_long = async {
             too_long.await;
             tokio::time::sleep(limit).await;
@@ -274,36 +284,59 @@ fn start_expiry(app: &App) {
 
 /// Says where the files and the database do not belong together: then files are not found, or not by other servers.
 fn start_claiming(app: &App) {
-    let running = app.clone();
+    let (running, mut stopping) = (app.clone(), app.tasks().stopping());
     app.tasks().start("claiming", async move {
-        match running.claim_files().await {
-            Ok(true) => {}
-            Ok(false) => tracing::error!("the files' place is not the one of this database; see `throughline doctor`"),
-            Err(error) => tracing::error!(?error, "the files' place cannot be used; see `throughline doctor`"),
+        loop {
+            match running.claim_files().await {
+                Ok(true) => return,
+                Ok(false) => {
+                    return tracing::error!(
+                        "the files' place is not the one of this database; see `throughline doctor`"
+                    );
+                }
+                Err(error) => tracing::error!(?error, "the files' place cannot be used; see `throughline doctor`"),
+            }
+            if !pause(&mut stopping, AGAIN).await {
+                return;
+            }
         }
     });
 }
 
 /// Folds what this version of the program has not folded yet, one log after the other, so that nobody has to wait for it.
 fn start_catching_up(app: &App) {
-    let (running, stopping) = (app.clone(), app.tasks().stopping());
+    let (running, mut stopping) = (app.clone(), app.tasks().stopping());
     app.tasks().start("catching up", async move {
         let mut news = News { events: 0, said: Instant::now() };
-        let logs = match running.logs(None).await {
-            Ok(logs) => logs,
-            Err(error) => {
-                return tracing::warn!(?error, "the logs could not be listed; each is caught up when it is asked for");
+        let mut logs = loop {
+            match running.logs(None).await {
+                Ok(logs) => break logs,
+                Err(error) => tracing::warn!(?error, "the logs could not be listed; it is tried again in a minute"),
+            }
+            if !pause(&mut stopping, AGAIN).await {
+                return;
             }
         };
         let left = &running.pulse().logs_to_catch_up;
         left.set(logs.len() as u64);
-        for log in logs {
-            if *stopping.borrow() {
-                return;
+        while !logs.is_empty() {
+            let mut failed = Vec::new();
+            for log in logs {
+                if *stopping.borrow() {
+                    return;
+                }
+                match running.catch_up(log, &mut news).await {
+                    Ok(()) => left.less(),
+                    Err(error) => {
+                        tracing::error!(%log, ?error, "a log could not be caught up; it is tried again in a minute");
+                        failed.push(log);
+                    }
+                }
             }
-            match running.catch_up(log, &mut news).await {
-                Ok(()) => left.less(),
-                Err(error) => tracing::error!(%log, ?error, "a log could not be caught up"),
+            logs = failed;
+            let goes_on = logs.is_empty() || (running.accepts_writes() && pause(&mut stopping, AGAIN).await);
+            if !goes_on {
+                return;
             }
         }
         if news.events > 0 {

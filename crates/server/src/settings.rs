@@ -155,9 +155,9 @@ settings! {
     /// Page cache of each connection, in KiB (SQLite).
     database_cache_kib: u32 = "32768", Plainly, whole(64..=16_777_216);
     /// Where the sealed bytes of files lie: a folder, or a bucket of an S3-compatible service, `s3://BUCKET` with perhaps `/PREFIX` after it. Several servers share one place.
-    files: String = "<data_dir>/files", Plainly, checked(crate::files::is_place, "a folder, or an address such as s3://coaching-files");
+    files: String = "<data_dir>/files", WithoutPassword, checked(crate::files::is_place, "a folder, or an address such as s3://coaching-files");
     /// The address of the service that has the bucket of `files`. Empty: Amazon's own.
-    files_s3_endpoint: Option<String> = "", Plainly, optional(text(read::site, "an address such as https://s3.example.org, without a path"));
+    files_s3_endpoint: Option<String> = "", WithoutPassword, optional(text(read::site, "an address such as https://s3.example.org, without a path"));
     /// The region of the bucket of `files`.
     files_s3_region: String = "us-east-1", Plainly, checked(|region| !region.is_empty(), "a region such as eu-central-1");
     /// The id of the key for the bucket of `files`.
@@ -170,7 +170,7 @@ settings! {
     /// The address under which people reach this server: what links in mails begin with.
     public_url: String = "http://<listen>", Plainly, text(read::site, "an address such as https://coaching.example.org, without a path");
     /// Addresses of proxies whose X-Forwarded-For is believed, with commas between them.
-    trusted_proxies: Vec<IpAddr> = "", Plainly, listed(|text| text.parse().ok(), "IP addresses with commas between them");
+    trusted_proxies: Vec<IpAddr> = "", Plainly, listed(read::address, "IP addresses with commas between them");
     /// Origins whose pages may use a browser's cookies and open sockets here, with commas between them. Empty: only pages of the host asked.
     allowed_origins: Vec<String> = "", Plainly, listed(read::site, "origins such as https://app.example.org, with commas between them");
     /// The file of the root key, from which all keys derive; made at the first start. Without it nothing can be read: back it up, apart from the database.
@@ -232,13 +232,13 @@ settings! {
     /// How long requests that run may take to end when the server stops, in seconds.
     stop_seconds: Duration = "10", Plainly, duration(0..=600);
     /// The OpenTelemetry collector that is told traces, by OTLP over HTTP, such as `http://127.0.0.1:4318`. Empty: none are made.
-    otlp_url: Option<String> = "", Plainly, optional(text(read::site, "an address such as http://127.0.0.1:4318, without a path"));
+    otlp_url: Option<String> = "", WithoutPassword, optional(text(read::site, "an address such as http://127.0.0.1:4318, without a path"));
     /// How the log is written to standard error: `text` or `json`.
     log_format: LogFormat = "text", Plainly, one_of(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
     /// What is logged: a level, or levels by module (`info`, `warn,server=debug`). Below INFO only this program's own
     /// modules speak: what libraries say there may hold what passes through them.
     log_filter: String = "info", Plainly,
-        checked(|filter| tracing_subscriber::EnvFilter::try_new(filter).is_ok(), "error, warn, info, debug or trace, or targets such as warn,server=debug");
+        checked(read::is_filter, "error, warn, info, debug or trace, or targets such as warn,server=debug");
 }
 
 fn path(text: &str) -> Result<PathBuf, String> {

@@ -588,6 +588,33 @@ async fn until(served: &Served, holds: impl Fn(&str) -> bool) {
     assert!(in_time, "it never holds:\n{numbers}");
 }
 
+/// A client that says nothing more is told that the server stops, and is waited for before it has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_waits_until_sockets_have_said_goodbye() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let folder = tempfile::tempdir().unwrap();
+    let served = serve::open(&settings(folder.path()), &World::machine()).await.unwrap();
+    let mut client = tokio::net::TcpStream::connect(served.address()).await.unwrap();
+    let asked = format!(
+        "GET /graphql HTTP/1.1\r\nhost: {}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n\r\n",
+        served.address()
+    );
+    client.write_all(asked.as_bytes()).await.unwrap();
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        client.read_exact(&mut byte).await.unwrap();
+        head.push(byte[0]);
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
+    until(&served, |numbers| numbers.contains("throughline_sockets 1\n")).await;
+    served.stop().await;
+    let mut last = Vec::new();
+    let closed = tokio::time::timeout(Duration::from_millis(200), client.read_to_end(&mut last)).await;
+    assert!(closed.is_ok(), "the server has stopped, and its end of the socket is open");
+    assert_eq!((last[0], last[2..4].to_vec()), (0x88, 1001_u16.to_be_bytes().to_vec()), "{last:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_lets_people_in_by_a_button_and_programs_by_a_token() {
     let folder = tempfile::tempdir().unwrap();

@@ -99,9 +99,9 @@ impl Objects {
     /// Those of a folder, which is there.
     ///
     /// # Errors
-    /// [`Error::Open`] where it is not.
+    /// [`Error::Objects`] where it is not.
     pub fn folder(path: &Path) -> Result<Self, Error> {
-        let local = LocalFileSystem::new_with_prefix(path).map_err(|error| Error::Open(error.to_string()))?;
+        let local = LocalFileSystem::new_with_prefix(path).map_err(|error| Error::Objects(error.to_string()))?;
         let store = Arc::new(local.with_fsync(true).with_automatic_cleanup(true));
         Ok(Self { store, shelf: Arc::new(Shelf::Folder(path.to_owned())) })
     }
@@ -109,9 +109,9 @@ impl Objects {
     /// Those of a bucket. Nothing is asked of it yet.
     ///
     /// # Errors
-    /// [`Error::Open`] where the settings make no sense.
+    /// [`Error::Objects`] where the settings make no sense.
     pub fn bucket(bucket: &Bucket) -> Result<Self, Error> {
-        let open = |error: object_store::Error| Error::Open(error.to_string());
+        let open = |error: object_store::Error| Error::Objects(error.to_string());
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&bucket.name)
             .with_region(&bucket.region)

@@ -307,7 +307,7 @@ fn write_ahead(database: &Path) -> Option<Finding> {
         Finding::problem(
             "write-ahead log",
             format!(
-                "{said}: something has been reading for long and keeps it from being cut down; end commands such as `log --follow` or a copy that hangs"
+                "{said}: something has been reading for long and keeps it from being cut down; end commands such as `verify` or `replay --check`, or a copy that hangs"
             ),
         )
     })

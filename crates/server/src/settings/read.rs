@@ -1,7 +1,11 @@
 //! How the text of a setting becomes its value. Each reader gives the value, or says what it expected.
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
 
 /// A value that a function makes; `what` says of what.
 pub(super) fn text<T>(make: impl Fn(&str) -> Option<T>, what: &str) -> impl Fn(&str) -> Result<T, String> {
@@ -101,6 +105,18 @@ pub(super) fn site(text: &str) -> Option<String> {
     let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
     let bare = uri.path() == "/" && uri.query().is_none() && !site.contains(['@', '#']);
     (is_web && bare && uri.host().is_some_and(|host| !host.is_empty())).then(|| site.to_owned())
+}
+
+/// An IP address, as connections are compared with it: one of IPv4 that is written as one of IPv6 is one of IPv4.
+pub(super) fn address(text: &str) -> Option<IpAddr> {
+    text.parse().ok().map(|address: IpAddr| address.to_canonical())
+}
+
+/// Whether these are levels, and levels by module. What reads the filter takes any other word for a module's name and
+/// leaves all other modules out, so that a misspelt level would silence the log.
+pub(super) fn is_filter(text: &str) -> bool {
+    let is_known = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
+    text.split(',').all(is_known) && EnvFilter::try_new(text).is_ok()
 }
 
 /// Whether it looks like `a@b` or `Name <a@b>`. Whoever sends mail looks more closely.

@@ -133,9 +133,12 @@ fn secrets_are_not_shown_not_even_wrong_ones() {
         ("THROUGHLINE_ROOT_KEY", "hunter2"),
         ("THROUGHLINE_DATABASE_URL", "mysql://me:hunter2@host"),
         ("THROUGHLINE_SMTP_URL", "me:hunter2@host"),
+        ("THROUGHLINE_FILES", "s3://me:hunter2@coaching"),
+        ("THROUGHLINE_FILES_S3_ENDPOINT", "https://me:hunter2@s3.example.org"),
+        ("THROUGHLINE_OTLP_URL", "http://me:hunter2@127.0.0.1:4318"),
     ];
     let wrong = load(&Flags::default(), &pairs).unwrap_err();
-    assert_eq!(wrong.0.len(), 3, "{wrong}");
+    assert_eq!(wrong.0.len(), pairs.len(), "{wrong}");
     assert!(!wrong.to_string().contains("hunter2"), "{wrong}");
 
     let (_folder, flags) = file(&format!("root_key = '{key}'"));
@@ -164,9 +167,20 @@ fn a_databases_address_is_refused_without_its_place_and_with_what_nobody_reads()
 #[test]
 fn lists_are_parted_by_commas_and_may_be_lists_in_the_file() {
     let (_folder, flags) = file("allowed_origins = ['https://a.example', 'https://b.example/']");
-    let settings = load(&flags, &[("THROUGHLINE_TRUSTED_PROXIES", "127.0.0.1, ::1")]).unwrap();
+    let settings = load(&flags, &[("THROUGHLINE_TRUSTED_PROXIES", "127.0.0.1, ::1, ::ffff:10.0.0.1")]).unwrap();
     assert_eq!(settings.allowed_origins, ["https://a.example", "https://b.example"]);
-    assert_eq!(settings.trusted_proxies.len(), 2);
+    let proxies: Vec<String> = settings.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(proxies, ["127.0.0.1", "::1", "10.0.0.1"], "as connections are compared with them");
+}
+
+#[test]
+fn a_misspelt_level_is_not_taken_for_a_module() {
+    for (filter, is_one) in
+        [("info", true), ("WARN,server=debug", true), ("off", true), ("inof", false), ("warn,server", false)]
+    {
+        let read = load(&Flags::default(), &[("THROUGHLINE_LOG_FILTER", filter)]);
+        assert_eq!(read.is_ok(), is_one, "{filter}");
+    }
 }
 
 #[test]
