@@ -12,7 +12,8 @@
 //!    string or a comment ends: a bracket is hidden from both or from neither.
 //! 2. [`super::shape::shape`] runs after the parser and before the validator. It sums the expanded selections of each
 //!    fragment once and refuses a fragment that contains itself. It also multiplies the lists of introspection, which
-//!    anybody may ask for and which lead in circles: a type's possible types have interfaces, which have possible types.
+//!    anybody may ask for, a name in them a thousand times, and which lead in circles: a type's possible types have
+//!    interfaces, which have possible types.
 //!    The executor answers them from memory without ever giving way, so no deadline could end it.
 //!
 //! [`json`] does for a body what `text` does for a document: it bounds its nesting, and how many values it has, since a
@@ -38,11 +39,15 @@ pub const MAX_ALIASES: usize = 30;
 pub const MAX_SELECTIONS: usize = 2_000;
 /// The deepest nesting of fields, through fragments. The standard introspection query needs 14.
 pub const MAX_DEPTH: usize = 20;
-/// How many items a list of introspection is taken to have.
+/// How many types introspection is taken to list; there are fewer.
+pub const INTROSPECTED_TYPES: usize = 500;
+/// How many fields each of all types is taken to have, on average; of everything else one, such as arguments a field.
+pub const FIELDS_A_TYPE: usize = 3;
+/// How many items a list of introspection is taken to have that is one type's own.
 pub const INTROSPECTED_ITEMS: usize = 20;
-/// The most that introspection may come to, its lists multiplied. The standard introspection query comes to 350 000, with
-/// three lists below each other; four have room for a name, and five for nothing.
-pub const MAX_INTROSPECTED: usize = 500_000;
+/// The most that introspection may come to, its lists multiplied. The standard introspection query comes to 170 000. Of
+/// lists that are a type's own, three below each other have room for a few names, and four for nothing.
+pub const MAX_INTROSPECTED: usize = 200_000;
 /// The most root fields of a mutation.
 pub const MAX_ROOT_MUTATIONS: usize = 10;
 

@@ -11,7 +11,8 @@ use async_graphql::Positioned;
 use async_graphql::parser::types::{ExecutableDocument, FragmentDefinition, OperationType, Selection, SelectionSet};
 
 use super::guard::{
-    INTROSPECTED_ITEMS, MAX_ALIASES, MAX_DEPTH, MAX_INTROSPECTED, MAX_ROOT_MUTATIONS, MAX_SELECTIONS, Refusal, within,
+    FIELDS_A_TYPE, INTROSPECTED_ITEMS, INTROSPECTED_TYPES, MAX_ALIASES, MAX_DEPTH, MAX_INTROSPECTED,
+    MAX_ROOT_MUTATIONS, MAX_SELECTIONS, Refusal, within,
 };
 
 /// The fields of introspection whose answers are lists of objects.
@@ -54,6 +55,8 @@ struct Sum {
     /// Fields at every level, those in lists of introspection as often as there are items: what it comes to if this
     /// stands within introspection.
     multiplied: usize,
+    /// The same for each type on average, if this stands in the list of all types: a few have many fields, most have few.
+    of_each_type: usize,
     /// The same of what does stand within introspection.
     introspected: usize,
 }
@@ -61,10 +64,18 @@ struct Sum {
 impl Sum {
     /// Of a field, by what is selected in it.
     fn field(name: &str, inner: Self) -> Self {
-        let items = if LISTS.contains(&name) { INTROSPECTED_ITEMS } else { 1 };
-        let multiplied = inner.multiplied.saturating_add(1).saturating_mul(items);
+        let times = |items: usize, each: usize| each.saturating_add(1).saturating_mul(items);
+        let is_list = LISTS.contains(&name);
+        let multiplied = match name {
+            "types" => times(INTROSPECTED_TYPES, inner.of_each_type),
+            _ if is_list => times(INTROSPECTED_ITEMS, inner.multiplied),
+            _ => times(1, inner.multiplied),
+        };
+        let average = if name == "fields" { FIELDS_A_TYPE } else { 1 };
+        let of_each_type = times(average, if is_list { inner.of_each_type } else { inner.multiplied });
         let introspected = if matches!(name, "__schema" | "__type") { multiplied } else { inner.introspected };
-        Self { selections: 1 + inner.selections, depth: 1 + inner.depth, fields: 1, multiplied, introspected }
+        let (selections, depth) = (1 + inner.selections, 1 + inner.depth);
+        Self { selections, depth, fields: 1, multiplied, of_each_type, introspected }
     }
 
     fn add(&mut self, other: Self) -> Result<(), Refusal> {
@@ -72,6 +83,7 @@ impl Sum {
         self.depth = self.depth.max(other.depth);
         self.fields += other.fields;
         self.multiplied = self.multiplied.saturating_add(other.multiplied);
+        self.of_each_type = self.of_each_type.saturating_add(other.of_each_type);
         self.introspected = self.introspected.saturating_add(other.introspected);
         within("selections, counted where their fragments are spread", self.selections, MAX_SELECTIONS)?;
         within("levels of fields", self.depth, MAX_DEPTH)?;
@@ -174,18 +186,23 @@ mod tests {
                 " } }".repeat(n)
             )
         };
-        assert_eq!(shape_of(&pairs(2)), Ok(OperationType::Query));
-        assert!(matches!(shape_of(&pairs(3)), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })));
+        assert_eq!(shape_of(&pairs(1)), Ok(OperationType::Query));
+        assert!(matches!(shape_of(&pairs(2)), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })));
         let spread =
             "{ __type(name: \"N\") { ...A } } fragment A on __Type { fields { type { fields { type { ...B } } } } }
             fragment B on __Type { fields { type { fields { args { name } } } } }";
         assert!(matches!(shape_of(spread), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })), "through fragments");
         let beside = |n: usize| {
-            let schema = |n| format!("a{n}: __schema {{ types {{ fields {{ args {{ name description }} }} }} }} ");
+            let schema = |n| {
+                format!("a{n}: __schema {{ types {{ fields {{ args {{ name description type {{ name }} }} }} }} }} ")
+            };
             format!("{{ {} }}", (0..n).map(schema).collect::<String>())
         };
         assert_eq!(shape_of(&beside(20)), Ok(OperationType::Query));
         assert!(matches!(shape_of(&beside(25)), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })));
+        let names = |n: usize| format!("{{ __schema {{ types {{ fields {{ {} }} }} }} }}", "name ".repeat(n));
+        assert_eq!(shape_of(&names(120)), Ok(OperationType::Query));
+        assert!(matches!(shape_of(&names(140)), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })));
         let elsewhere = format!("{}name{}", "{ fields ".repeat(10) + "{", "}".repeat(11));
         assert_eq!(
             shape_of(&elsewhere),

@@ -86,7 +86,14 @@ pub(crate) fn documents() -> Vec<Attack> {
             format!("{{ __schema {{ types {{ {down} name {} }} }} }}", "} }".repeat(levels)),
         );
     }
-    for count in [7, 30] {
+    for count in [150, 1_200] {
+        let names = "name ".repeat(count);
+        add(
+            format!("the names of all fields {count} times"),
+            format!("{{ __schema {{ types {{ fields {{ {names} }} }} }} }}"),
+        );
+    }
+    for count in [12, 30] {
         let whole =
             "types { fields { args { name description type { name kind ofType { name kind } } defaultValue } } }";
         let schemas = repeated(count, |n| format!("a{n}: __schema {{ ...F }} "));

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use api::http::guard::{FIELDS_A_TYPE, INTROSPECTED_TYPES};
 use api::http::{Bounds, Numbers, Settings};
 use app::App;
 use app::clock::Standing;
@@ -106,6 +107,26 @@ async fn what_changed_costs_as_much_as_a_long_text() {
             let told = refusal(server, way, &asking(times)).await;
             assert_eq!(told == "QUERY_TOO_COMPLEX", is_refused, "{times} times by {way:?}: {told}");
         }
+    }
+}
+
+/// The guard counts introspection by how much there is of each kind on average: there is no more.
+#[tokio::test]
+async fn the_schema_is_no_larger_than_introspection_is_taken_to_be() {
+    let (server, _folder) = start().await;
+    let query = "{ __schema { types { fields { args { name } } inputFields { name } interfaces { name }
+        possibleTypes { name } enumValues { name } } } }";
+    let (_, told) = answer(post(server, &json!({ "query": query }))).await;
+    let types = told["data"]["__schema"]["types"].as_array().unwrap();
+    let listed = |of: &Value, name: &str| of[name].as_array().map_or(0, Vec::len);
+    let all = |name: &str| types.iter().map(|it| listed(it, name)).sum::<usize>();
+    let arguments =
+        |it: &Value| it["fields"].as_array().into_iter().flatten().map(|it| listed(it, "args")).sum::<usize>();
+    assert!(types.len() <= INTROSPECTED_TYPES && types.len() > 100);
+    assert!(all("fields") <= INTROSPECTED_TYPES * FIELDS_A_TYPE);
+    assert!(types.iter().map(arguments).sum::<usize>() <= INTROSPECTED_TYPES * FIELDS_A_TYPE);
+    for name in ["inputFields", "interfaces", "possibleTypes", "enumValues"] {
+        assert!(all(name) <= INTROSPECTED_TYPES, "{name}");
     }
 }
 
