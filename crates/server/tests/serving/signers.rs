@@ -47,7 +47,7 @@ async fn a_replaced_signing_key_still_verifies_what_it_signed() {
     let (early, late) = (folder.path().join("early.json"), folder.path().join("late.json"));
     let (first, old) = signed(&settings, &early).await;
     let whose = async |settings: &Settings, expected: &str| {
-        let (_, said) = super::look(settings).await;
+        let (_, said) = super::doctor::look(settings).await;
         assert!(said.contains(&format!("{expected} is signed by ")), "{expected} is missing in\n{said}");
     };
     let unknown = "hint     who signs: the newest checkpoint";
