@@ -620,10 +620,15 @@ impl PracticeMutation {
     }
 }
 
-/// The invitations to this address that the viewer sees: another one replaces them.
+/// The invitations to this address that the viewer sees: another one replaces them. None in a repeat of what was done: it is
+/// answered as before, and ends nothing.
 async fn invited(ctx: &Context<'_>, practice: PracticeId, email: &str) -> Result<Vec<InvitationId>> {
     /// More than a practice sends in the days for which they stand.
     const INVITATIONS_MAX: u32 = 1_000;
+    let once = Once::of(ctx, viewer(ctx)?)?;
+    if once.done_before(app(ctx)?, LogId::Practice(practice)).await?.is_some() {
+        return Ok(Vec::new());
+    }
     let wanted = Wanted { limit: INVITATIONS_MAX, ..Wanted::default() };
     let page = view(ctx, practice, None).await?.list::<practice::CoachInvitation>(&wanted).await.map_err(error)?;
     let email = Email::parse(email).ok();
