@@ -66,6 +66,12 @@ pub struct Place {
     pub reader: Option<String>,
 }
 
+impl Place {
+    fn options(&self) -> store::Options {
+        store::Options { reader: self.reader.clone(), ..store::Options::new(&self.url) }
+    }
+}
+
 /// The role of readers.
 const READER: &str = "throughline_test_reader";
 /// With this variable set every story on PostgreSQL runs behind row-level security.
@@ -165,13 +171,17 @@ impl Product {
 
     async fn open(folder: tempfile::TempDir, place: Place, clock: Arc<Standing>) -> Self {
         let entropy: Arc<dyn vault::Entropy> = Arc::new(vault::Os);
-        let app = Self::app(&folder.path().join("root.key"), &place, clock.clone(), entropy).await;
+        let app = Self::app(&folder.path().join("root.key"), place.options(), clock.clone(), entropy).await;
         let address = serve(&app, api::http::Bounds::default()).await;
         Self { app, address, clock, place, folder }
     }
 
-    async fn app(root: &std::path::Path, place: &Place, clock: Arc<Standing>, entropy: Arc<dyn vault::Entropy>) -> App {
-        let options = store::Options { reader: place.reader.clone(), ..store::Options::new(&place.url) };
+    async fn app(
+        root: &std::path::Path,
+        options: store::Options,
+        clock: Arc<Standing>,
+        entropy: Arc<dyn vault::Entropy>,
+    ) -> App {
         let store = store::Store::open(&options).await.expect("the store opens");
         let files = root.with_file_name("files");
         std::fs::create_dir_all(&files).expect("a folder for files");
@@ -197,12 +207,22 @@ impl Product {
 
     /// Another app over the same database and keys: another node.
     pub async fn another_node(&self) -> App {
-        Self::app(&self.folder.path().join("root.key"), &self.place, self.clock.clone(), Arc::new(vault::Os)).await
+        self.node_with(self.place.options()).await
+    }
+
+    async fn node_with(&self, options: store::Options) -> App {
+        Self::app(&self.folder.path().join("root.key"), options, self.clock.clone(), Arc::new(vault::Os)).await
     }
 
     /// Another node over the same database and keys, which serves as well: its address, for [`Person::through`].
     pub async fn another_address(&self) -> SocketAddr {
         serve(&self.another_node().await, api::http::Bounds::default()).await
+    }
+
+    /// The address of another node that has as few connections as there can be: of SQLite one that reads, of PostgreSQL two.
+    pub async fn cramped_address(&self) -> SocketAddr {
+        let options = store::Options { readers: 1, connections: 2, ..self.place.options() };
+        serve(&self.node_with(options).await, api::http::Bounds::default()).await
     }
 
     /// Another address of this node, where a client may use something else.

@@ -1,7 +1,6 @@
 //! Forgetting (promise C4): what is erased is unreadable everywhere and for ever, the log keeps its length, its order and
 //! its proofs, and nobody else loses a byte.
 
-use app::readings::Noted;
 use app::{Reader, Through};
 use domain::account::Portal;
 use domain::id::{LogId, PracticeId};
@@ -318,7 +317,7 @@ both! {
     async fn who_follows_is_told_nothing_more_of_whom_was_erased(product: Product) {
         let (ada, practice) = product.coach("Ada").await;
         let person = ada.id.parse().expect("an id");
-        let reader = Reader { person, through: Through::Program, noted: Noted::default() };
+        let reader = Reader::new(person, Through::Program);
         let followed = practice.parse::<PracticeId>().expect("an id");
         let mut watch = product.app.watch(&reader, followed, Portal::Coach, None).await.expect("a watch");
         product.coachee(&ada, &practice, "Ben").await;

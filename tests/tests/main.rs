@@ -12,6 +12,7 @@ mod authorization;
 mod bare;
 mod canaries;
 mod coachee;
+mod connections;
 mod crossing;
 mod file;
 mod forgetting;

@@ -1,14 +1,15 @@
 //! No answer leaves before the entries that it owes the access log are committed (promise R3).
 //!
 //! [`Entering`] stands between the transports and the schema. Each request gets a fresh note pad in its data, which
-//! every [`Reader`](app::Reader) of the request shares; what resolvers open of others' words is noted there. When an
+//! every [`Reader`](app::Reader) of the request shares (and the turn to look, so that a request has one view at a time);
+//! what resolvers open of others' words is noted there. When an
 //! answer is made, and for each item of a subscription, what was noted is entered. Where that fails, the answer is
 //! thrown away and an error without data goes out in its place: a text that left no entry does not leave either.
 
 use std::sync::Arc;
 
 use app::App;
-use app::readings::Noted;
+use app::readings::{Noted, OneByOne};
 use async_graphql::{Data, ErrorExtensions as _, Executor, Pos, Request, Response};
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
@@ -27,7 +28,7 @@ pub struct Entering {
 impl Executor for Entering {
     async fn execute(&self, request: Request) -> Response {
         let noted = Noted::default();
-        let answer = self.schema.execute(request.data(noted.clone())).await;
+        let answer = self.schema.execute(request.data(noted.clone()).data(OneByOne::default())).await;
         match self.app.enter(&noted).await {
             Ok(()) => answer,
             Err(error) => refused(&error),
@@ -36,7 +37,8 @@ impl Executor for Entering {
 
     fn execute_stream(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
         let noted = Noted::default();
-        let answers = Executor::execute_stream(&self.schema, request.data(noted.clone()), session);
+        let request = request.data(noted.clone()).data(OneByOne::default());
+        let answers = Executor::execute_stream(&self.schema, request, session);
         // One at a time: what the next item opens is noted only after this one's entries are committed.
         let turns = stream::unfold(Some((self.app.clone(), answers, noted)), async |turn| {
             let (app, mut answers, noted) = turn?;

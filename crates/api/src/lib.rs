@@ -71,8 +71,8 @@ impl Query {
         &self,
         ctx: &async_graphql::Context<'_>,
         ids: Vec<async_graphql::ID>,
-    ) -> words::Result<Option<Vec<Option<node::Node>>>> {
-        node::find_all(ctx, &ids).await.map(Some)
+    ) -> words::Result<Option<node::Nodes>> {
+        node::find_all(ctx, ids).await.map(Some)
     }
 
     /// The service itself.

@@ -1,7 +1,12 @@
 //! Relay's `node`: a thing by its id alone, looked for where the viewer is a member.
 
-use app::View;
-use async_graphql::{Context, ID, Interface};
+use std::borrow::Cow;
+
+use app::{App, Reader, View};
+use async_graphql::parser::types::Field;
+use async_graphql::registry::Registry;
+use async_graphql::{Context, ContextSelectionSet, ID, Interface, OutputType, Positioned, ServerResult, Value};
+use domain::account::Portal;
 use domain::id::{
     ActionId, AppointmentId, AssessmentId, AuthorizationId, CoacheeId, CommentId, ConversationId, FileId, GoalId,
     GroupId, Id as _, MessageId, MilestoneId, NextStepId, NoteCommentId, NoteId, NoticeId, PersonId, PracticeId,
@@ -81,29 +86,26 @@ pub enum Node {
 
 /// The thing of this id in the practices of the viewer.
 pub async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
-    somebody(ctx)?;
-    let parsed = parse(id)?;
-    let found = look_for(ctx, &[parsed]).await?.pop().flatten();
-    found.map(Some).ok_or_else(|| error(app::Error::NotFound))
+    let person = viewer(ctx)?.somebody().ok_or_else(|| error(app::Error::Unauthenticated))?;
+    let (looking, parsed) = (Looking::of(ctx, person).await?, parse(id)?);
+    for portal in &looking.portals {
+        if let Some(found) = looking.look_in(*portal, &[Some(parsed)]).await?.pop().flatten() {
+            return Ok(Some(found));
+        }
+    }
+    Err(error(app::Error::NotFound))
 }
 
 /// The things of these ids.
-pub async fn find_all(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>> {
+pub async fn find_all(ctx: &Context<'_>, ids: Vec<ID>) -> Result<Nodes> {
     if ids.len() > 100 {
         return Err(bad(format!("At most 100 ids can be asked for at once; {} were.", ids.len())));
     }
-    // What is no id names nothing: its place stays empty, as that of an id that is not the viewer's to see.
-    let parsed: Vec<Option<Parsed<'_>>> = ids.iter().map(|id| parse(id).ok()).collect();
-    let known: Vec<Parsed<'_>> = parsed.iter().flatten().copied().collect();
-    if viewer(ctx)?.somebody().is_none() || known.is_empty() {
-        return Ok(ids.iter().map(|_| None).collect());
-    }
-    let mut found = look_for(ctx, &known).await?.into_iter();
-    Ok(parsed.iter().map(|parsed| parsed.and_then(|_| found.next()).flatten()).collect())
-}
-
-fn somebody(ctx: &Context<'_>) -> Result<PersonId> {
-    viewer(ctx)?.somebody().ok_or_else(|| error(app::Error::Unauthenticated))
+    let looking = match viewer(ctx)?.somebody() {
+        Some(person) if ids.iter().any(|id| parse(id).is_ok()) => Some(Looking::of(ctx, person).await?),
+        Some(_) | None => None,
+    };
+    Ok(Nodes { ids, looking })
 }
 
 /// An id's prefix and UUID.
@@ -113,30 +115,90 @@ fn parse(id: &ID) -> Result<Parsed<'_>> {
     domain::id::parse(id).ok_or_else(|| bad("This is not an id that the API gave out."))
 }
 
-/// Looks for these things in each portal of the viewer, those of one kind together, until all are found.
-async fn look_for(ctx: &Context<'_>, ids: &[Parsed<'_>]) -> Result<Vec<Option<Node>>> {
-    let (app, viewer, person) = (app(ctx)?, viewer(ctx)?, somebody(ctx)?);
-    let reader = reader(ctx, person)?;
-    let (_, portals, _) = app.account(person).await.map_err(error)?;
-    let mut found: Vec<Option<Node>> = ids.iter().map(|_| None).collect();
-    // A program looks only where its token reaches.
-    for portal in portals.into_iter().filter(|portal| viewer.in_portal(portal.practice, portal.portal).is_ok()) {
-        if found.iter().all(Option::is_some) {
-            break;
-        }
-        let view = match app.view(&reader, portal.practice, portal.portal, None).await {
+/// Who looks, and where.
+struct Looking {
+    app: App,
+    reader: Reader,
+    portals: Vec<(PracticeId, Portal)>,
+}
+
+impl Looking {
+    /// In each portal of the viewer; a program looks only where its token reaches.
+    async fn of(ctx: &Context<'_>, person: PersonId) -> Result<Self> {
+        let (app, viewer) = (app(ctx)?, viewer(ctx)?);
+        let (_, portals, _) = app.account(person).await.map_err(error)?;
+        let portals = portals.into_iter().map(|portal| (portal.practice, portal.portal));
+        let portals = portals.filter(|(practice, portal)| viewer.in_portal(*practice, *portal).is_ok()).collect();
+        Ok(Self { app: app.clone(), reader: reader(ctx, person)?, portals })
+    }
+
+    /// What a portal shows of these ids, those of one kind read together; nothing of any where it was taken away.
+    async fn look_in(
+        &self,
+        (practice, portal): (PracticeId, Portal),
+        ids: &[Option<Parsed<'_>>],
+    ) -> Result<Vec<Option<Node>>> {
+        let view = match self.app.view(&self.reader, practice, portal, None).await {
             Ok(view) => view,
-            Err(app::Error::NotFound) => continue,
+            Err(app::Error::NotFound) => return Ok(ids.iter().map(|_| None).collect()),
             Err(other) => return Err(error(other)),
         };
-        let (view, missing) = (&view, found.iter_mut().zip(ids).filter(|(node, _)| node.is_none()));
-        let loads = missing.map(|(node, (prefix, uuid))| async move {
-            *node = load(view, prefix, *uuid).await?;
-            Ok::<_, async_graphql::Error>(())
-        });
-        try_join_all(loads).await?;
+        let (view, ids) = (&view, ids.iter().copied());
+        let load = async |id| match id {
+            Some((prefix, uuid)) => load(view, prefix, uuid).await,
+            None => Ok(None),
+        };
+        try_join_all(ids.map(load)).await
     }
-    Ok(found)
+}
+
+/// Things by their ids, in the order of those. What is no id names nothing: its place stays empty, as that of an id that
+/// is not the viewer's to see.
+pub struct Nodes {
+    ids: Vec<ID>,
+    looking: Option<Looking>,
+}
+
+/// As what they are answered.
+type Listed = Vec<Option<Node>>;
+
+impl OutputType for Nodes {
+    fn type_name() -> Cow<'static, str> {
+        Listed::type_name()
+    }
+
+    fn qualified_type_name() -> String {
+        Listed::qualified_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        Listed::create_type_info(registry)
+    }
+
+    /// Portal by portal: what one shows is answered to its end, and its view let go of, before the next one is opened.
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        let mut missing: Vec<Option<Parsed<'_>>> = self.ids.iter().map(|id| parse(id).ok()).collect();
+        let mut answer = vec![Value::Null; self.ids.len()];
+        let Some(looking) = &self.looking else { return Ok(Value::List(answer)) };
+        for portal in &looking.portals {
+            if missing.iter().all(Option::is_none) {
+                break;
+            }
+            let found: Listed = looking
+                .look_in(*portal, &missing)
+                .await
+                .map_err(|failed| ctx.set_error_path(failed.into_server_error(field.pos)))?;
+            let are_there: Vec<bool> = found.iter().map(Option::is_some).collect();
+            let Value::List(shown) = OutputType::resolve(&found, ctx, field).await? else { continue };
+            for (((answer, missing), shown), is_there) in answer.iter_mut().zip(&mut missing).zip(shown).zip(are_there)
+            {
+                if is_there {
+                    (*answer, *missing) = (shown, None);
+                }
+            }
+        }
+        Ok(Value::List(answer))
+    }
 }
 
 async fn load(view: &View, prefix: &str, uuid: uuid::Uuid) -> Result<Option<Node>> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use app::programs::Program;
-use app::readings::Noted;
+use app::readings::{Noted, OneByOne};
 use app::tokens::{Kind, Token};
 use app::{App, Done, Idempotency, Reader, Request, Through, View};
 use async_graphql::parser::types::Field;
@@ -108,9 +108,11 @@ pub fn viewer<'c>(ctx: &Context<'c>) -> Result<&'c Viewer> {
     ctx.data::<Viewer>()
 }
 
-/// This person, as who reads in this request. What they read of others' words is entered before the answer leaves.
+/// This person, as who reads in this request: one view at a time. What they read of others' words is entered before the
+/// answer leaves.
 pub fn reader(ctx: &Context<'_>, person: PersonId) -> Result<Reader> {
-    Ok(Reader { person, through: viewer(ctx)?.through(), noted: ctx.data::<Noted>()?.clone() })
+    let (noted, looks) = (ctx.data::<Noted>()?.clone(), ctx.data::<OneByOne>()?.clone());
+    Ok(Reader { person, through: viewer(ctx)?.through(), noted, looks })
 }
 
 /// A row's confidential text for its reader; nothing where there is none, or it is empty or forgotten.

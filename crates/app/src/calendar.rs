@@ -16,7 +16,6 @@ use domain::practice::Member;
 use domain::text::Text as _;
 
 use self::ics::{Entry, Words};
-use crate::readings::Noted;
 use crate::record::Through;
 use crate::tokens::{self, Kind};
 use crate::view::{Direction, Filter, Value, Wanted};
@@ -50,7 +49,7 @@ impl App {
         if !feed.is_some_and(|feed| vault::same_hash(&feed.hash, &hash)) {
             return Ok(None);
         }
-        let reader = Reader { person, through: Through::Link, noted: Noted::default() };
+        let reader = Reader::new(person, Through::Link);
         let portals = match self.account(person).await {
             Ok((_, portals, _)) => portals,
             // The account was deleted just now.

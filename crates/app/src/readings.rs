@@ -40,6 +40,30 @@ pub struct Reader {
     pub through: Through,
     /// What is to be entered before the answer leaves.
     pub noted: Noted,
+    /// Their turn to look.
+    pub looks: OneByOne,
+}
+
+impl Reader {
+    /// Somebody who reads apart from others.
+    pub fn new(person: PersonId, through: Through) -> Self {
+        Self { person, through, noted: Noted::default(), looks: OneByOne::default() }
+    }
+}
+
+/// One view at a time: a view holds a connection, and whoever had several would wait for one with another in hand, and
+/// keep others waiting. Clones are the same one, as all readers of a request have it.
+#[derive(Debug, Clone, Default)]
+pub struct OneByOne(Arc<tokio::sync::Mutex<()>>);
+
+/// The turn of one view, until it is dropped.
+pub(crate) type Turn = tokio::sync::OwnedMutexGuard<()>;
+
+impl OneByOne {
+    /// Waits until no other view is open.
+    pub(crate) async fn turn(&self) -> Turn {
+        self.0.clone().lock_owned().await
+    }
 }
 
 /// What an answer opened of others' words and has not entered yet. Clones are the same one.

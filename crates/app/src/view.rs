@@ -32,7 +32,7 @@ use self::together::{Question, Together, Turn};
 use crate::keys::LogKeys;
 use crate::moments::{AsOf, Place, find};
 use crate::passage::{Found, Known};
-use crate::readings::Reader;
+use crate::readings::{self, Reader};
 use crate::record::Happened;
 use crate::{App, Error, Inner, checkpoints};
 
@@ -69,6 +69,8 @@ struct Reading {
     known: Vec<Arc<Known>>,
     /// Who leads whom, as far as it was asked.
     leads: HashMap<Subject, Option<PersonId>>,
+    /// Until this is dropped, its reader has no other view.
+    _turn: Option<readings::Turn>,
 }
 
 /// Which of a practice's logs.
@@ -231,7 +233,8 @@ impl Entries {
 
 impl App {
     /// What somebody sees of a practice now, through one of its portals. `at_least` is a position that the answer must
-    /// include. What they read of others' words is noted with them: see [`App::enter`].
+    /// include. What they read of others' words is noted with them: see [`App::enter`]. It waits for the reader's turn
+    /// ([`Reader::looks`]): who holds a view does not open another one with the same.
     ///
     /// # Errors
     /// [`Error::NotFound`] where they have no such portal of it.
@@ -243,6 +246,7 @@ impl App {
         at_least: Option<u64>,
     ) -> Result<View, Error> {
         let (log, person) = (LogId::Practice(practice), reader.person);
+        let turn = reader.looks.turn().await;
         let (snapshot, head, side) = match portal {
             Portal::Coach => {
                 let found = self.snapshot_with::<Member>(log, person).await?;
@@ -274,6 +278,7 @@ impl App {
             keys: LogKeys::new(&self.inner.roots, log),
             known: Vec::new(),
             leads: HashMap::new(),
+            _turn: Some(turn),
         };
         Ok(View {
             app: self.clone(),
@@ -297,7 +302,8 @@ impl App {
             known.iter().flat_map(|known| known.leads.iter().map(|(subject, lead)| (*subject, *lead))).collect();
         let known = known.into_iter().rev().collect();
         let (app, scope) = (self.clone(), scope.clone());
-        let reading = Reading { app, scope: scope.clone(), snapshot: None, moment: None, keys, known, leads };
+        let reading =
+            Reading { app, scope: scope.clone(), snapshot: None, moment: None, keys, known, leads, _turn: None };
         Some(View {
             app: self.clone(),
             scope,

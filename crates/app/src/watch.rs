@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::follow::{Follower, Part};
 use crate::passage::{Heard, Line, Passage};
+use crate::readings::OneByOne;
 use crate::{App, Error, Reader, View};
 
 /// Whoever was away for more events than this is asked to load again.
@@ -179,7 +180,9 @@ impl Watch {
     /// [`Error::Forbidden`] where the viewer has lost the portal, or sight of what they follow.
     pub async fn look(&mut self) -> Result<View, Error> {
         let Scope { practice, .. } = *self.scope;
-        let view = match self.app.view(&self.reader, practice, self.scope.side.portal(), None).await {
+        // Whoever was told something may hold that view still.
+        let reader = Reader { looks: OneByOne::default(), ..self.reader.clone() };
+        let view = match self.app.view(&reader, practice, self.scope.side.portal(), None).await {
             Err(Error::NotFound) => return Err(Error::Forbidden),
             other => other?,
         };

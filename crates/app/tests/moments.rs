@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use app::clock::Standing;
 use app::moments::Bounds;
-use app::readings::Noted;
 use app::signin::Credentials;
 use app::tokens::Kind;
 use app::{App, AsOf, Error, Reader, Request, Settings, Through};
@@ -98,7 +97,7 @@ impl Stage {
     /// How many coachees the owner sees as of a position.
     async fn seen(&self, position: u64) -> Result<u64, Error> {
         let as_of = AsOf::Position(position);
-        let reader = Reader { person: self.owner, through: Through::Program, noted: Noted::default() };
+        let reader = Reader::new(self.owner, Through::Program);
         let view = self.app.view_as_of(&reader, self.practice, Portal::Coach, None, as_of).await?;
         assert_eq!(view.position, position);
         view.count::<Coachee>(Vec::new()).await

@@ -195,7 +195,7 @@ both! {
         let robin = product.coachee(&ada, &practice, "Robin").await;
         grant(&ada, &practice, &bob, &robin).await;
         let person = bob.id.parse::<domain::id::PersonId>().expect("an id");
-        let reader = app::Reader { person, through: app::Through::Program, noted: app::readings::Noted::default() };
+        let reader = app::Reader::new(person, app::Through::Program);
         let log = practice.parse::<domain::id::PracticeId>().expect("an id");
         let mut watch = product.app.watch(&reader, log, domain::account::Portal::Coach, None).await.expect("a portal");
         let until = tokio::time::Instant::now() + std::time::Duration::from_secs(20);

@@ -122,7 +122,7 @@ async fn answer(room: &Room, id: &str, parts: &Parts) -> Result<Response, Error>
 async fn find(app: &App, viewer: &Viewer, id: &str, noted: &Noted) -> Result<Option<(View, File)>, Error> {
     let person = viewer.somebody().ok_or(Error::Unauthenticated)?;
     let Ok(id) = id.parse::<FileId>() else { return Ok(None) };
-    let reader = Reader { person, through: viewer.through(), noted: noted.clone() };
+    let reader = Reader { noted: noted.clone(), ..Reader::new(person, viewer.through()) };
     let (_, portals, _) = app.account(person).await?;
     for portal in portals.into_iter().filter(|portal| viewer.in_portal(portal.practice, portal.portal).is_ok()) {
         let view = match app.view(&reader, portal.practice, portal.portal, None).await {

@@ -22,7 +22,6 @@ use uuid::Uuid;
 use super::{MailSettings, envelope, escaped, not_its_event};
 use crate::calendar::ics::{self, Entry, People, Words};
 use crate::calendar::words;
-use crate::readings::Noted;
 use crate::record::Through;
 use crate::{App, Error, Happened, Reader, View};
 
@@ -209,7 +208,7 @@ impl App {
         (to, actor): (To, Option<PersonId>),
     ) -> Result<Option<Words>, Error> {
         for person in [Some(row.coach), actor.filter(|_| to == To::Coachee)].into_iter().flatten() {
-            let reader = Reader { person, through: Through::System, noted: Noted::default() };
+            let reader = Reader::new(person, Through::System);
             let view = match self.view(&reader, practice, Portal::Coach, None).await {
                 Ok(view) => view,
                 Err(Error::NotFound) => continue,

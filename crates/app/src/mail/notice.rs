@@ -21,7 +21,6 @@ use futures_util::future::try_join_all;
 use uuid::Uuid;
 
 use super::{Letter, MailSettings, Rendered, not_its_event, parcel_of};
-use crate::readings::Noted;
 use crate::tokens::{Kind, Token, parse};
 use crate::view::{Direction, Filter, Value, Wanted};
 use crate::{App, Error, Happened, Reader, Request, Through, View};
@@ -240,7 +239,7 @@ impl App {
 
     /// What somebody sees of a practice through a portal; nothing where they have no such one.
     async fn sight(&self, practice: PracticeId, person: PersonId, portal: Portal) -> Result<Option<View>, Error> {
-        let reader = Reader { person, through: Through::System, noted: Noted::default() };
+        let reader = Reader::new(person, Through::System);
         match self.view(&reader, practice, portal, None).await {
             Ok(view) => Ok(Some(view)),
             Err(Error::NotFound) => Ok(None),

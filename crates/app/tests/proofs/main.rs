@@ -9,7 +9,6 @@ use std::sync::Arc;
 use app::checkpoints::{Folder, Witness, notes, origin};
 use app::clock::{Clock as _, Standing};
 use app::mail::{MailSettings, Post};
-use app::readings::Noted;
 use app::record::Through;
 use app::signin::Credentials;
 use app::tokens::{Kind, Token};
@@ -658,7 +657,7 @@ async fn a_view_proves_its_entries_with_the_connection_that_it_has() {
     stage.app.sign_checkpoints(None).await.unwrap();
     stage.app.stop().await;
     let app = open_with(&Options { readers: 1, ..Options::new(&stage.url) }, stage.clock.clone()).await;
-    let reader = Reader { person, through: Through::Program, noted: Noted::default() };
+    let reader = Reader::new(person, Through::Program);
     let view = app.view(&reader, practice, Portal::Coach, None).await.unwrap();
     let leaf = leaf_hash(view.record(1).await.unwrap().expect("an entry").as_bytes());
     let (head, proof) = (view.audit_head().await.unwrap().unwrap(), view.inclusion(1).await.unwrap().unwrap());

@@ -207,8 +207,7 @@ async fn followers(place: &Place, founder: PersonId, practice: PracticeId) {
     drop(follower);
     place.says(&["throughline_followers 0"]).await;
 
-    let reader =
-        app::Reader { person: founder, through: app::Through::Program, noted: app::readings::Noted::default() };
+    let reader = app::Reader::new(founder, app::Through::Program);
     let view = place.app.view_as_of(&reader, practice, Portal::Coach, None, AsOf::Position(2)).await.unwrap();
     drop(view);
     place.says(&["throughline_moments 1"]).await;
