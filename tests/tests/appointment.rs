@@ -299,6 +299,12 @@ both! {
         let id = scene.add(weekly).await;
         let start = |occurrence: Value| scene.with_robin(json!({ "appointmentId": id, "occurrence": occurrence }));
         assert_eq!(scene.ada.refused(START, start(Value::Null)).await, "OCCURRENCE_IS_NEEDED");
+        // Of which appointment, has to be said too: nothing begins that is linked to none.
+        let of_none = scene.with_robin(json!({ "occurrence": "2026-03-10T09:00" }));
+        let failed = scene.ada.whole(START, of_none).await.body["errors"][0].clone();
+        assert_eq!(failed["extensions"]["code"], "BAD_REQUEST");
+        assert!(failed["message"].as_str().expect("a message").contains("`appointmentId`"), "{failed}");
+        assert_eq!(scene.list(&scene.ada, "coachPortal", "sessions(filter: { running: true })", "id").await, json!([]));
         let answer = scene.ada.ask(START, start(json!("2026-03-10T09:00"))).await["startSession"]["session"].clone();
         assert_eq!((&answer["title"], &answer["appointmentId"]), (&json!("Weekly"), &json!(id)));
         assert_eq!(scene.ada.refused(START, start(json!("2026-03-10T09:00"))).await, "APPOINTMENT_HAS_A_SESSION");

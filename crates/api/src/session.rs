@@ -26,7 +26,7 @@ use crate::session::notes::SessionNotes;
 use crate::session::past::{FromLastSession, PastSession};
 use crate::session::rating::SelfRating;
 use crate::session::steps::NextStep;
-use crate::words::{Result, UserError, error, payload, run, shown, text, text_or};
+use crate::words::{Result, UserError, bad, error, payload, run, shown, text, text_or};
 
 /// How a session went. One that is still going on has none of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -501,6 +501,9 @@ pub(crate) struct SessionMutation;
 impl SessionMutation {
     /// Starts a session now. It keeps the active goal as it stands; with an authorization it holds a unit of it.
     async fn start_session(&self, ctx: &Context<'_>, input: StartSessionInput) -> Result<Option<SessionPayload>> {
+        if input.occurrence.is_some() && input.appointment_id.is_none() {
+            return Err(bad("`occurrence` needs `appointmentId`: name the appointment that it is of, or leave it out."));
+        }
         run(ctx, input.practice_id.0, |new| {
             Ok(session::StartSession {
                 session: new.id(),
