@@ -220,6 +220,22 @@ both! {
         product.prove().await;
     }
 
+    /// A manager sees every coachee, and may write to each: the coachee, who knows them by then, answers.
+    #[test]
+    async fn a_manager_who_wrote_is_answered(product: Product) {
+        let scene = Scene::new(&product).await;
+        let Scene { practice, mia, coachee, .. } = &scene;
+        let to_mia = json!({ "coacheeId": scene.robin, "coachId": mia.id });
+        assert_eq!(coachee.fails(SEND, input(practice, to_mia.clone(), "Who are you?")).await, "NOT_FOUND");
+        let first = sent(mia, practice, scene.to_robin(), "I run this place. All well?").await;
+        let answer = sent(coachee, practice, json!({ "conversationId": first["conversationId"] }), "Very.").await;
+        assert_eq!((&answer["number"], &answer["by"]), (&json!(2), &json!("COACHEE")));
+        assert_eq!(sent(coachee, practice, to_mia, "And you?").await["conversationId"], first["conversationId"]);
+        let mias = conversations(mia, "coachPortal", practice).await;
+        assert_eq!(mias.iter().map(line).collect::<Vec<_>>(), [("Robin Reed", 2, "And you?")]);
+        product.prove().await;
+    }
+
     /// Live on both sides, and resumed from any place without a gap or a repeat.
     #[test]
     async fn a_conversation_is_followed_and_resumed(product: Product) {

@@ -3,7 +3,8 @@
 //! What holds here:
 //! * only these two see a conversation: no manager, no other coach. It is about the coachee, belongs to the coach, and is
 //!   shared with the coachee; a coach without access to the coachee does not see it until they have access again;
-//! * a coachee writes to coaches who have access to them: where nobody is named, to the one who leads them;
+//! * a coachee writes to coaches who have access to them: where nobody is named, to the one who leads them. Managers see
+//!   every coachee without a grant: a coachee writes to one who leads them or has written to them;
 //! * a message has a place in its conversation and a place among its sender's messages, from 1. So a mark of how far
 //!   somebody has read is a message, and what they have not read is a difference of two numbers of the conversation: nobody
 //!   ever counts messages.
@@ -252,10 +253,9 @@ impl Command for SendMessage {
         };
         let conversation = ConversationId::between(coach, id);
         let row = facts.find::<Conversation>(conversation)?;
-        if by == Portal::Coachee && !works_with(facts, coach, coachee)? {
+        if by == Portal::Coachee && !works_with(facts, coach, coachee, row)? {
             // A coach whom the coachee never knew is not there.
-            let is_known = row.is_some() || coachee.lead == Some(coach);
-            return Err(if is_known { Refusal::CoachIsGone.into() } else { Stop::NotFound });
+            return Err(if knows(coachee, coach, row) { Refusal::CoachIsGone.into() } else { Stop::NotFound });
         }
         if there.is_some() {
             return Err(Refusal::AlreadyThere.into());
@@ -281,13 +281,24 @@ impl Command for SendMessage {
     }
 }
 
-/// Whether a coachee may write to this coach: one with access to them, or the one who leads them while in the practice.
-fn works_with(facts: &Facts<'_>, coach: PersonId, coachee: &Coachee) -> Result<bool, Stop> {
+/// Whether a coachee knows this coach beside those with access to them: who leads them, and with whom they have talked.
+fn knows(coachee: &Coachee, coach: PersonId, talk: Option<&Conversation>) -> bool {
+    talk.is_some() || coachee.lead == Some(coach)
+}
+
+/// Whether a coachee may write to this coach: one with access to them, or a manager whom they know. Nobody grants managers
+/// access: they have it.
+fn works_with(
+    facts: &Facts<'_>,
+    coach: PersonId,
+    coachee: &Coachee,
+    talk: Option<&Conversation>,
+) -> Result<bool, Stop> {
     let (member, access) =
         (facts.find::<Member>(coach), facts.find::<Access>(AccessId::between(coach, coachee.client())));
     let (Some(member), access) = (member?, access?) else { return Ok(false) };
     Ok(access.is_some_and(|access| access.holds(member))
-        || (coachee.lead == Some(coach) && member.role != crate::practice::Role::Coach))
+        || (member.role != crate::practice::Role::Coach && knows(coachee, coach, talk)))
 }
 
 /// Marks a conversation as read up to a message. Nobody's mark goes back.

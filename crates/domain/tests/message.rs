@@ -5,6 +5,7 @@ mod support;
 
 use domain::Stop;
 use domain::account::Portal;
+use domain::coachee::SetLeadCoach;
 use domain::id::{AccessId, ClientId, CoacheeId, ConversationId, MessageId, PersonId};
 use domain::message::{Conversation, Event, MarkRead, Message, SendMessage, To};
 use domain::practice;
@@ -128,6 +129,24 @@ fn who_has_lost_access_writes_and_is_written_to_no_more() {
     let gone = practice::Event::CoachRemoved { person: id(World::OWNER) };
     world.given(id::<PersonId>(World::OWNER).into(), gone);
     assert_eq!(world.when(ME, &send(2, to(World::COACHEE, None))), refused("COACH_CANNOT_BE_WRITTEN_TO"));
+}
+
+/// A manager sees every coachee, so they may write to each; nobody can grant them access.
+#[test]
+fn a_manager_who_wrote_is_answered() {
+    let mut world = World::new();
+    let lead = SetLeadCoach { coachee: id(World::COACHEE), coach: id(World::COACH) };
+    world.when(World::OWNER, &lead).unwrap();
+    let conversation = between(World::OWNER);
+    // Who is not known is not there.
+    assert_eq!(world.when(ME, &send(1, to(World::COACHEE, Some(World::OWNER)))), Err(Stop::NotFound));
+    world.when(World::OWNER, &send(1, to(World::COACHEE, None))).unwrap();
+    assert_eq!(world.when(ME, &send(2, To::Conversation(conversation))), Ok(vec!["message.sent"]));
+    assert_eq!(world.when(ME, &send(3, to(World::COACHEE, Some(World::OWNER)))), Ok(vec!["message.sent"]));
+    assert_eq!(unread(&world, World::OWNER), (2, 1));
+    let gone = practice::Event::CoachRemoved { person: id(World::OWNER) };
+    world.given(id::<PersonId>(World::OWNER).into(), gone);
+    assert_eq!(world.when(ME, &send(4, To::Conversation(conversation))), refused("COACH_CANNOT_BE_WRITTEN_TO"));
 }
 
 proptest! {
