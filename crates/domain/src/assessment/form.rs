@@ -219,9 +219,9 @@ impl Question {
                 let points = options.iter().map(|option| i64::from(option.points));
                 one(sum(options, chosen), points.clone().min().unwrap_or(0), points.max().unwrap_or(0))
             }
-            (Asks::Choices(options, _), Response::Chosen(chosen)) => {
-                let points = options.iter().map(|option| i64::from(option.points));
-                one(sum(options, chosen), points.clone().map(|it| it.min(0)).sum(), points.map(|it| it.max(0)).sum())
+            (Asks::Choices(options, at_most), Response::Chosen(chosen)) => {
+                let (least, most) = reach(options, *at_most);
+                one(sum(options, chosen), least, most)
             }
             (Asks::Wheel(areas), Response::Wheel(numbers)) => areas
                 .iter()
@@ -338,6 +338,16 @@ fn sum(options: &[Choice], chosen: &BTreeSet<u32>) -> i64 {
     points.map(|option| i64::from(option.points)).sum()
 }
 
+/// What so many options at most can count together: at the least, and at the most.
+fn reach(options: &[Choice], at_most: u32) -> (i64, i64) {
+    let count = usize::try_from(at_most).unwrap_or(usize::MAX);
+    let mut points: Vec<i64> = options.iter().map(|option| i64::from(option.points)).collect();
+    points.sort_unstable();
+    let least = points.iter().take(count).map(|it| (*it).min(0)).sum();
+    let most = points.iter().rev().take(count).map(|it| (*it).max(0)).sum();
+    (least, most)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -367,6 +377,11 @@ mod tests {
         assert_eq!(scores(Asks::Choice(options(&[0, 3, 6])), one), [(String::new(), 12, 0, 12, 100)]);
         let two = Response::Chosen([0, 1].into());
         assert_eq!(scores(Asks::Choices(options(&[-2, 3, 5]), 3), two), [(String::new(), 2, -4, 16, 30)]);
+        // Only so many count as may be chosen: the best of them is everything.
+        let best = Response::Chosen([2].into());
+        assert_eq!(scores(Asks::Choices(options(&[-2, 3, 5]), 1), best), [(String::new(), 10, -4, 10, 100)]);
+        let worst = Response::Chosen([0, 1].into());
+        assert_eq!(scores(Asks::Choices(options(&[-2, -3, 5, 1]), 2), worst), [(String::new(), -10, -10, 12, 0)]);
         assert_eq!(scores(Asks::LongText, Response::Text("So".to_owned())), []);
         let areas = ["Health", "Work", "Love"].map(str::to_owned).to_vec();
         let wheel = scores(Asks::Wheel(areas), Response::Wheel(vec![1, 10, 5]));
