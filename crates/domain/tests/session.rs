@@ -295,6 +295,9 @@ fn a_text_made_of_both_settles_the_conflict() {
     let (mut world, session) = running();
     world.when(World::OWNER, &save(session, 0, "theirs\n")).unwrap();
     world.when(World::COACH, &save(session, 0, "yours\n")).unwrap();
+    // One that never was is not settled in silence.
+    let nobodys = SaveNotes { settles: Some(3), ..save(session, 1, "theirs\nyours\n") };
+    assert_eq!(world.when(World::COACH, &nobodys), refused("NOTES_REVISION_IS_NOT_THERE"));
     let both = SaveNotes { settles: Some(2), ..save(session, 1, "theirs\nyours\n") };
     assert_eq!(world.when(World::COACH, &both), Ok(vec!["session.notes_saved"]));
     assert_eq!(kept(&world), is("theirs\nyours\n", 3, &[]));

@@ -334,7 +334,7 @@ pub struct Save<'a, T> {
 /// Decides what a save of a row's text comes to.
 ///
 /// # Errors
-/// A refusal where the text is too long or the base was never saved; else as [`Facts::read`].
+/// A refusal where the text is too long, or the base or the sibling was never saved; else as [`Facts::read`].
 pub fn save<R: Row, T: Long>(
     facts: &Facts<'_>,
     (row, lies): (&R, &Revisions<T>),
@@ -343,7 +343,8 @@ pub fn save<R: Row, T: Long>(
     if !fits(save.text) {
         return Err(Refusal::IsTooLong.into());
     }
-    if save.base > lies.revision {
+    // A sibling that is no more was settled before, perhaps by this very save; one that never was is a mistake.
+    if save.base > lies.revision || save.settles > Some(lies.revision) {
         return Err(Refusal::NoSuchRevision.into());
     }
     let desk = Desk::open(facts, row, lies)?;
