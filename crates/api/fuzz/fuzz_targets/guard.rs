@@ -5,6 +5,7 @@
 
 #![no_main]
 
+use async_graphql::Variables;
 use async_graphql::parser::parse_query;
 use libfuzzer_sys::fuzz_target;
 
@@ -25,7 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
         && guard::text(document).is_ok()
         && let Ok(parsed) = parse_query(document)
     {
-        let _answered = shape::shape(&parsed);
+        let _answered = shape::shape(&parsed, &Variables::default());
     }
 });
 

@@ -103,9 +103,10 @@ impl Asked {
             let expected = text.rsplit(" = ").next().unwrap_or_default();
             Fault::syntax(format!("Syntax error: {expected}."), error.positions().collect())
         })?;
-        let kind = shape::shape(&document)?;
+        let variables = self.variables.unwrap_or_default();
+        let kind = shape::shape(&document, &variables)?;
         let key = idempotency_key(headers, self.extensions.as_ref())?;
-        let mut request = Request::new(self.query).variables(self.variables.unwrap_or_default()).data(key);
+        let mut request = Request::new(self.query).variables(variables).data(key);
         request.operation_name = self.operation_name.filter(|name| !name.is_empty());
         request.set_parsed_query(document);
         if let Some(extensions) = self.extensions {

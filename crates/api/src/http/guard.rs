@@ -15,10 +15,12 @@
 //!    anybody may ask for, a name in them a thousand times, and which lead in circles: a type's possible types have
 //!    interfaces, which have possible types.
 //!    The executor answers them from memory without ever giving way, so no deadline could end it.
+//!    And it weighs the values of variables wherever they are used, in lists a thousand times in one argument, and in
+//!    fragments as often as these are spread: the validator, the counting of complexity and the executor copy the
+//!    whole value for each use.
 //!
-//! [`json`] does for a body what `text` does for a document: it bounds its nesting, and how many values it has, since a
-//! document may use one variable three hundred times and each use is validated and copied whole. Both return on the
-//! first bound that is passed, so a refusal never costs more than an acceptance.
+//! [`json`] does for a body what `text` does for a document: it bounds its nesting, and how many values it has. Both
+//! return on the first bound that is passed, so a refusal never costs more than an acceptance.
 
 use thiserror::Error;
 
@@ -48,6 +50,12 @@ pub const INTROSPECTED_ITEMS: usize = 20;
 /// The most that introspection may come to, its lists multiplied. The standard introspection query comes to 170 000. Of
 /// lists that are a type's own, three below each other have room for a few names, and four for nothing.
 pub const MAX_INTROSPECTED: usize = 200_000;
+/// What variables' values may come to, in bytes, each counted wherever it is used; one copy of each is free.
+pub const MAX_COPIED_BYTES: usize = 16 << 20;
+/// What a value counts for beside its text.
+pub const VALUE_BYTES: usize = 64;
+/// What a use of a variable counts for beside its value: it is looked for among all that are declared.
+pub const USE_BYTES: usize = 1 << 10;
 /// The most root fields of a mutation.
 pub const MAX_ROOT_MUTATIONS: usize = 10;
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
 use tokio::time::Instant;
 
@@ -20,6 +20,10 @@ use super::answer::{Fault, Media};
 use super::asked::{Asked, Checked};
 use super::seats::Sitter;
 use super::{Credentials, Gate, Refused, Room, origin, run, socket, sse, upload};
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// More than any position has.
+const MAX_LAST_EVENT_BYTES: usize = 100;
 
 /// Answers POST.
 pub(super) async fn post<E: Executor, G: Gate>(State(room): State<Arc<Room<E, G>>>, request: Request) -> Response {
@@ -129,8 +133,12 @@ async fn answer<E: Executor, G: Gate>(room: Arc<Room<E, G>>, arrival: Arrival) -
     run::once(&room, checked.by(viewer, deadline)).await.respond(media)
 }
 
+/// The `Last-Event-ID`, which becomes a variable after variables were weighed. The beginning of one that is too long is
+/// no position either, and is refused.
 fn last_event(headers: &HeaderMap) -> Option<String> {
-    headers.get("last-event-id")?.to_str().ok().filter(|id| !id.is_empty()).map(str::to_owned)
+    let id = headers.get(LAST_EVENT_ID)?.to_str().ok()?;
+    let id = id.get(..id.floor_char_boundary(MAX_LAST_EVENT_BYTES))?;
+    (!id.is_empty()).then(|| id.to_owned())
 }
 
 /// Refuses every body that was packed: a small one may come to any length.
@@ -164,4 +172,17 @@ async fn read(body: Body, most: usize) -> Result<Bytes, Fault> {
         }
         Fault::bad("The body broke off.")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_last_event_id_only_the_beginning_is_read() {
+        let read = |id: &str| last_event(&HeaderMap::from_iter([(LAST_EVENT_ID, HeaderValue::from_str(id).unwrap())]));
+        assert_eq!(read("at1f").as_deref(), Some("at1f"));
+        assert_eq!(read(""), None);
+        assert_eq!(read(&"a".repeat(300_000)), Some("a".repeat(MAX_LAST_EVENT_BYTES)));
+    }
 }

@@ -1,31 +1,42 @@
 //! The second half of the guard: what a parsed document amounts to when its fragments are spread, summed without
 //! spreading them. See [`super::guard`] for why it stands before the validator.
 //!
-//! Each fragment is summed once and remembered, so the work is linear in the document. The recursion is as deep as the
-//! brackets along one chain of fragments, which [`super::guard::text`] has bounded by the number of tokens.
+//! Each fragment is summed once and remembered, so the work is linear in the document and its variables. The recursion
+//! is as deep as the brackets along one chain of fragments, which [`super::guard::text`] has bounded by the number of
+//! tokens.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 
-use async_graphql::Name;
-use async_graphql::Positioned;
-use async_graphql::parser::types::{ExecutableDocument, FragmentDefinition, OperationType, Selection, SelectionSet};
+use async_graphql::parser::types::{
+    Directive, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection,
+    SelectionSet,
+};
+use async_graphql::{Name, Positioned, Value, Variables};
 
 use super::guard::{
-    FIELDS_A_TYPE, INTROSPECTED_ITEMS, INTROSPECTED_TYPES, MAX_ALIASES, MAX_DEPTH, MAX_INTROSPECTED,
-    MAX_ROOT_MUTATIONS, MAX_SELECTIONS, Refusal, within,
+    FIELDS_A_TYPE, INTROSPECTED_ITEMS, INTROSPECTED_TYPES, MAX_ALIASES, MAX_COPIED_BYTES, MAX_DEPTH, MAX_INTROSPECTED,
+    MAX_ROOT_MUTATIONS, MAX_SELECTIONS, Refusal, USE_BYTES, VALUE_BYTES, within,
 };
 
 /// The fields of introspection whose answers are lists of objects.
 const LISTS: [&str; 8] =
     ["types", "directives", "fields", "inputFields", "interfaces", "possibleTypes", "enumValues", "args"];
 
+/// What is bounded of variables.
+const COPIED: &str = "bytes of variables, counted wherever they are used";
+
 /// Checks the document's shape and says what kind of operation it is.
-pub fn shape(document: &ExecutableDocument) -> Result<OperationType, Refusal> {
+pub fn shape(document: &ExecutableDocument, variables: &Variables) -> Result<OperationType, Refusal> {
     let mut operations = document.operations.iter().map(|(_, operation)| &operation.node);
     let (Some(operation), 0) = (operations.next(), operations.count()) else {
         return Err(Refusal::Operations(document.operations.iter().count()));
     };
-    let mut survey = Survey { fragments: &document.fragments, sums: HashMap::new(), aliases: 0 };
+    let weights = weights(operation, variables);
+    let most_copied = weights.values().fold(MAX_COPIED_BYTES, |most, weight| most.saturating_add(*weight));
+    let fragments = &document.fragments;
+    let mut survey = Survey { fragments, sums: HashMap::new(), aliases: 0, weights, most_copied, copied: 0 };
+    survey.used(None, &operation.directives)?;
     let root = survey.sum(&operation.selection_set.node)?;
     for name in document.fragments.keys() {
         survey.fragment(name)?;
@@ -41,6 +52,30 @@ pub fn shape(document: &ExecutableDocument) -> Result<OperationType, Refusal> {
         }
     }
     Ok(operation.ty)
+}
+
+/// What a use of each variable copies, by its name: the value that was given, or its default.
+fn weights<'a>(operation: &'a OperationDefinition, variables: &'a Variables) -> HashMap<&'a str, usize> {
+    let declared = operation.variable_definitions.iter().map(|declared| &declared.node);
+    let defaults = declared.filter_map(|it| Some((&it.name.node, &it.default_value.as_ref()?.node)));
+    let mut weights = HashMap::new();
+    for (name, value) in variables.iter().chain(defaults) {
+        // Of a variable that is declared twice the validator says so, and reads one of the two before.
+        let heaviest: &mut usize = weights.entry(name.as_str()).or_default();
+        *heaviest = weight(value).max(*heaviest);
+    }
+    weights
+}
+
+/// What a copy of a value takes, about. Bodies and documents nest no deeper than this recursion can go.
+fn weight(value: &Value) -> usize {
+    let inner = match value {
+        Value::String(text) => text.len(),
+        Value::List(items) => items.iter().map(weight).sum(),
+        Value::Object(fields) => fields.values().map(weight).sum(),
+        Value::Null | Value::Number(_) | Value::Boolean(_) | Value::Binary(_) | Value::Enum(_) => 0,
+    };
+    VALUE_BYTES + inner
 }
 
 /// What a selection set comes to when everything in it is spread.
@@ -59,6 +94,8 @@ struct Sum {
     of_each_type: usize,
     /// The same of what does stand within introspection.
     introspected: usize,
+    /// Bytes of variables' values, at every level.
+    copied: usize,
 }
 
 impl Sum {
@@ -75,7 +112,7 @@ impl Sum {
         let of_each_type = times(average, if is_list { inner.of_each_type } else { inner.multiplied });
         let introspected = if matches!(name, "__schema" | "__type") { multiplied } else { inner.introspected };
         let (selections, depth) = (1 + inner.selections, 1 + inner.depth);
-        Self { selections, depth, fields: 1, multiplied, of_each_type, introspected }
+        Self { selections, depth, fields: 1, multiplied, of_each_type, introspected, copied: inner.copied }
     }
 
     fn add(&mut self, other: Self) -> Result<(), Refusal> {
@@ -85,6 +122,7 @@ impl Sum {
         self.multiplied = self.multiplied.saturating_add(other.multiplied);
         self.of_each_type = self.of_each_type.saturating_add(other.of_each_type);
         self.introspected = self.introspected.saturating_add(other.introspected);
+        self.copied = self.copied.saturating_add(other.copied);
         within("selections, counted where their fragments are spread", self.selections, MAX_SELECTIONS)?;
         within("levels of fields", self.depth, MAX_DEPTH)?;
         within("fields of introspection, counted by the length of its lists", self.introspected, MAX_INTROSPECTED)
@@ -96,13 +134,20 @@ struct Survey<'a> {
     /// Of each fragment its sum, or `None` while it is being summed.
     sums: HashMap<&'a str, Option<Sum>>,
     aliases: usize,
+    /// What a use of each variable copies.
+    weights: HashMap<&'a str, usize>,
+    most_copied: usize,
+    /// What was copied so far, each fragment counted once: the validator reads those that nobody spreads too.
+    copied: usize,
 }
 
 impl<'a> Survey<'a> {
     fn sum(&mut self, set: &'a SelectionSet) -> Result<Sum, Refusal> {
         let mut sum = Sum::default();
         for item in &set.items {
-            sum.add(match &item.node {
+            let field = if let Selection::Field(field) = &item.node { Some(&field.node) } else { None };
+            let used = self.used(field, item.node.directives())?;
+            let inner = match &item.node {
                 Selection::Field(field) => {
                     self.aliases += usize::from(field.node.alias.is_some());
                     within("aliases", self.aliases, MAX_ALIASES)?;
@@ -117,9 +162,29 @@ impl<'a> Survey<'a> {
                     let inner = self.fragment(&spread.node.fragment_name.node)?;
                     Sum { selections: 1 + inner.selections, ..inner }
                 }
-            })?;
+            };
+            sum.add(Sum { copied: inner.copied.saturating_add(used), ..inner })?;
+            within(COPIED, sum.copied, self.most_copied)?;
         }
         Ok(sum)
+    }
+
+    /// What the arguments of a field and of directives copy of variables.
+    fn used(&mut self, field: Option<&Field>, directives: &[Positioned<Directive>]) -> Result<usize, Refusal> {
+        let own = field.into_iter().flat_map(|field| &field.arguments);
+        let all = own.chain(directives.iter().flat_map(|directive| &directive.node.arguments));
+        let mut used = 0_usize;
+        for (_, value) in all {
+            // The way to what is in it, whose type the library does not name; nothing in it fails.
+            let _nothing = value.node.clone().into_const_with(|name| {
+                let weight = self.weights.get(name.as_str()).copied().unwrap_or_default();
+                used = used.saturating_add(weight).saturating_add(USE_BYTES);
+                Ok::<Value, Infallible>(Value::Null)
+            });
+        }
+        self.copied = self.copied.saturating_add(used);
+        within(COPIED, self.copied, self.most_copied)?;
+        Ok(used)
     }
 
     fn fragment(&mut self, name: &Name) -> Result<Sum, Refusal> {
@@ -130,6 +195,7 @@ impl<'a> Survey<'a> {
             Some(None) => Err(Refusal::Cycle(name.to_string())),
             None => {
                 self.sums.insert(name, None);
+                self.used(None, &fragment.node.directives)?;
                 let sum = self.sum(&fragment.node.selection_set.node)?;
                 self.sums.insert(name, Some(sum));
                 Ok(sum)
@@ -143,8 +209,12 @@ mod tests {
     use super::*;
 
     fn shape_of(document: &str) -> Result<OperationType, Refusal> {
+        shape_with(document, &Variables::default())
+    }
+
+    fn shape_with(document: &str, variables: &Variables) -> Result<OperationType, Refusal> {
         super::super::guard::text(document)?;
-        shape(&async_graphql::parser::parse_query(document).unwrap())
+        shape(&async_graphql::parser::parse_query(document).unwrap(), variables)
     }
 
     fn doubling(fragments: usize) -> String {
@@ -209,6 +279,32 @@ mod tests {
             Ok(OperationType::Query),
             "fields of these names that are not introspection's"
         );
+    }
+
+    #[test]
+    fn variables_weigh_wherever_they_are_used() {
+        let long = |bytes: usize| Variables::from_json(serde_json::json!({ "v": "v".repeat(bytes) }));
+        let copied = |refused: &Result<OperationType, Refusal>| {
+            matches!(refused, Err(Refusal::TooMuch { what, .. }) if *what == COPIED)
+        };
+        let list = |uses: usize| format!("query ($v: ID!) {{ a(b: [{}]) }}", "$v".repeat(uses));
+        // one copy is free, whatever a body may hold
+        assert_eq!(shape_with(&list(1), &long(32 << 20)), Ok(OperationType::Query));
+        assert_eq!(shape_with(&list(64), &long(250_000)), Ok(OperationType::Query));
+        assert!(copied(&shape_with(&list(900), &long(250_000))));
+        assert_eq!(shape_with(&list(900), &long(10)), Ok(OperationType::Query));
+        let spread = |spreads: usize, declared: &str| {
+            let fragment = format!("fragment F on Q {{ a(b: [{}]) }}", "$v".repeat(400));
+            format!("query ($v: {declared}) {{ {} }} {fragment}", "...F ".repeat(spreads))
+        };
+        assert_eq!(shape_with(&spread(20, "ID"), &long(100)), Ok(OperationType::Query));
+        assert!(copied(&shape_with(&spread(20, "ID"), &long(10_000))), "wherever a fragment is spread");
+        assert!(copied(&shape_of(&spread(20, &format!("ID = \"{}\"", "v".repeat(9_000))))), "its default");
+        assert!(copied(&shape_of(&spread(500, "ID"))), "what is looked for so often is not free");
+        let directives = format!("query ($v: ID!) {{ a @skip(if: [{}]) }}", "$v".repeat(900));
+        assert!(copied(&shape_with(&directives, &long(250_000))));
+        let unused = format!("query ($v: ID!) {{ a }} fragment F on Q {{ a(b: {{ c: [{}] }}) }}", "$v".repeat(900));
+        assert!(copied(&shape_with(&unused, &long(250_000))));
     }
 
     #[test]

@@ -46,6 +46,11 @@ fn bodies() -> Vec<(&'static str, Value)> {
     let used = |uses: usize| format!("query ($d: [[Int!]!]) {{ {} }}", "numbers(deep: $d) ".repeat(uses));
     let spread =
         format!("query ($d: [[Int!]!]) {{ {} }} fragment F on Query {{ numbers(deep: $d) }}", "...F ".repeat(980));
+    let listed = |spreads: usize| {
+        let (spreads, list) = ("...F ".repeat(spreads), "$t".repeat(500));
+        format!("query ($t: String!) {{ {spreads} }} fragment F on Query {{ times(times: [{list}]) {{ hello }} }}")
+    };
+    let long = json!({ "t": "t".repeat(200_000) });
     let texts = format!("query ($t: String!) {{ {} }}", "echo(text: $t) ".repeat(25));
     vec![
         ("100 000 numbers used 280 times", json!({ "query": used(280), "variables": { "d": [vec![1; 100_000]] } })),
@@ -55,6 +60,8 @@ fn bodies() -> Vec<(&'static str, Value)> {
         ("1 980 numbers spread 980 times", json!({ "query": spread, "variables": { "d": [vec![1; 1_980]] } })),
         ("1 980 wrong ones used 280 times", json!({ "query": used(280), "variables": { "d": [vec!["x"; 1_980]] } })),
         ("a text of 200 000 used 25 times", json!({ "query": texts, "variables": { "t": "t".repeat(200_000) } })),
+        ("a text of 200 000 listed 500 times", json!({ "query": listed(1), "variables": long })),
+        ("a text of 200 000 listed 500 times, spread 450 times", json!({ "query": listed(450), "variables": long })),
         (
             "1 990 unknown variables",
             json!({ "query": "{ hello }", "variables": (0..1_990).map(|n| (format!("v{n}"), json!(n))).collect::<serde_json::Map<_, _>>() }),

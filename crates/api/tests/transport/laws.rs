@@ -3,9 +3,9 @@
 
 use api::http::guard::{MAX_NESTING, json, text};
 use api::http::shape::shape;
-use async_graphql::Value;
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{Selection, SelectionSet};
+use async_graphql::{Value, Variables};
 use proptest::prelude::*;
 
 /// Texts that are mostly made of what documents are made of, so that many of them get far.
@@ -84,7 +84,7 @@ proptest! {
         let is_let_in = text(&document).is_ok();
         let _answered = json(document.as_bytes());
         if is_let_in && let Ok(parsed) = parse_query(&document) {
-            let _answered = shape(&parsed);
+            let _answered = shape(&parsed, &Variables::default());
         }
     }
 

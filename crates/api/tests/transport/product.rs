@@ -95,6 +95,27 @@ async fn a_long_text_costs_more_than_a_short_one() {
 }
 
 #[tokio::test]
+async fn a_variable_costs_wherever_it_is_used() {
+    let (server, _folder) = start().await;
+    let asking = |uses: usize, spreads: usize, bytes: usize| {
+        let (spreads, ids) = ("...F ".repeat(spreads), "$v".repeat(uses));
+        let query = format!("query ($v: ID!) {{ {spreads} }} fragment F on Query {{ nodes(ids: [{ids}]) {{ id }} }}");
+        json!({ "query": query, "variables": { "v": "v".repeat(bytes) } })
+    };
+    let table = [
+        (asking(50, 1, 20_000), "fine"),
+        (asking(900, 1, 20_000), "QUERY_TOO_COMPLEX"),
+        (asking(50, 10, 10), "fine"),
+        (asking(50, 20, 20_000), "QUERY_TOO_COMPLEX"),
+    ];
+    for way in WAYS {
+        for (place, (body, expected)) in table.iter().enumerate() {
+            assert_eq!(refusal(server, way, body).await, *expected, "{place} by {way:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_changed_costs_as_much_as_a_long_text() {
     let (server, _folder) = start().await;
     let asking = |times: usize| {
