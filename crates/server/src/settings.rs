@@ -50,6 +50,10 @@ impl Setting {
             (Shown::WithoutPassword, Some((scheme, rest))) => {
                 // The last `@` ends what identifies: a password may hold one too.
                 let (who, host) = rest.rsplit_once('@').map_or((None, rest), |(who, host)| (Some(who), host));
+                // Behind a `?` it is a parameter's, and what stands around it may be a password.
+                if who.is_some_and(|who| who.contains('?')) {
+                    return format!("{scheme}://…");
+                }
                 let host = host.split('?').next().unwrap_or_default();
                 let name = who.map(|who| who.split(':').next().unwrap_or_default());
                 name.map_or_else(|| format!("{scheme}://{host}"), |name| format!("{scheme}://{name}:…@{host}"))

@@ -129,6 +129,13 @@ fn secrets_are_not_shown_not_even_wrong_ones() {
     );
     assert!(!shown.contains("abab") && !shown.contains("p@ss") && !shown.contains("hunter2"), "{shown}");
 
+    for query in ["user=coach&password=hunter2@3", "user=coach@corp&password=hunter2", "password=hunter2&user=a:b@c"] {
+        let url = format!("postgres://db.example.org/coaching?{query}");
+        let settings = load(&Flags::default(), &[("THROUGHLINE_DATABASE_URL", &url)]).unwrap();
+        let shown = format!("{settings:?}");
+        assert!(shown.contains("postgres://…") && !shown.contains("hunter2"), "{shown}");
+    }
+
     let pairs = [
         ("THROUGHLINE_ROOT_KEY", "hunter2"),
         ("THROUGHLINE_DATABASE_URL", "mysql://me:hunter2@host"),
