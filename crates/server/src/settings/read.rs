@@ -112,11 +112,11 @@ pub(super) fn address(text: &str) -> Option<IpAddr> {
     text.parse().ok().map(|address: IpAddr| address.to_canonical())
 }
 
-/// Whether these are levels, and levels by module. What reads the filter takes any other word for a module's name and
-/// leaves all other modules out, so that a misspelt level would silence the log.
+/// Whether these are levels, and levels by module. What reads the filter takes any other word, and a level with a blank
+/// beside it, for a module's name and leaves all other modules out, so that a misspelt level would silence the log.
 pub(super) fn is_filter(text: &str) -> bool {
-    let is_known = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
-    text.split(',').all(is_known) && EnvFilter::try_new(text).is_ok()
+    let is_known = |part: &str| part.contains('=') || part.parse::<LevelFilter>().is_ok();
+    text.split(',').all(|part| part == part.trim() && is_known(part)) && EnvFilter::try_new(text).is_ok()
 }
 
 /// Whether it looks like `a@b` or `Name <a@b>`. Whoever sends mail looks more closely.

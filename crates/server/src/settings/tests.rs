@@ -182,9 +182,14 @@ fn lists_are_parted_by_commas_and_may_be_lists_in_the_file() {
 
 #[test]
 fn a_misspelt_level_is_not_taken_for_a_module() {
-    for (filter, is_one) in
-        [("info", true), ("WARN,server=debug", true), ("off", true), ("inof", false), ("warn,server", false)]
-    {
+    for (filter, is_one) in [
+        ("info", true),
+        ("WARN,server=debug", true),
+        ("off", true),
+        ("inof", false),
+        ("warn,server", false),
+        ("server=debug, info", false),
+    ] {
         let read = load(&Flags::default(), &[("THROUGHLINE_LOG_FILTER", filter)]);
         assert_eq!(read.is_ok(), is_one, "{filter}");
     }
