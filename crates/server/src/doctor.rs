@@ -282,8 +282,9 @@ async fn database(
         Some(named) if held.iter().all(|root| root.id() != named) && !held.is_empty() => {
             Err(Error::WrongRootKey.to_string())
         }
-        Some(_) | None if held.is_empty() && logs > 0 => {
-            Err("the database holds logs, and their root key is not here: restore it from its backup".to_owned())
+        // One that names its key is begun, though nobody may have written to it yet.
+        Some(_) | None if held.is_empty() && (logs > 0 || named.is_some()) => {
+            Err("the database belongs to a root key that is not here: restore it from its backup".to_owned())
         }
         Some(_) | None => Ok("nothing speaks against it".to_owned()),
     };

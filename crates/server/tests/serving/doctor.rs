@@ -81,6 +81,19 @@ async fn the_doctor_names_what_is_to_mend() {
     assert!(!is_well && said.contains("PROBLEM  root key and database: "), "{said}");
 }
 
+/// A server has run and nobody has come yet: no other key is made for its database, and the doctor says so too.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_misses_the_key_of_a_database_without_logs() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path());
+    serve::open(&settings, &World::machine()).await.unwrap().stop().await;
+    std::fs::remove_file(&settings.root_key_file).unwrap();
+    let (is_well, said) = look(&settings).await;
+    assert!(!is_well && said.contains("PROBLEM  root key and database: "), "{said}");
+    let refused = serve::open(&settings, &World::machine()).await.unwrap_err();
+    assert!(refused.to_string().contains("there is no root key"), "{refused}");
+}
+
 /// With which the server does not start, that the doctor names; and both name the setting.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_finds_what_a_start_refuses() {
