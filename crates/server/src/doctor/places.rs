@@ -171,7 +171,7 @@ pub(super) fn folders(settings: &Settings) -> Vec<Finding> {
     if settings.smtp_url.is_none() {
         paths.push(("mail's folder", &settings.mail_dir));
     }
-    if let Some(parent) = database.and_then(Path::parent).filter(|parent| *parent != settings.data_dir) {
+    if let Some(parent) = database.and_then(folder_of).filter(|parent| *parent != settings.data_dir) {
         paths.push(("database's folder", parent));
     }
     let sealed = Place::of(&settings.files).folder();
@@ -187,12 +187,17 @@ pub(super) fn folders(settings: &Settings) -> Vec<Finding> {
     }
     if let Some(database) = database {
         found.extend(database_file(database));
-        found.extend(file_system(database.parent().unwrap_or(Path::new("."))));
+        found.extend(folder_of(database).and_then(file_system));
         found.extend(write_ahead(database));
     }
     found.extend(together(settings, database));
     found.extend(files());
     found
+}
+
+/// In which folder a file lies: of a bare name that is the one in which the program runs.
+fn folder_of(file: &Path) -> Option<&Path> {
+    file.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
 }
 
 fn folder(what: &'static str, path: &Path) -> Finding {
@@ -316,8 +321,8 @@ fn write_ahead(database: &Path) -> Option<Finding> {
 /// What lies where it is lost or stolen together.
 fn together(settings: &Settings, database: Option<&Path>) -> Vec<Finding> {
     let mut found = Vec::new();
-    let Some(parent) = database.and_then(Path::parent) else { return found };
-    if settings.root_key.is_none() && settings.root_key_file.parent() == Some(parent) {
+    let Some(parent) = database.and_then(folder_of) else { return found };
+    if settings.root_key.is_none() && folder_of(&settings.root_key_file) == Some(parent) {
         found.push(Finding::hint(
             "root key's place",
             "it lies beside the database: whoever copies the folder can read everything; `root_key_file` may name another place",
@@ -345,7 +350,20 @@ fn files() -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
+    use crate::settings::Flags;
+
+    #[test]
+    fn a_bare_name_lies_in_the_folder_in_which_the_program_runs() {
+        let flags = Flags { database: Some("sqlite:nowhere.db".to_owned()), ..Flags::default() };
+        let settings = Settings::load(&flags, Vec::<(OsString, OsString)>::new()).unwrap();
+        let found = folders(&settings);
+        let of = found.iter().find(|found| found.what == "database's folder");
+        assert!(of.is_some_and(|of| of.said.starts_with('.') && !of.said.contains("not there yet")), "{of:?}");
+        assert!(found.iter().any(|found| found.what == "checkpoints' place"), "they lie on one disk: {found:?}");
+    }
 
     #[test]
     fn an_address_of_this_machine_is_told_from_others() {
