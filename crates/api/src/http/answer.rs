@@ -19,6 +19,8 @@ use super::guard::Refusal;
 
 /// An answer lists at most this many errors: a document of 2 000 unknown fields is not told of each.
 const MAX_ERRORS: usize = 50;
+/// The longest message about what a client sent, in bytes: the library repeats the whole value that it could not read.
+const MAX_MESSAGE_BYTES: usize = 1_000;
 
 /// How an answer is written (GraphQL over HTTP, section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -282,6 +284,7 @@ impl Incidents {
             // only the code: what else the extensions may hold was never meant for a client
             let extensions: &mut ErrorExtensionValues = error.extensions.insert(ErrorExtensionValues::default());
             extensions.set("code", code);
+            error.message.truncate(error.message.floor_char_boundary(MAX_MESSAGE_BYTES));
             return error;
         }
         let id = self.next_id();

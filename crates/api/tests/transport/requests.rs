@@ -189,6 +189,22 @@ async fn an_error_tells_nothing_that_was_not_meant_to_be_told() {
     assert!(is_alive(server).await);
 }
 
+/// Fifty errors that each repeat a body would be fifty bodies.
+#[tokio::test]
+async fn an_error_repeats_little_of_what_was_sent() {
+    let (server, _) = toy::start().await;
+    let uses = "even(number: $n) ".repeat(10);
+    let odd = json!({ "query": format!("query ($n: Even!) {{ {uses} }}"), "variables": { "n": "é".repeat(50_000) } });
+    let unknown = json!({ "query": "query A { hello }", "operationName": "B".repeat(100_000) });
+    for body in [odd, unknown] {
+        let (_, told) = answer(post(server, &body).header("accept", GRAPHQL)).await;
+        assert_eq!(code(&told), "BAD_REQUEST", "{told}");
+        for error in told["errors"].as_array().unwrap() {
+            assert!(error["message"].as_str().unwrap().len() <= 1_000, "{error}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_refused_credential_is_401_and_a_refused_document_403() {
     let (server, _) = toy::start().await;
