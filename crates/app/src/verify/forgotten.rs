@@ -4,7 +4,8 @@
 //! order:
 //! * whom an event forgets, the table names up to that event or further;
 //! * the table names nobody beyond the end of the log;
-//! * whom it names has no key of before: their texts are gone.
+//! * whom it names has no key of before: their texts are gone. Only an address or an account begins anew, in its own
+//!   log. Of anybody else nothing is written any more: a key of theirs is of before, whatever it says of when it came.
 //!
 //! A row that no event explains, of somebody without such a key, is what a restore leaves that took a newer keyring than the
 //! backup: they were forgotten after it. Nothing tells it from one that was put there together with destroying the keys,
@@ -41,7 +42,7 @@ impl Index {
             *since = key.since.min(*since);
         }
         let row = |Forgotten { subject, seq, .. }: Forgotten| {
-            let has_keys = oldest.get(&subject).is_some_and(|since| *since < seq);
+            let has_keys = oldest.get(&subject).is_some_and(|since| subject != log || *since < seq);
             (subject, Row { until: seq, has_keys, said: 0 })
         };
         Ok(Self(rows.into_iter().map(row).collect()))

@@ -185,15 +185,17 @@ both! {
 
         let theirs = keys.iter().find(|key| key.subject == there).unwrap();
         let kept: Vec<_> = keys.iter().cloned().chain([store::Key { subject: gone, ..theirs.clone() }]).collect();
+        let late: Vec<_> = keys.iter().cloned().chain([store::Key { subject: gone, since: end, ..theirs.clone() }]).collect();
         let without: Vec<_> = keys.iter().filter(|key| key.subject != there).cloned().collect();
         let both = vec![(gone, end), (there, end - 1)];
-        let cases: [(Rows, &[store::Key], Option<u64>, &str); 6] = [
+        let cases: [(Rows, &[store::Key], Option<u64>, &str); 7] = [
             (Vec::new(), &keys, Some(end), "the table `forgotten` does not say so"),
             (vec![(gone, end - 1)], &keys, Some(end), "the table `forgotten` does not say so"),
             (vec![(gone, end + 1)], &keys, None, "beyond the log's end"),
             (both.clone(), &keys, None, "no event says so, and their keys are there"),
             (vec![(gone, end), (id, end)], &keys, None, "no event says so, and their keys are there"),
             (right.clone(), &kept, None, "a key of theirs from before is still there"),
+            (right.clone(), &late, None, "a key of theirs from before is still there"),
         ];
         for (rows, keys, seq, what) in cases {
             rewrite(store, &whole, keys, &rows).await;
