@@ -107,7 +107,7 @@ pub async fn restore(
         restored.proved
     )?;
     if source.age == Age::Any {
-        writeln!(out, "whoever was forgotten after the keyring was written is here again: forget them anew")?;
+        writeln!(out, "whoever was forgotten after both were written is here again: forget them anew")?;
     }
     let app = open::app(settings, world, store, Purpose::Inspect).await?;
     let mut line = Line::new();

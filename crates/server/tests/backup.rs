@@ -302,14 +302,16 @@ async fn who_was_forgotten_stays_forgotten() {
     again.stop().await;
     proved(&there, &world).await;
 
-    // Both of after.
-    let third = tempfile::tempdir().unwrap();
-    let there = keys_only(&here, third.path(), None);
-    restore(&there, &world, &after).await.unwrap();
-    let again = serve::open(&there, &world).await.unwrap();
-    assert_eq!(practice.portal(&again).await, shown);
-    again.stop().await;
-    proved(&there, &world).await;
+    // Both of after; and the backup of after where there is no other keyring than that of before: their key is left out.
+    for source in [after, Source { age: Age::Any, ..stale }] {
+        let empty = tempfile::tempdir().unwrap();
+        let there = keys_only(&here, empty.path(), None);
+        restore(&there, &world, &source).await.unwrap();
+        let again = serve::open(&there, &world).await.unwrap();
+        assert_eq!(practice.portal(&again).await, shown);
+        again.stop().await;
+        proved(&there, &world).await;
+    }
 }
 
 /// D9: an address begins anew, and is forgotten again. A backup from in between knows of the first time only. And a keyring

@@ -22,7 +22,8 @@ pub enum Age {
     /// Those of the last [`super::KEYRING_DAYS`] days that are not older than the backup.
     Fresh,
     /// Also one that has expired, since there is no other, and whoever was forgotten since is forgotten again by hand; and
-    /// one that is older than the backup, though what was sealed with newer keys is lost.
+    /// one that is older than the backup, though what was sealed with newer keys is lost. Its keys of people whom the backup
+    /// knows to be forgotten are left out.
     Any,
 }
 
@@ -86,7 +87,7 @@ pub async fn restore(
     // Opening brings the schema up to date: that is done with a copy, and the backup stays as it was signed.
     let copy = Copy::of(&database, folder)?;
     let from = Store::open(&carry::options(&copy.0)).await?;
-    let written = write(&from, (manifest, &keyring, path), to, (signers, folder), told).await;
+    let written = write(&from, (manifest, &keyring, source), to, signers, told).await;
     from.close().await;
     let (keys, proved) = written?;
     Ok(Restored { manifest, keyring: keyring.at, keys, proved })
@@ -94,26 +95,34 @@ pub async fn restore(
 
 async fn write(
     from: &Store,
-    (manifest, keyring, path): (Manifest, &Keyring, &Path),
+    (manifest, keyring, source): (Manifest, &Keyring, &Source),
     to: &Store,
-    (signers, folder): (&Verifiers, &Path),
+    signers: &Verifiers,
     told: Told<'_>,
 ) -> Result<(u64, u64), Error> {
-    let notes = checkpoints::notes(&String::from_utf8_lossy(&file::read(&folder.join(CHECKPOINTS))?));
+    let path = source.folder.join(CHECKPOINTS);
+    let notes = checkpoints::notes(&String::from_utf8_lossy(&file::read(&path)?));
     if notes.len() as u64 != manifest.logs {
         let what = format!("{} checkpoints, and the backup has {} logs", notes.len(), manifest.logs);
-        return Err(Error::Damaged { path: folder.join(CHECKPOINTS), what });
+        return Err(Error::Damaged { path, what });
     }
     if let Err(error) = proved(from, signers, &notes).await {
         // The database file is what was written: then it is the checkpoints that are not.
         let Error::NotInOrder(what) = error else { return Err(error) };
-        return Err(Error::Damaged { path: folder.join(CHECKPOINTS), what });
+        return Err(Error::Damaged { path, what });
     }
     let mut snapshot = from.snapshot().await?;
     let logs = logs(&mut snapshot).await?;
     let known = carry::forgotten(&mut snapshot).await?;
-    knows(keyring, &known, path)?;
-    let keys: Vec<store::Key> = keyring.keys.iter().filter(|key| logs.contains(&key.log)).cloned().collect();
+    let mut keys: Vec<store::Key> = keyring.keys.iter().filter(|key| logs.contains(&key.log)).cloned().collect();
+    let held = keys.len();
+    keys.retain(|key| !is_of_before(key, &known));
+    if keys.len() < held && source.age == Age::Fresh {
+        return Err(Error::Refused(format!(
+            "{} holds keys of people whom the backup knows to be forgotten: it is older than that; take a newer one",
+            source.keyring.display()
+        )));
+    }
 
     let mut batch = to.batch().await?;
     batch.lock_meta().await?;
@@ -155,19 +164,11 @@ fn opens(keyring: &Keyring, roots: &Roots, path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// A keyring that holds a key of somebody from before the backup says that they were forgotten is too old for it.
-fn knows(keyring: &Keyring, forgotten: &[Forgotten], path: &Path) -> Result<(), Error> {
-    let of = |key: &store::Key| {
-        let same = |it: &&Forgotten| (it.log, it.subject) == (key.log, key.subject);
-        forgotten.iter().find(same).is_some_and(|it| key.since < it.seq)
-    };
-    if !keyring.keys.iter().any(of) {
-        return Ok(());
-    }
-    Err(Error::Refused(format!(
-        "{} holds keys of people whom the backup knows to be forgotten: it is older than that; take a newer one",
-        path.display()
-    )))
+/// Whether a key is somebody's from before the backup says that they were forgotten. Only an address or an account begins
+/// anew, in its own log.
+fn is_of_before(key: &store::Key, forgotten: &[Forgotten]) -> bool {
+    let same = |it: &&Forgotten| (it.log, it.subject) == (key.log, key.subject);
+    forgotten.iter().find(same).is_some_and(|it| key.subject != key.log || key.since < it.seq)
 }
 
 /// Whom the keyring knows to be forgotten and the backup does not, or knows of an earlier time only (an address may begin
