@@ -379,6 +379,10 @@ async fn a_backup_writes_over_nothing_and_keeps_keys_apart() {
     std::fs::write(cut.join(backup::DATABASE), "half of it").unwrap();
     backup(&new, &ring).await.unwrap();
     assert!(!cut.exists() && new.exists() && ring.exists());
+    // A folder is the same with a slash behind it.
+    let slash = folder.path().join("slash/");
+    backup(&slash, &ring.with_file_name("slash.keyring")).await.unwrap();
+    assert_eq!(files(&slash).len(), 3);
 
     // Killed when the keyring had its name and the folder not yet: the next one begins anew, and takes no other keyring away.
     std::fs::rename(&new, &cut).unwrap();

@@ -19,7 +19,8 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 
 /// A name beside this one, for what is not whole yet.
 pub(crate) fn draft(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
+    // Behind a slash at its end it would lie within.
+    let mut name = path.components().as_path().as_os_str().to_owned();
     name.push(".partial");
     PathBuf::from(name)
 }
