@@ -234,6 +234,8 @@ async fn a_keyring_serves_for_thirty_days_and_older_backups_too() {
     let (here, practice, first) = backed_up(folder.path(), &world).await;
     let stranger = first.keyring.with_file_name("stranger.keyring");
     std::fs::write(&stranger, "not ours\n").unwrap();
+    // Killed before it had its name, and of a day whose name does not come again.
+    std::fs::copy(&first.keyring, first.keyring.with_file_name("killed.keyring.partial")).unwrap();
     clock.set(clock.now().plus_days(31));
     let there = keys_only(&here, other.path(), None);
     let refused = restore(&there, &world, &first).await.unwrap_err().to_string();

@@ -11,6 +11,8 @@ use super::Error;
 
 /// The bytes of a block, whose hash says where a file was changed: 1 MiB.
 pub(crate) const BLOCK_BYTES: usize = 1 << 20;
+/// How the names of what is not whole yet end.
+const DRAFT: &str = "partial";
 
 /// The folder in which a file lies.
 pub(crate) fn folder_of(path: &Path) -> &Path {
@@ -21,8 +23,14 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 pub(crate) fn draft(path: &Path) -> PathBuf {
     // Behind a slash at its end it would lie within.
     let mut name = path.components().as_path().as_os_str().to_owned();
-    name.push(".partial");
+    name.push(".");
+    name.push(DRAFT);
     PathBuf::from(name)
+}
+
+/// The name that a draft would have been given; `None` where this is none.
+pub(crate) fn of_draft(path: &Path) -> Option<PathBuf> {
+    path.extension().filter(|extension| *extension == DRAFT).map(|_| path.with_extension(""))
 }
 
 /// Makes a folder, open to its owner only.

@@ -3,7 +3,7 @@
 //! A backup without it is bytes that nobody can read. So that whoever was forgotten since becomes unreadable in older
 //! backups too, keyrings are short-lived: [`prune`] deletes those of more than [`DAYS`] days when a newer one is written,
 //! and one that is older is refused. A keyring goes with any backup that is older than itself: the newest one knows
-//! best who was forgotten.
+//! best who was forgotten. What a kill has left of one that had no name yet goes as they do.
 //!
 //! ```text
 //! root <id>                                             the root key that wraps new keys
@@ -21,6 +21,7 @@
 //! Bytes are base64. Nothing in it opens without the root key.
 
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -166,7 +167,8 @@ fn key(words: &[&str]) -> Option<Key> {
     })
 }
 
-/// Deletes the keyrings beside this one that have expired: those that these keys signed. Which they were.
+/// Deletes the keyrings beside this one that have expired: those that these keys signed, and what was left of those whose
+/// writing was cut short. Which they were.
 ///
 /// # Errors
 /// What the operating system says of the folder or a file.
@@ -175,17 +177,30 @@ pub(crate) fn prune(kept: &Path, keys: &Verifiers, now: Time) -> Result<Vec<Path
     let mut pruned = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|error| Error::file("list", folder, error))? {
         let path = entry.map_err(|error| Error::file("list", folder, error))?.path();
-        if path == kept || path.extension().is_none_or(|extension| extension != EXTENSION) {
-            continue;
-        }
-        // What is no keyring of this installation is not ours to delete.
-        if Keyring::read(&path, keys).is_ok_and(|keyring| keyring.has_expired(now)) {
+        let has_expired = match file::of_draft(&path) {
+            Some(whole) => is_named_well(&whole) && is_left_over(&path, now),
+            // What is no keyring of this installation is not ours to delete.
+            None => {
+                path != kept
+                    && is_named_well(&path)
+                    && Keyring::read(&path, keys).is_ok_and(|keyring| keyring.has_expired(now))
+            }
+        };
+        if has_expired {
             std::fs::remove_file(&path).map_err(|error| Error::file("delete", &path, error))?;
             pruned.push(path);
         }
     }
     pruned.sort();
     Ok(pruned)
+}
+
+/// Whether a draft is older than a keyring may be. It may be cut anywhere, so nothing that is signed says so.
+fn is_left_over(draft: &Path, now: Time) -> bool {
+    // One that is gone was given its name, or removed.
+    let Ok(written) = std::fs::metadata(draft).and_then(|draft| draft.modified()) else { return false };
+    let micros = written.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
+    Time(i64::try_from(micros).unwrap_or(i64::MAX)).plus_days(DAYS) < now
 }
 
 /// Whether a keyring may be written here: it has a name by which it is found when it has expired.
