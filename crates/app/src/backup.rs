@@ -120,8 +120,8 @@ pub struct BackedUp {
 /// outside the database, if that is here.
 ///
 /// # Errors
-/// [`Error::Refused`] where the folder or the keyring is there already, or the keyring would lie in the backup;
-/// [`Error::NotInOrder`] where a log does not continue its newest checkpoints; files, database and keys.
+/// [`Error::Refused`] where the folder or the keyring is there already, somebody is writing it, or the keyring would lie in
+/// the backup; [`Error::NotInOrder`] where a log does not continue its newest checkpoints; files, database and keys.
 pub async fn backup(
     store: &Store,
     (signer, outside): (&Signer, Option<&Folder>),
@@ -133,6 +133,7 @@ pub async fn backup(
     remove_what_was_cut_short(&draft, keyring, &mine)?;
     may_be_written(folder, keyring)?;
     file::make_folder(&draft)?;
+    let _held = file::hold(&draft)?;
     file::make_folder(file::folder_of(keyring))?;
 
     let kept = match outside {
@@ -168,12 +169,13 @@ pub async fn backup(
     Ok(BackedUp { manifest, keys: ring.keys.len() as u64, pruned })
 }
 
-/// Removes what a backup has left that was cut short. Its keyring gets its name before its folder does; it is the folder's
-/// where both are whole and of the same moment.
+/// Removes what a backup has left that was cut short, unless it is still being written. Its keyring gets its name before its
+/// folder does; it is the folder's where both are whole and of the same moment.
 fn remove_what_was_cut_short(draft: &Path, keyring: &Path, keys: &Verifiers) -> Result<(), Error> {
     if !draft.exists() {
         return Ok(());
     }
+    let _held = file::hold(draft)?;
     let manifest = Manifest::check(&draft.join(MANIFEST), &draft.join(DATABASE), keys);
     if matches!((manifest, Keyring::read(keyring, keys)), (Ok(manifest), Ok(ring)) if manifest.at == ring.at) {
         std::fs::remove_file(keyring).map_err(|error| Error::file("remove", keyring, error))?;

@@ -378,6 +378,12 @@ async fn a_backup_writes_over_nothing_and_keeps_keys_apart() {
     assert!(!new.exists() && !ring.exists());
     let cut = folder.path().join("new.partial");
     std::fs::create_dir(&cut).unwrap();
+    // As long as somebody writes it, it was not cut short.
+    let writing = std::fs::File::open(&cut).unwrap();
+    writing.lock().unwrap();
+    assert!(backup(&new, &ring).await.unwrap_err().contains("is being written"));
+    assert!(cut.exists());
+    drop(writing);
     std::fs::write(cut.join(backup::DATABASE), "half of it").unwrap();
     backup(&new, &ring).await.unwrap();
     assert!(!cut.exists() && new.exists() && ring.exists());

@@ -1,6 +1,6 @@
 //! Files that are written whole or not at all, for their owner's eyes only; and the hashes of a file's blocks.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -36,6 +36,21 @@ pub(crate) fn of_draft(path: &Path) -> Option<PathBuf> {
 /// Makes a folder, open to its owner only.
 pub(crate) fn make_folder(path: &Path) -> Result<(), Error> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| Error::file("make", path, error))
+}
+
+/// Holds a draft for as long as the answer lives: nobody takes it for one that was cut short. A kill lets go of it.
+///
+/// # Errors
+/// [`Error::Refused`] where another process holds it.
+pub(crate) fn hold(draft: &Path) -> Result<File, Error> {
+    let held = File::open(draft).map_err(|error| Error::file("open", draft, error))?;
+    match held.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            Err(Error::Refused(format!("{} is being written by another backup: wait for its end", draft.display())))
+        }
+        // Some file systems lock nothing, or no folders.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(held),
+    }
 }
 
 /// The whole content.
