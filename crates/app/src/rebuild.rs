@@ -10,7 +10,8 @@
 //! A rebuild begins from nothing: its first part is folded before any row is touched, and its first transaction takes the
 //! log's rows away and writes the new ones. A log that fits into one part is so never behind at all: a reader finds the
 //! old rows or the new ones. Where somebody has appended meanwhile, the rows are taken away first and the log is caught up
-//! with, for what was folded may hold what the newest event forgot. While one log is written the next one is folded.
+//! with, for what was folded may hold what the newest event forgot. While one log is written the next one is folded. The head
+//! says how often that was done, so that no lane, of whichever process, goes on from a row of before that it keeps.
 //!
 //! Why a kill anywhere is safe: a transaction holds rows and how far they are folded, together. After a kill between two
 //! parts the log is behind, and whoever needs it goes on from there.
@@ -255,6 +256,7 @@ impl App {
             batch.delete_log_rows(inner.tables.physical(*table)?, id).await?;
         }
         let mut folded = Folded::decode(&head.folded);
+        folded.rebuilt();
         let moved = head.seq != part.end;
         if moved {
             folded.set_all(&inner.tables, 0);

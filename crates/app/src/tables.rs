@@ -34,6 +34,9 @@ const SQL: &[(&str, &str)] = &[
 /// A projection's fingerprint.
 pub type Fingerprint = [u8; 4];
 
+/// Where a head says how often a log's rows were made anew: no projection's fingerprint.
+const REBUILT: Fingerprint = [0; 4];
+
 /// The tables of this version of the program.
 #[derive(Debug)]
 pub struct Tables {
@@ -135,6 +138,10 @@ impl Folded {
     /// It is so far now.
     pub fn set(&mut self, fingerprint: Fingerprint, seq: u64) {
         self.0.insert(fingerprint, seq);
+    }
+    /// All rows are made anew. Whoever has some in memory that were folded under another head takes them for outdated.
+    pub fn rebuilt(&mut self) {
+        self.set(REBUILT, self.of(REBUILT).saturating_add(1));
     }
     /// The projections of this program that are behind the log's end.
     pub fn behind<'t>(&self, tables: &'t Tables, seq: u64) -> Vec<&'t Projection> {

@@ -1,6 +1,7 @@
 //! What proves that nothing was lost or changed: check, verify and checkpoints; and mail, whose parcels commits leave.
 #![cfg(test)]
 
+mod mended;
 mod tampering;
 
 use std::path::Path;
