@@ -10,10 +10,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 
+use crate::follow::read_on;
 use crate::{Error, Inner, pause};
 
-/// How many events are read from a log at once.
-const CHUNK: u32 = 256;
 /// How often the heads are looked at though nobody rang.
 const POLL: Duration = Duration::from_secs(1);
 /// How many logs are read at the same time.
@@ -66,12 +65,12 @@ async fn answer(inner: &Inner, rung: crate::hub::Rung) -> Result<(), Error> {
 async fn read(inner: &Inner, log: store::Id, seq: u64) -> Result<(), Error> {
     while let Some(from) = inner.hub.read_from(log, seq) {
         let mut snapshot = inner.store.snapshot_of(&[log]).await?;
-        let events = snapshot.events(log, from, CHUNK).await?;
+        let (events, _) = read_on(&mut snapshot, log, from).await?;
         snapshot.close().await?;
         if events.is_empty() {
             return Ok(());
         }
-        inner.hub.pass_on(log, events.into_iter().map(Arc::new).collect());
+        inner.hub.pass_on(log, events);
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 //!
 //! A follower listens first and reads second, so nothing falls between. News must go on from where the last ended; what
 //! the hub skips (a lagging follower, another node's commit) is read from the log. A follower never buffers without
-//! bound: the hub keeps a bounded number of passages and the log keeps the rest.
+//! bound: the hub keeps a bounded number of passages and the log keeps the rest, of which so many events or so many bytes
+//! are read at once.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,13 +12,18 @@ use domain::id::{CoacheeId, LogId};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tracing::Instrument as _;
+use uuid::Uuid;
 
 use crate::hub::News;
 use crate::passage::Passage;
 use crate::{App, Error};
 
-/// How many events are read from the log at once.
-const CHUNK: u32 = 256;
+/// How many events are read from a log at once.
+const EVENTS_AT_ONCE: usize = 256;
+/// How many bytes of records are. A record may have some hundred KiB, and each who catches up holds what they read.
+const BYTES_AT_ONCE: usize = 1 << 20;
+/// How many events one statement asks for: by so many at most the bytes are exceeded.
+const EVENTS_A_STATEMENT: u32 = 16;
 
 /// A follower of one log.
 #[derive(Debug)]
@@ -186,16 +192,42 @@ impl Follower {
 
     async fn read_chunk(&mut self) -> Result<(), Error> {
         let mut snapshot = self.app.inner.snapshot_of(self.log).await?;
-        let events = snapshot.events(self.log.uuid().into_bytes(), self.last, CHUNK).await?;
+        let (events, has_more) = read_on(&mut snapshot, self.log.uuid().into_bytes(), self.last).await?;
         snapshot.close().await?;
-        if let Some(wrong) = events.iter().zip(self.last + 1..).find(|(event, next)| event.seq != *next) {
-            return Err(Error::internal(format!("{} has no event {}", self.log, wrong.1)));
-        }
-        self.behind = events.len() == CHUNK as usize;
+        self.behind = has_more;
         if let Some(upto) = events.last().map(|event| event.seq) {
-            let passage = Arc::new(Passage::new(events.into_iter().map(Arc::new).collect(), upto));
+            let passage = Arc::new(Passage::new(events, upto));
             self.ready.push_back(Part { passage, from: 0, is_news: false });
         }
         Ok(())
     }
+}
+
+/// The next events of a log after a position, each the one after the last, and whether there may be more: as many as
+/// [`EVENTS_AT_ONCE`] or [`BYTES_AT_ONCE`] allow.
+///
+/// # Errors
+/// [`Error::Internal`] where one is not there or cannot be read.
+pub(crate) async fn read_on(
+    snapshot: &mut store::Snapshot,
+    log: store::Id,
+    after: u64,
+) -> Result<(Vec<Arc<store::Event>>, bool), Error> {
+    let (mut events, mut bytes, mut last) = (Vec::new(), 0, after);
+    while events.len() < EVENTS_AT_ONCE && bytes < BYTES_AT_ONCE {
+        let read = snapshot.events(log, last, EVENTS_A_STATEMENT).await?;
+        let has_more = read.len() == EVENTS_A_STATEMENT as usize;
+        for event in read {
+            last += 1;
+            if event.seq != last {
+                return Err(Error::internal(format!("the log {} has no event {last}", Uuid::from_bytes(log))));
+            }
+            bytes += event.record.len();
+            events.push(Arc::new(event));
+        }
+        if !has_more {
+            return Ok((events, false));
+        }
+    }
+    Ok((events, true))
 }

@@ -27,6 +27,7 @@ const LATER_MAX: u32 = 64;
 pub struct Passage {
     events: Vec<Arc<store::Event>>,
     upto: u64,
+    bytes: usize,
     heard: OnceCell<Vec<Option<Arc<Heard>>>>,
     known: OnceCell<Arc<Known>>,
 }
@@ -90,12 +91,18 @@ pub(crate) enum Found<'a> {
 impl Passage {
     /// Of these events of one log, in order, and of what comes up to a position, not before the last of them.
     pub(crate) fn new(events: Vec<Arc<store::Event>>, upto: u64) -> Self {
-        Self { events, upto, heard: OnceCell::new(), known: OnceCell::new() }
+        let bytes = events.iter().map(|event| event.record.len()).sum();
+        Self { events, upto, bytes, heard: OnceCell::new(), known: OnceCell::new() }
     }
 
     /// The position that it reaches.
     pub const fn upto(&self) -> u64 {
         self.upto
+    }
+
+    /// How many bytes its records have.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// As they are stored.

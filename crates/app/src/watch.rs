@@ -32,6 +32,8 @@ pub const REPLAY_MAX: u64 = 10_000;
 pub const ROWS_MAX: usize = 500;
 /// How many events wait to be told one by one, beyond those that came at once.
 const WAITING_MAX: usize = 256;
+/// How many bytes of their records do.
+const WAITING_BYTES_MAX: usize = 1 << 20;
 /// How long a sight is used while there may be news that was not heard.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -442,10 +444,13 @@ impl Watch {
     /// Hears what has come by now, so that no entry is told under a sight that is known to be over. Who reads so slowly
     /// that not all of it can be heard yet looks anew every now and then.
     async fn hear_what_is_there(&mut self) -> Result<(), Error> {
-        let mut waiting: usize = self.entries.iter().map(|part| part.events().len()).sum();
-        while waiting < WAITING_MAX {
+        let left = self.entries.iter().filter(|part| !part.events().is_empty());
+        let of = |part: &Part| (part.events().len(), part.passage.bytes());
+        let (mut waiting, mut bytes) = left.map(of).fold((0, 0), |sum, more| (sum.0 + more.0, sum.1 + more.1));
+        while waiting < WAITING_MAX && bytes < WAITING_BYTES_MAX {
             let Some(part) = self.follower.part_by_now().await? else { return Ok(()) };
             waiting += part.events().len();
+            bytes += part.passage.bytes();
             self.keep(part).await?;
         }
         if self.looked_at.elapsed() > LOOK_EVERY {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tests::both;
 
 use super::{ACTIVITY, changes_of, place};
+use crate::note::written;
 use crate::plan::{action, goal, position, progress};
 
 both! {
@@ -65,6 +66,28 @@ both! {
         let item = own.next().await["coacheePortalChanges"].clone();
         assert_eq!(item["changes"], json!([{ "__typename": "Goal", "id": lead, "title": "Lead", "complete": false }]));
         assert_eq!(item["position"], position(&ada, &practice).await);
+    }
+
+    /// Long texts are read few at a time: whoever catches up holds so many bytes of them and no more.
+    #[test]
+    async fn who_catches_up_reads_so_many_bytes_at_a_time(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let robin = product.coachee(&ada, &practice, "Robin").await;
+        let after = place(&position(&ada, &practice).await);
+        for number in 0..40 {
+            written(&ada, &practice, &robin, &format!("Note {number}"), &"word ".repeat(20_000)).await;
+        }
+        let present = place(&position(&ada, &practice).await);
+        let log = practice.parse::<domain::id::PracticeId>().expect("an id");
+        let mut follower = product.app.follow(domain::id::LogId::Practice(log), after);
+        let mut parts = 0;
+        while follower.position() < present {
+            let part = follower.part().await.expect("the log goes on");
+            let bytes: usize = part.events().iter().map(|event| event.record.len()).sum();
+            assert!(bytes < 4 << 20, "{bytes} bytes at once");
+            parts += 1;
+        }
+        assert!(parts > 1, "all of it was read at once");
     }
 
     /// An idle client's position stays fresh, also while everything that happens is somebody else's.
