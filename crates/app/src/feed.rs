@@ -2,7 +2,7 @@
 //!
 //! Other nodes ring after their commits, and a log is also rung where this node has to tell an event after one of
 //! another node's. On PostgreSQL the heads of all followed logs are looked at every second besides, so that a lost ring
-//! delays nobody for longer.
+//! delays nobody for longer. A log that cannot be read whole is left to who follows it, and holds up no other.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -65,12 +65,22 @@ async fn answer(inner: &Inner, rung: crate::hub::Rung) -> Result<(), Error> {
 async fn read(inner: &Inner, log: store::Id, seq: u64) -> Result<(), Error> {
     while let Some(from) = inner.hub.read_from(log, seq) {
         let mut snapshot = inner.store.snapshot_of(&[log]).await?;
-        let (events, _) = read_on(&mut snapshot, log, from).await?;
-        snapshot.close().await?;
-        if events.is_empty() {
-            return Ok(());
+        match read_on(&mut snapshot, log, from).await {
+            Ok((events, _)) => {
+                snapshot.close().await?;
+                if events.is_empty() {
+                    return Ok(());
+                }
+                inner.hub.pass_on(log, events);
+            }
+            // What is wrong with it stays wrong: who follows it hears so from the log itself.
+            Err(error @ Error::Internal(_)) => {
+                tracing::error!(?error, "a log cannot be read whole: run verify");
+                inner.hub.leave(log, seq);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
         }
-        inner.hub.pass_on(log, events);
     }
     Ok(())
 }

@@ -198,6 +198,13 @@ impl Hub {
         }
     }
 
+    /// What is in the log up to this position cannot be told: whoever has not come as far reads it themselves.
+    pub fn leave(&self, log: store::Id, seq: u64) {
+        if let Some(channel) = self.room().channels.get_mut(&log) {
+            channel.begin(seq.max(channel.told.unwrap_or_default()));
+        }
+    }
+
     fn room(&self) -> MutexGuard<'_, Room> {
         self.room.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -226,7 +233,7 @@ impl Channel {
         self.ones.entry(coachee.uuid().into_bytes()).or_insert_with(one).sender.subscribe()
     }
 
-    /// Nothing was told yet that could be gone on from: whoever has not come as far as this reads the log themselves.
+    /// Nothing was told that could be gone on from: whoever has not come as far as this reads the log themselves.
     fn begin(&mut self, seq: u64) {
         self.told = Some(seq);
         for one in self.ones.values_mut() {
@@ -355,6 +362,19 @@ mod tests {
         hub.ring(id, 20);
         hub.publish(&[event(log, 12, sam)]);
         assert_eq!(hub.room().rung.logs.get(&id), Some(&20));
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_left_to_who_has_not_read_it() {
+        let (sam, log) = (CoacheeId::of(Uuid::from_u128(2)), LogId::Practice(PracticeId::of(Uuid::from_u128(3))));
+        let (hub, id) = (Hub::default(), log.uuid().into_bytes());
+        let mut news = hub.listen(log, None);
+        hub.publish(&[event(log, 5, sam)]);
+        assert!(matches!(news.try_recv(), Ok(News::Behind(4))));
+        assert!(matches!(news.try_recv(), Ok(News::Passage { .. })));
+        hub.leave(id, 9);
+        assert!(matches!(news.try_recv(), Ok(News::Behind(9))));
+        assert_eq!(hub.read_from(id, 9), None, "it is not read again");
     }
 
     #[test]

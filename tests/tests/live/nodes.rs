@@ -14,8 +14,8 @@ use tests::{Database, Person, Product};
 use tokio::sync::{RwLock, watch};
 use tokio::task::JoinSet;
 
-use super::{ACTIVITY, Dice, place};
-use crate::plan::{action, position};
+use super::{ACTIVITY, Dice, changes_of, place};
+use crate::plan::{action, goal, position};
 
 /// How many events are written where nobody says.
 const EVENTS: u64 = 1_600;
@@ -273,5 +273,47 @@ fn nothing_is_missed_and_nothing_comes_twice_across_nodes_cuts_and_restarts() {
             assert_eq!(seen.expect("a listener"), (first..first + most).collect::<Vec<_>>());
         }
         product.prove().await;
+    });
+}
+
+/// The event of this position is lost as soon as it is appended: a hole, as damage makes one.
+fn hole(log: LogId, seq: u64) -> String {
+    let log = log.uuid().simple();
+    format!(
+        "create function hole() returns trigger language plpgsql as $$ begin
+        delete from events where log_id = decode('{log}', 'hex') and seq = {seq}; return null; end $$;
+        create trigger hole after insert on events for each statement execute function hole();"
+    )
+}
+
+/// Whoever follows a log that has lost an event is told so, wherever they follow it; who follows another goes on.
+#[test]
+fn a_hole_in_one_log_keeps_nobody_from_another() {
+    tests::run(Database::Postgres, |product| async move {
+        let other = product.another_address().await;
+        let (ada, practice) = product.coach("Ada").await;
+        let robin = product.coachee(&ada, &practice, "Robin").await;
+        let (olga, olgas) = product.coach("Olga").await;
+        let kim = product.coachee(&olga, &olgas, "Kim").await;
+        let mut live = Vec::new();
+        for (who, practice, coachee) in [(&ada, &practice, &robin), (&olga, &olgas, &kim)] {
+            let variables = json!({ "p": practice, "a": position(who, practice).await });
+            let mut listening = who.through(other).listen(&changes_of("coach"), variables).await;
+            // The second one is news to whoever has heard of the first.
+            for title in ["First", "Second"] {
+                goal(who, practice, coachee, title).await;
+                assert_eq!(listening.next().await["coachPortalChanges"]["changes"][0]["title"], title);
+            }
+            live.push(listening);
+        }
+        let next = place(&position(&ada, &practice).await) + 1;
+        let hole = hole(LogId::Practice(PracticeId::of(uuid(&practice))), next);
+        product.app.store().ensure(&hole, 0).await.expect("the trigger");
+        for title in ["Lost", "Left"] {
+            goal(&ada, &practice, &robin, title).await;
+        }
+        assert_eq!(live[0].ends().await, "INTERNAL");
+        goal(&olga, &olgas, &kim, "Third").await;
+        assert_eq!(live[1].next().await["coachPortalChanges"]["changes"][0]["title"], "Third");
     });
 }
