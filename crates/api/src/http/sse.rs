@@ -3,7 +3,7 @@
 //!
 //! What fails before execution answers with a status, so that an `EventSource` gives up instead of asking again. The
 //! `id` of an event is the position of its item; when the browser connects again it sends the last one, and the
-//! operation's variable `after` is set to it: nothing is missed.
+//! operation's variable `after` is set to it: nothing is missed. An item that is not whole has none: it counts as not told.
 //!
 //! Nothing is buffered here: the connection asks for the next event when it has room for it. A reader that stands still is
 //! cut off by the listener ([`super::patience`]).
@@ -98,7 +98,8 @@ impl Feed {
 }
 
 fn next(told: &Told) -> String {
-    let id = told.data.as_ref().and_then(position).map(|id| format!("id: {id}\n")).unwrap_or_default();
+    let whole = told.data.as_ref().filter(|_| told.errors.is_empty());
+    let id = whole.and_then(position).map(|id| format!("id: {id}\n")).unwrap_or_default();
     format!("event: next\n{id}data: {}\n\n", told.json())
 }
 

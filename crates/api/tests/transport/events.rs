@@ -69,6 +69,17 @@ async fn what_fails_later_is_an_event() {
     assert!(is_alive(server).await);
 }
 
+/// A browser that connects again asks for what comes after the last id: an item that is not whole has none.
+#[tokio::test]
+async fn what_is_not_whole_counts_as_not_told() {
+    let (server, _) = toy::start().await;
+    let request = get(server, &[("query", "subscription { breaks { position text } }")]).header("accept", EVENTS);
+    let told = events(request.send().await.unwrap(), 9).await;
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[0].contains("\nid: 1\n"), "{told:?}");
+    assert!(told[1].contains("INTERNAL") && !told[1].contains("\nid: "), "{told:?}");
+}
+
 #[tokio::test]
 async fn a_stream_ends_when_access_ends_or_the_client_leaves() {
     let (server, toy) = toy::start().await;

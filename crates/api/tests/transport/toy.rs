@@ -191,6 +191,20 @@ impl Item {
     }
 }
 
+/// An item of which a field fails, but for the first one.
+pub(crate) struct Broken(i32);
+
+#[Object]
+impl Broken {
+    async fn position(&self) -> String {
+        self.0.to_string()
+    }
+
+    async fn text(&self) -> Result<Option<String>> {
+        if self.0 > 1 { Err(Error::new("inner text of the store")) } else { Ok(None) }
+    }
+}
+
 /// Counts a subscription that runs, until it is dropped.
 struct Running(Toy);
 
@@ -222,6 +236,10 @@ impl Live {
             let _held = &running;
             Item::new(n, "much text ".repeat(10_000))
         }))
+    }
+
+    async fn breaks(&self) -> impl Stream<Item = Broken> {
+        stream::iter([Broken(1), Broken(2)])
     }
 
     async fn panics(&self) -> impl Stream<Item = Item> {
