@@ -63,8 +63,10 @@ pub(super) fn open<E: Executor, G: Gate>(
     let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(most).max_frame_size(most);
     let upgrade = upgrade.read_buffer_size(READ_BUFFER_BYTES).write_buffer_size(0);
     let speaks_it = upgrade.selected_protocol().is_some();
+    // It counts from now on: a stop waits for its goodbye, though its task has not begun when the connection ends.
+    let open = room.settings.numbers.open(Kind::Socket);
     upgrade.on_upgrade(move |wire| async move {
-        let session = Session::new(room, wire, credentials);
+        let session = Session::new(room, wire, credentials, open);
         if speaks_it {
             session.serve().await;
         } else {
@@ -144,7 +146,7 @@ struct Init {
 }
 
 impl<E: Executor, G: Gate> Session<E, G> {
-    fn new(room: Arc<Room<E, G>>, wire: WebSocket, credentials: Credentials) -> Self {
+    fn new(room: Arc<Room<E, G>>, wire: WebSocket, credentials: Credentials, open: Open) -> Self {
         let bounds = &room.settings.bounds;
         Self {
             wire,
@@ -157,7 +159,7 @@ impl<E: Executor, G: Gate> Session<E, G> {
             was_heard: true,
             results: Results::default(),
             running: HashMap::new(),
-            _open: room.settings.numbers.open(Kind::Socket),
+            _open: open,
             room,
         }
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
+use tower::ServiceExt as _;
 
 use super::conversation::{Wire, is_alive};
 use super::toy::{self, SOON};
@@ -245,4 +246,19 @@ async fn whoever_is_silent_for_two_heartbeats_is_cut_off() {
     toy.runs(1).await;
     // this client answers pings only while it reads, and it does not
     toy.runs(0).await;
+}
+
+/// A stop waits until all sockets have said goodbye, also those whose task has not begun yet.
+#[tokio::test]
+async fn a_socket_counts_from_the_answer_that_opens_it() {
+    let (router, toy) = toy::routes(Bounds::default(), &[]);
+    let asked = http::Request::get("/graphql").header("connection", "upgrade").header("upgrade", "websocket");
+    let asked = asked.header("sec-websocket-version", "13").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let asked = asked.header("sec-websocket-protocol", "graphql-transport-ws");
+    // Of no connection: it is never upgraded.
+    let upgrade = hyper::upgrade::on(http::Request::new(()));
+    let asked = asked.extension(upgrade).body(axum::body::Body::empty()).unwrap();
+    let response = router.oneshot(asked).await.unwrap();
+    assert_eq!((response.status().as_u16(), toy.numbers.sockets()), (101, 1));
+    toy.counts(|numbers| numbers.sockets() == 0).await;
 }

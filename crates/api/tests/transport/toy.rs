@@ -263,15 +263,14 @@ fn running(ctx: &Context<'_>) -> Result<Running> {
 /// What a document may cost.
 pub(crate) const COMPLEXITY_MAX: usize = 100_000;
 
-/// Starts a toy server with these bounds on a free port of the loopback. It serves until its runtime ends.
-pub(crate) async fn start_on(address: &str, bounds: Bounds, origins: &[&str]) -> (SocketAddr, Toy) {
+/// The toy's routes, with these bounds.
+pub(crate) fn routes(bounds: Bounds, origins: &[&str]) -> (axum::Router, Toy) {
     let toy = Toy {
         ended: Arc::new(watch::Sender::new(Vec::new())),
         mutations: Arc::default(),
         running: Arc::new(watch::Sender::new(0)),
         numbers: Numbers::default(),
     };
-    let patience = bounds.write;
     // limited like the product's, whose own limits are tried in `product.rs`
     let schema = Schema::build(Query, Mutation, Live).data(toy.clone()).limit_depth(20).limit_recursive_depth(64);
     let schema = schema.limit_complexity(COMPLEXITY_MAX).disable_suggestions().finish();
@@ -283,7 +282,13 @@ pub(crate) async fn start_on(address: &str, bounds: Bounds, origins: &[&str]) ->
         bounds,
         numbers: toy.numbers.clone(),
     };
-    let router = router(schema, toy.clone(), settings);
+    (router(schema, toy.clone(), settings), toy)
+}
+
+/// Starts a toy server with these bounds on a free port of the loopback. It serves until its runtime ends.
+pub(crate) async fn start_on(address: &str, bounds: Bounds, origins: &[&str]) -> (SocketAddr, Toy) {
+    let patience = bounds.write;
+    let (router, toy) = routes(bounds, origins);
     let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();
     let listener = Patient::new(listener, patience).counted(toy.numbers.clone());
