@@ -90,8 +90,11 @@ struct Events {
 
 impl Events {
     async fn open(product: &Product, who: &Person, body: &Value, last_event: Option<&str>) -> Self {
-        let request =
-            reqwest::Client::new().post(product.url("/graphql")).bearer_auth(who.token.as_ref().expect("signed in"));
+        Self::at(&product.url("/graphql"), who, body, last_event).await
+    }
+
+    async fn at(url: &str, who: &Person, body: &Value, last_event: Option<&str>) -> Self {
+        let request = reqwest::Client::new().post(url).bearer_auth(who.token.as_ref().expect("signed in"));
         let mut request = request.header("accept", "text/event-stream").json(body);
         if let Some(last_event) = last_event {
             request = request.header("last-event-id", last_event);

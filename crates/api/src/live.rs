@@ -599,10 +599,12 @@ impl LiveSubscription {
             let mut until = Instant::now() + heartbeat.0;
             loop {
                 match watch.next_entry(until).await {
-                    Ok(Some(line)) if !filter.passes(line.happened()) => continue,
+                    Ok(Some(line)) if !filter.passes(line.happened()) && Instant::now() < until => continue,
                     Ok(Some(line)) => {
                         let position = Position(line.happened().when.seq);
-                        yield Ok(ActivityItem { position, entry: Some(ActivityEntry::Heard(line)) });
+                        // Long before the end of what does not pass, a client is told how far it has come.
+                        let entry = filter.passes(line.happened()).then(|| ActivityEntry::Heard(line));
+                        yield Ok(ActivityItem { position, entry });
                     }
                     Ok(None) => yield Ok(ActivityItem { position: Position(watch.position()), entry: None }),
                     Err(ended) => {

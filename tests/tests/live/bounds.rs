@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::both;
 
-use super::{ACTIVITY, changes_of, place};
+use super::{ACTIVITY, Events, changes_of, place};
 use crate::note::written;
 use crate::plan::{action, goal, position, progress};
 
@@ -117,6 +117,25 @@ both! {
             assert_eq!(item["entry"], Value::Null);
             seen = item["position"].clone();
         }
+    }
+
+    /// Nor must a client wait for the end of what its filter lets nothing of pass.
+    #[test]
+    async fn a_heartbeat_comes_while_nothing_passes_the_filter(product: Product) {
+        let bounds = api::http::Bounds { heartbeat: std::time::Duration::from_micros(1), ..api::http::Bounds::default() };
+        let hasty = product.address_with(bounds).await;
+        let (ada, practice) = product.coach("Ada").await;
+        let robin = product.coachee(&ada, &practice, "Robin").await;
+        let step = action(&ada, &practice, &robin, None, "Step").await;
+        let after = position(&ada, &practice).await;
+        for percent in 1..=9 {
+            progress(&ada, &practice, &step, percent).await;
+        }
+        let variables = json!({ "p": practice, "a": after, "f": { "kinds": ["goal_add"] } });
+        let body = json!({ "query": ACTIVITY, "variables": variables });
+        let mut stream = Events::at(&format!("http://{hasty}/graphql"), &ada, &body, None).await;
+        let item = stream.next().await.1["activity"].clone();
+        assert_eq!((&item["entry"], place(&item["position"])), (&Value::Null, place(&after) + 1));
     }
 
     /// H2: a person has five sockets, and a socket twenty subscriptions: below, at, above.
