@@ -20,6 +20,7 @@ mod google;
 mod group;
 mod histories;
 mod import;
+mod inviting;
 mod keys;
 mod live;
 mod matrix;

@@ -1,6 +1,7 @@
 //! Coachees: the coach's side of a file, and the root of the coachee portal.
 
 pub mod import;
+mod inviting;
 pub mod options;
 pub mod roster;
 
@@ -10,7 +11,7 @@ use app::View;
 use app::tokens::Kind;
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
-use domain::coachee::{self, NewInvitation, Sending, Status};
+use domain::coachee::{self, Sending, Status};
 use domain::id::{CoacheeId, GoalId, LogId, PersonId, PracticeId};
 use domain::text::Text as _;
 
@@ -544,17 +545,7 @@ pub struct CoacheeMutation;
 impl CoacheeMutation {
     /// Adds a coachee; who does gets Admin access. With `sendInvitation` the activation mail leaves at once.
     async fn add_coachee(&self, ctx: &Context<'_>, input: AddCoacheeInput) -> Result<Option<CoacheePayload>> {
-        run(ctx, input.practice_id.0, |new| {
-            let token = new.token(Kind::CoacheeInvitation);
-            Ok(coachee::AddCoachee {
-                coachee: new.id(),
-                first_name: text("firstName", &input.first_name)?,
-                last_name: text("lastName", &input.last_name)?,
-                email: text("email", &input.email.0)?,
-                invitation: input.send_invitation.then(|| NewInvitation { id: token.id(), token: token.hash }),
-            })
-        })
-        .await
+        inviting::add(ctx, input).await
     }
 
     /// Corrects a coachee's name or email. The coach may until the coachee has accepted. Who has named five addresses of
@@ -585,12 +576,12 @@ impl CoacheeMutation {
 
     /// Sends the first invitation.
     async fn send_invitation(&self, ctx: &Context<'_>, input: CoacheeInput) -> Result<Option<CoacheePayload>> {
-        invite(ctx, input, Sending::First).await
+        inviting::send(ctx, input, Sending::First).await
     }
 
     /// Sends another invitation; the one before stops working.
     async fn resend_invitation(&self, ctx: &Context<'_>, input: CoacheeInput) -> Result<Option<CoacheePayload>> {
-        invite(ctx, input, Sending::Again).await
+        inviting::send(ctx, input, Sending::Again).await
     }
 
     /// Accepts an invitation to the coachee portal. Where the invited address has an account, its person must be signed in.
@@ -685,16 +676,4 @@ impl CoacheeMutation {
         })
         .await
     }
-}
-
-async fn invite(ctx: &Context<'_>, input: CoacheeInput, sending: Sending) -> Result<Option<CoacheePayload>> {
-    run(ctx, input.practice_id.0, |new| {
-        let token = new.token(Kind::CoacheeInvitation);
-        Ok(coachee::Invite {
-            coachee: input.coachee_id.0,
-            invitation: NewInvitation { id: token.id(), token: token.hash },
-            sending,
-        })
-    })
-    .await
 }

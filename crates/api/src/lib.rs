@@ -23,6 +23,7 @@ mod gate;
 mod google;
 mod group;
 pub mod http;
+mod inviting;
 mod journey;
 mod limits;
 mod live;

@@ -7,15 +7,19 @@ use async_graphql::connection::Connection;
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use domain::access::Level;
 use domain::account::{Portal, Right};
+use domain::coachee::NewInvitation;
 use domain::id::{AccessId, CoacheeId, Id as _, InvitationId, LogId, PersonId, PracticeId};
 use domain::practice::{self, AccessStep, Role};
-use domain::text::{Email, Text as _};
+use domain::text::{Email, Name, Text as _};
 
 use crate::accepting::{AcceptancePayload, accept, acceptance, no_invitation};
 use crate::account::SessionKind;
+use crate::inviting::invite;
 use crate::page::{Asked, Cursor, List};
 use crate::scalars::{DateTime, EmailAddress, Id, Position, TimeZone, Url, id};
-use crate::words::{New, Once, Result, app, error, payload, reader, run, send, text, text_or, view, viewer};
+use crate::words::{
+    New, Once, Payload as _, Result, app, error, payload, reader, run, send, text, text_or, view, viewer,
+};
 
 /// A practice in a list.
 #[derive(Debug, SimpleObject)]
@@ -524,21 +528,18 @@ impl PracticeMutation {
 
     /// Invites a coach by mail; managers only, a manager by the owner only. Coaches see no client until access is granted.
     async fn add_coach(&self, ctx: &Context<'_>, input: AddCoachInput) -> Result<Option<CoachInvitationPayload>> {
-        viewer(ctx)?.reach(input.practice_id.0, Right::Write)?;
-        let before = invited(ctx, input.practice_id.0, &input.email.0).await?;
-        run(ctx, input.practice_id.0, |new| {
-            let token = new.token(Kind::CoachInvitation);
-            Ok(practice::AddCoach {
-                practice: input.practice_id.0,
-                invitation: token.id(),
-                token: token.hash,
-                name: text("name", &input.name)?,
-                email: text("email", &input.email.0)?,
-                role: input.role.into(),
-                before,
-            })
-        })
-        .await
+        let practice = input.practice_id.0;
+        viewer(ctx)?.reach(practice, Right::Write)?;
+        let (name, email): (Name, Email) = match (text("name", &input.name), text("email", &input.email.0)) {
+            (Ok(name), Ok(email)) => (name, email),
+            (Err(refused), _) | (_, Err(refused)) => return Ok(Some(CoachInvitationPayload::refused(refused))),
+        };
+        let (to, before) = (email.clone(), invited(ctx, practice, &email).await?);
+        let make = |NewInvitation { id: invitation, token }| {
+            let role = input.role.into();
+            practice::AddCoach { practice, invitation, token, name, email, role, before }
+        };
+        invite(ctx, practice, (Kind::CoachInvitation, &to), make).await
     }
 
     /// Accepts an invitation to be a coach. Where the invited address has an account, its person must be signed in.
@@ -622,7 +623,7 @@ impl PracticeMutation {
 
 /// The invitations to this address that the viewer sees: another one replaces them. None in a repeat of what was done: it is
 /// answered as before, and ends nothing.
-async fn invited(ctx: &Context<'_>, practice: PracticeId, email: &str) -> Result<Vec<InvitationId>> {
+async fn invited(ctx: &Context<'_>, practice: PracticeId, email: &Email) -> Result<Vec<InvitationId>> {
     /// More than a practice sends in the days for which they stand.
     const INVITATIONS_MAX: u32 = 1_000;
     let once = Once::of(ctx, viewer(ctx)?)?;
@@ -631,8 +632,7 @@ async fn invited(ctx: &Context<'_>, practice: PracticeId, email: &str) -> Result
     }
     let wanted = Wanted { limit: INVITATIONS_MAX, ..Wanted::default() };
     let page = view(ctx, practice, None).await?.list::<practice::CoachInvitation>(&wanted).await.map_err(error)?;
-    let email = Email::parse(email).ok();
-    let stand = page.rows.into_iter().filter(|(row, _)| email.as_ref() == Some(&row.email));
+    let stand = page.rows.into_iter().filter(|(row, _)| row.email == *email);
     Ok(stand.map(|(row, _)| row.id).collect())
 }
 

@@ -402,7 +402,7 @@ impl App {
         snapshot.close().await?;
         let newest = row.and_then(|row| row.link).is_some_and(|newest| newest.id == *link);
         let Some(to) = email.text().filter(|_| newest && now < *expires_at) else { return Ok(None) };
-        let token = self.token_again(Kind::SignInLink, happened, token)?;
+        let token = self.token_again(Kind::SignInLink, happened, token, to)?;
         Ok(Some(Letter {
             to: to.clone(),
             subject: "Your sign-in link".to_owned(),
@@ -439,7 +439,7 @@ impl App {
         snapshot.close().await?;
         let texts = name.text().zip(email.text()).filter(|_| row.is_some() && now < *expires_at);
         let (Some((name, to)), Some(inviting)) = (texts, inviting) else { return Ok(None) };
-        let token = self.token_again(Kind::CoachInvitation, happened, token)?;
+        let token = self.token_again(Kind::CoachInvitation, happened, token, to)?;
         let role = match role {
             Role::Coach => "a coach",
             Role::Manager | Role::Owner => "a manager",
@@ -471,7 +471,7 @@ impl App {
         let stands = |row: &Coachee| row.invitation == Some(*invitation) && row.deactivated_at.is_none();
         let row = row.filter(|row| stands(row) && now < *expires_at);
         let (Some(row), Some(inviting)) = (row, inviting) else { return Ok(None) };
-        let token = self.token_again(Kind::CoacheeInvitation, happened, token)?;
+        let token = self.token_again(Kind::CoacheeInvitation, happened, token, &row.email)?;
         let to_what = format!("to your coaching portal at {}", inviting.practice);
         Ok(Some(invitation_letter((&row.email, row.first_name.as_str()), &inviting, &to_what, &token, settings)))
     }
@@ -490,19 +490,18 @@ impl App {
         Ok(practice.map(|practice| Invitation { practice: practice.name.as_str().to_owned(), by }))
     }
 
-    /// The token that the event's command handed out, if it is the one whose hash the event has.
-    fn token_again(&self, kind: Kind, happened: &Happened, hash: &[u8; 32]) -> Result<Token, Error> {
-        let token = self.token(kind, happened.when.log, happened.command);
-        if vault::same_hash(&token.hash, hash) {
-            return Ok(token);
-        }
-        // A command that hands out several says for whom each is.
-        let (_, whom) = happened.event.thing();
-        let token = self.token_for(kind, happened.when.log, happened.command, CoacheeId::of(whom));
-        if vault::same_hash(&token.hash, hash) {
-            return Ok(token);
-        }
-        Err(Error::internal("its token is not its command's"))
+    /// The token that the event's command handed out to this address, if it is the one whose hash the event has.
+    fn token_again(&self, kind: Kind, happened: &Happened, hash: &[u8; 32], to: &Email) -> Result<Token, Error> {
+        let (log, command, (_, whom)) = (happened.when.log, happened.command, happened.event.thing());
+        let tokens = [
+            self.invitation(kind, (log, command), to),
+            // Of a sign-in link, whose log is its address's; and of an invitation from before it had its address's.
+            self.token(kind, log, command),
+            // Of one that was sent with others before.
+            self.token_for(kind, log, command, CoacheeId::of(whom)),
+        ];
+        let token = tokens.into_iter().find(|token| vault::same_hash(&token.hash, hash));
+        token.ok_or_else(|| Error::internal("its token is not its command's"))
     }
 }
 

@@ -94,6 +94,12 @@ impl App {
         self.token(kind, log, CommandId::of(Uuid::new_v5(&command.uuid(), whom.uuid().as_bytes())))
     }
 
+    /// The token of the invitation that this command sends to an address. It is that address's alone: a key that comes again
+    /// once it is forgotten, and has another address invited, hands out another token.
+    pub fn invitation(&self, kind: Kind, (log, command): (LogId, CommandId), to: &domain::text::Email) -> Token {
+        self.token_for(kind, log, command, self.address(to))
+    }
+
     /// The six digits that this browser shows for an address. They stay the same while the browser is known, so that a
     /// request that brings no mail (A6) shows none that fit no link.
     pub fn digits(&self, log: LogId, browser: &str) -> String {

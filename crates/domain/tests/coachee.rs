@@ -69,7 +69,7 @@ fn nobody_who_is_deactivated_is_invited() {
     let deactivate = DeactivateCoachee { coachee: id(World::OTHER) };
     world.when(World::OWNER, &deactivate).unwrap();
     let invitation = NewInvitation { id: id(500), token: [7; 32] };
-    let invite = Invite { coachee: id(World::OTHER), invitation, sending: Sending::First };
+    let invite = Invite { coachee: id(World::OTHER), invitation, to: text("bob@example.com"), sending: Sending::First };
     assert_eq!(world.when(World::OWNER, &invite), refused("COACHEE_IS_DEACTIVATED"));
     world.when(World::OWNER, &ReactivateCoachee { coachee: id(World::OTHER) }).unwrap();
     assert_eq!(world.when(World::OWNER, &invite), Ok(vec!["coachee.invited"]));
@@ -78,9 +78,9 @@ fn nobody_who_is_deactivated_is_invited() {
 #[test]
 fn an_invitation_is_for_the_address_that_it_went_to() {
     let mut world = World::new();
-    let invite = |number: u128, sending| {
+    let invite = |number: u128, to: &str, sending| {
         let invitation = NewInvitation { id: id(number), token: [7; 32] };
-        Invite { coachee: id(World::OTHER), invitation, sending }
+        Invite { coachee: id(World::OTHER), invitation, to: text(to), sending }
     };
     let update = |last_name: Option<&str>, email: Option<&str>| UpdateCoachee {
         coachee: id(World::OTHER),
@@ -88,7 +88,7 @@ fn an_invitation_is_for_the_address_that_it_went_to() {
         last_name: last_name.map(text),
         email: email.map(text),
     };
-    world.when(World::OWNER, &invite(500, Sending::First)).unwrap();
+    world.when(World::OWNER, &invite(500, "bob@example.com", Sending::First)).unwrap();
     assert_eq!(world.when(World::OWNER, &update(Some("Adler"), None)), Ok(vec!["coachee.changed"]));
     assert!(world.find::<Invitation>(id(500)).is_some());
     let ended = vec!["coachee.changed", "coachee.invitation_expired"];
@@ -97,7 +97,10 @@ fn an_invitation_is_for_the_address_that_it_went_to() {
     let row = world.row::<Coachee>(id(World::OTHER));
     assert_eq!((row.status, row.invitation), (Status::Invited, None));
     assert_eq!(world.when(World::OWNER, &update(None, Some("bert@example.com"))), Ok(vec!["coachee.changed"]));
-    assert_eq!(world.when(World::OWNER, &invite(501, Sending::Again)), Ok(vec!["coachee.invited"]));
+    // A link that was made for the address before is not sent.
+    assert_eq!(world.when(World::OWNER, &invite(501, "rob@example.com", Sending::Again)), Err(Stop::Again));
+    let again = invite(501, "bert@example.com", Sending::Again);
+    assert_eq!(world.when(World::OWNER, &again), Ok(vec!["coachee.invited"]));
 }
 
 #[test]

@@ -347,8 +347,8 @@ impl Actors<'_> {
         let person = self.account(email).await?;
         let log = LogId::Practice(self.practice);
         let request = self.request(Actor::Person(owner));
-        let token = self.app.token(Kind::CoachInvitation, log, request.command);
         let email: Email = text(email)?;
+        let token = self.app.invitation(Kind::CoachInvitation, (log, request.command), &email);
         let (practice, invitation, address) = (self.practice, token.id(), self.app.address(&email));
         let (name, before) = (text(name)?, Vec::new());
         let add = AddCoach { practice, invitation, token: token.hash, name, email, role, before };
@@ -367,7 +367,7 @@ impl Actors<'_> {
     ) -> Result<(), Error> {
         match happening {
             Happening::Added => self.added(role, file, owner).await,
-            Happening::Invited => self.invited(file, owner).await,
+            Happening::Invited => self.invited(role, file, owner).await,
             Happening::Accepted => self.accepted(role, file).await,
             Happening::Planned => self.planned(role, file, owner).await,
             Happening::Session(number) => self.session(role, file, *number).await,
@@ -406,11 +406,13 @@ impl Actors<'_> {
         Ok(())
     }
 
-    async fn invited(&self, file: &mut File, owner: PersonId) -> Result<(), Error> {
+    async fn invited(&self, role: &Character, file: &mut File, owner: PersonId) -> Result<(), Error> {
+        let to: Email = text(&email_of(role))?;
         let request = self.request(Actor::Person(owner));
-        let token = self.app.token(Kind::CoacheeInvitation, LogId::Practice(self.practice), request.command);
+        let of = (LogId::Practice(self.practice), request.command);
+        let token = self.app.invitation(Kind::CoacheeInvitation, of, &to);
         let invitation = NewInvitation { id: token.id(), token: token.hash };
-        self.app.run(request, Invite { coachee: file.coachee, invitation, sending: Sending::First }).await?;
+        self.app.run(request, Invite { coachee: file.coachee, invitation, to, sending: Sending::First }).await?;
         // Whoever accepts brings the token; the demo keeps what the mail would have carried.
         file.invitation = Some(invitation);
         Ok(())

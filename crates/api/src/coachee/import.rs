@@ -7,13 +7,14 @@ use app::tokens::Kind;
 use async_graphql::{Context, Enum, InputObject, SimpleObject};
 use domain::access::{Answer, Deed};
 use domain::account::Right;
-use domain::coachee::{self, AddCoachee, ImportCoachees, NewInvitation};
+use domain::coachee::{self, AddCoachee, ImportCoachees};
 use domain::id::{CoacheeId, CommandId, Id as _, LogId, PracticeId};
 use domain::text::Email;
 
 use super::Coachee;
+use crate::inviting::Inviting;
 use crate::scalars::{Id, Position};
-use crate::words::{Once, Result, UserError, app, error, send, view, viewer};
+use crate::words::{Result, UserError, app, error, send, view, viewer};
 
 /// What is done where rows cannot be imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -109,7 +110,7 @@ pub struct ImportPayload {
 }
 
 pub(super) async fn import(ctx: &Context<'_>, input: ImportCoacheesInput) -> Result<Option<ImportPayload>> {
-    let (app, practice) = (app(ctx)?, input.practice_id.0);
+    let practice = input.practice_id.0;
     viewer(ctx)?.reach(practice, Right::Write)?;
     let now = view(ctx, practice, None).await?;
     let answer = now.rights_here().await.map_err(error)?.answer(Deed::AddCoachee);
@@ -136,17 +137,16 @@ pub(super) async fn import(ctx: &Context<'_>, input: ImportCoacheesInput) -> Res
         let report = report(ctx, (practice, None), sheet, None).await?;
         return Ok(Some(ImportPayload { added: 0, errors: vec![refused], ..report }));
     }
-    let command = Once::of(ctx, viewer(ctx)?)?.command(app);
-    let log = LogId::Practice(practice);
+    let inviting = Inviting::begin(ctx, practice, Kind::CoacheeInvitation)?;
+    let command = inviting.command;
     let newcomers = sheet.rows.iter().filter_map(|line| Some((line.number, line.read.as_ref().ok()?)));
     let add = |(number, newcomer): (u64, &Newcomer)| {
         let Newcomer { first_name, last_name, email } = newcomer.clone();
-        let coachee = of_row(command, number);
-        let token = app.token_for(Kind::CoacheeInvitation, log, command, coachee);
-        let invitation = input.send_invitations.then(|| NewInvitation { id: token.id(), token: token.hash });
-        AddCoachee { coachee, first_name, last_name, email, invitation }
+        let invitation = input.send_invitations.then(|| inviting.to(&email));
+        AddCoachee { coachee: of_row(command, number), first_name, last_name, email, invitation }
     };
     let coachees: Vec<AddCoachee> = newcomers.map(add).collect();
+    let log = LogId::Practice(practice);
     let done = match send(ctx, log, Some(command), |_| Ok(ImportCoachees { practice, coachees })).await? {
         Ok(done) => done,
         Err(refused) => return Ok(Some(ImportPayload { errors: vec![refused], ..ImportPayload::default() })),

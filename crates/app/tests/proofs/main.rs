@@ -525,15 +525,17 @@ both! {
         let coachee = stage.app.mint();
         stage.run_as(log, Actor::Person(founder), command, add(coachee, "zoe@example.com", Some(&token))).await;
         let again = stage.app.command();
-        let newer = stage.app.token(Kind::CoacheeInvitation, log, again);
+        let to = Email::parse("zoe@example.com").unwrap();
+        let newer = stage.app.invitation(Kind::CoacheeInvitation, (log, again), &to);
         let invitation = coachee::NewInvitation { id: newer.id(), token: newer.hash };
-        let resend = coachee::Invite { coachee, invitation, sending: coachee::Sending::Again };
+        let resend = coachee::Invite { coachee, invitation, to, sending: coachee::Sending::Again };
         stage.run_as(log, Actor::Person(founder), again, resend).await;
         assert_eq!(stage.app.deliver(&post, &settings).await.unwrap(), 1, "the older one was replaced");
         let invited = mails(&folder).into_iter().find(|mail| mail.contains("zoe@example.com")).unwrap();
         assert!(invited.contains(&newer.text) && !invited.contains(&token.text), "{invited}");
         assert!(invited.contains("&amp; &lt;Coaches&gt;") && invited.contains("Ada Able invites you"), "{invited}");
 
+        // From before an invitation was its address's.
         let command = stage.app.command();
         let token = stage.app.token(Kind::CoachInvitation, log, command);
         let invite = practice::AddCoach {

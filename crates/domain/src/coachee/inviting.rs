@@ -6,6 +6,7 @@ use crate::account::Portal;
 use crate::decide::{Command, Decision, Facts, Stop, shows};
 use crate::id::{CoacheeId, InvitationId, LogId, PracticeId};
 use crate::practice::{self, Acceptance};
+use crate::text::Email;
 use crate::value::Time;
 
 /// An invitation to send.
@@ -40,6 +41,8 @@ pub struct Invite {
     pub coachee: CoacheeId,
     /// The invitation.
     pub invitation: NewInvitation,
+    /// The coachee's address, for which it was made.
+    pub to: Email,
     /// The first one or another.
     pub sending: Sending,
 }
@@ -57,6 +60,10 @@ impl Command for Invite {
             (Status::Invited, Sending::First) => Err(Refusal::AlreadyInvited.into()),
             (Status::NotInvited, Sending::Again) => Err(Refusal::NotInvited.into()),
             (Status::Invited, Sending::Again) | (Status::NotInvited, Sending::First) => {
+                // Its link is that address's alone.
+                if row.email != self.to {
+                    return Err(Stop::Again);
+                }
                 Ok(decision.with(self.invitation.event(self.coachee, row.invitation, facts.now)))
             }
         }
