@@ -1,4 +1,10 @@
-//! Inviting by mail, coaches and coachees: each invitation's link is of the address that it goes to.
+//! Inviting by mail, coaches and coachees: how many invitations one person has sent to one address.
+//!
+//! As with sign-in links, it is three in fifteen minutes; then they are told `RATE_LIMITED`, and nothing is changed. Only
+//! their own count, in all their practices together: nobody learns whom others invite, nor keeps others from inviting. What
+//! is refused sends nothing and does not count; a repeat is the one that it repeats.
+
+use std::sync::Arc;
 
 use app::App;
 use app::tokens::Kind;
@@ -6,16 +12,19 @@ use async_graphql::Context;
 use domain::Command;
 use domain::account::Right;
 use domain::coachee::NewInvitation;
-use domain::id::{CommandId, Id as _, LogId, PracticeId};
+use domain::id::{CommandId, Id as _, LogId, PersonId, PracticeId};
 use domain::row::Row;
 use domain::text::Email;
 
+use crate::limits::{INVITATIONS_PER_ADDRESS, Limits};
 use crate::scalars::Position;
-use crate::words::{Once, Payload, Result, app, attempt, error, look_for, viewer};
+use crate::words::{Once, Payload, Result, app, attempt, error, look_for, rate_limited, viewer};
 
 /// A request that is about to send invitations of a practice.
 pub(crate) struct Inviting<'c> {
     app: &'c App,
+    limits: &'c Limits,
+    person: PersonId,
     log: LogId,
     kind: Kind,
     once: Once,
@@ -30,16 +39,41 @@ impl<'c> Inviting<'c> {
     /// Where they change nothing in the practice.
     pub(crate) fn begin(ctx: &Context<'c>, practice: PracticeId, kind: Kind) -> Result<Self> {
         let (app, viewer) = (app(ctx)?, viewer(ctx)?);
-        viewer.reach(practice, Right::Write)?;
+        let (person, _) = viewer.reach(practice, Right::Write)?;
+        let limits: &'c Limits = ctx.data::<Arc<Limits>>()?;
         let once = Once::of(ctx, viewer)?;
         let command = once.command(app);
-        Ok(Self { app, log: LogId::Practice(practice), kind, once, command })
+        Ok(Self { app, limits, person, log: LogId::Practice(practice), kind, once, command })
     }
 
     /// The invitation that goes to this address.
     pub(crate) fn to(&self, email: &Email) -> NewInvitation {
         let token = self.app.invitation(self.kind, (self.log, self.command), email);
         NewInvitation { id: token.id(), token: token.hash }
+    }
+
+    /// Whether it may be sent; it counts until it is taken off.
+    pub(crate) fn may_send(&self, email: &Email) -> bool {
+        let of = (self.person, self.app.address(email));
+        self.limits.may_invite(of, self.to(email).id, self.app.clock().now())
+    }
+
+    /// This request has not sent it.
+    pub(crate) fn take_off(&self, email: &Email) {
+        self.limits.not_invited((self.person, self.app.address(email)), self.to(email).id);
+    }
+
+    /// Goes on where the same request was done before: then it is answered as it was.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` where it was not.
+    pub(crate) async fn only_repeats(&self) -> Result<()> {
+        if self.once.done_before(self.app, self.log).await?.is_some() {
+            return Ok(());
+        }
+        Err(rate_limited(&format!(
+            "You have had {INVITATIONS_PER_ADDRESS} invitations sent to this address lately. Try again in a quarter of an hour."
+        )))
     }
 }
 
@@ -51,12 +85,39 @@ pub(crate) async fn invite<P: Payload, C: Command<Thing = P::Row>>(
     make: impl FnOnce(NewInvitation) -> C,
 ) -> Result<Option<P>> {
     let inviting = Inviting::begin(ctx, practice, kind)?;
+    let counts = inviting.may_send(email);
+    if !counts {
+        inviting.only_repeats().await?;
+    }
     let command = (inviting.command, make(inviting.to(email)));
-    let done = match attempt(ctx, inviting.log, &inviting.once, command).await? {
+    let sent = attempt(ctx, inviting.log, &inviting.once, command).await?;
+    if counts && has_sent_nothing(&sent) {
+        inviting.take_off(email);
+    }
+    let done = match sent {
         Ok(done) => done,
         Err(app::Error::Refused(refusal)) => return Ok(Some(P::refused(refusal.into()))),
         Err(other) => return Err(error(other)),
     };
     let seen = look_for::<P::Row>(ctx, practice, Some(done.position), <P::Row as Row>::Id::of(done.thing)).await?;
     Ok(Some(P::done(Position(done.position), seen)))
+}
+
+/// Whether a command surely sent nothing. Of one whose outcome is not known, the repeat under its key counts with it.
+fn has_sent_nothing(sent: &std::result::Result<app::Done, app::Error>) -> bool {
+    match sent {
+        Ok(done) => done.repeated,
+        Err(
+            app::Error::Refused(_)
+            | app::Error::Forbidden
+            | app::Error::NotFound
+            | app::Error::Unauthenticated
+            | app::Error::ConflictingKey
+            | app::Error::Again
+            | app::Error::BadRequest(_),
+        ) => true,
+        Err(
+            app::Error::StorageFull | app::Error::Unavailable | app::Error::Building { .. } | app::Error::Internal(_),
+        ) => false,
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use app::App;
 use app::import::{Fault, Line, Newcomer, Sheet};
 use app::tokens::Kind;
 use async_graphql::{Context, Enum, InputObject, SimpleObject};
@@ -110,7 +111,7 @@ pub struct ImportPayload {
 }
 
 pub(super) async fn import(ctx: &Context<'_>, input: ImportCoacheesInput) -> Result<Option<ImportPayload>> {
-    let practice = input.practice_id.0;
+    let (app, practice) = (app(ctx)?, input.practice_id.0);
     viewer(ctx)?.reach(practice, Right::Write)?;
     let now = view(ctx, practice, None).await?;
     let answer = now.rights_here().await.map_err(error)?.answer(Deed::AddCoachee);
@@ -139,13 +140,22 @@ pub(super) async fn import(ctx: &Context<'_>, input: ImportCoacheesInput) -> Res
     }
     let inviting = Inviting::begin(ctx, practice, Kind::CoacheeInvitation)?;
     let command = inviting.command;
+    let mut too_often = Vec::new();
     let newcomers = sheet.rows.iter().filter_map(|line| Some((line.number, line.read.as_ref().ok()?)));
     let add = |(number, newcomer): (u64, &Newcomer)| {
         let Newcomer { first_name, last_name, email } = newcomer.clone();
-        let invitation = input.send_invitations.then(|| inviting.to(&email));
+        let may_be_sent = input.send_invitations && inviting.may_send(&email);
+        if input.send_invitations && !may_be_sent {
+            too_often.push(email.clone());
+        }
+        let invitation = may_be_sent.then(|| inviting.to(&email));
         AddCoachee { coachee: of_row(command, number), first_name, last_name, email, invitation }
     };
     let coachees: Vec<AddCoachee> = newcomers.map(add).collect();
+    if let Err(limited) = may_all_be_sent(&inviting, (app, practice), &too_often).await {
+        coachees.iter().filter(|new| new.invitation.is_some()).for_each(|new| inviting.take_off(&new.email));
+        return Err(limited);
+    }
     let log = LogId::Practice(practice);
     let done = match send(ctx, log, Some(command), |_| Ok(ImportCoachees { practice, coachees })).await? {
         Ok(done) => done,
@@ -153,6 +163,19 @@ pub(super) async fn import(ctx: &Context<'_>, input: ImportCoacheesInput) -> Res
     };
     let report = report(ctx, (practice, Some(done.position)), sheet, Some(command)).await?;
     Ok(Some(ImportPayload { position: Some(Position(done.position)), ..report }))
+}
+
+/// Whether nobody is added whose invitation may not be sent. Who is there already is passed over, and sent none.
+async fn may_all_be_sent(
+    inviting: &Inviting<'_>,
+    (app, practice): (&App, PracticeId),
+    too_often: &[Email],
+) -> Result<()> {
+    if too_often.is_empty() {
+        return Ok(());
+    }
+    let known = app.coachees_by_email(practice, too_often).await.map_err(error)?;
+    if too_often.iter().all(|email| known.contains_key(email)) { Ok(()) } else { inviting.only_repeats().await }
 }
 
 /// The id of the coachee whom a command adds for a row: the same when it is repeated.
