@@ -3,9 +3,14 @@
 //! A history is a seeded choice of changes, several at once, by a coach and a coachee, sensible and not: done, refused and
 //! forbidden. Afterwards the rows that were folded as it happened are those that the log makes anew.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tests::{Person, both};
+
+/// How many mutations a history chooses from.
+const MUTATIONS: usize = 26;
 
 /// How many changes a history has, and its seed.
 #[expect(clippy::disallowed_methods, reason = "how long a test takes is chosen by whoever runs it")]
@@ -67,7 +72,7 @@ fn change(chance: &mut Chance, things: &Things, number: usize) -> (&'static str,
     let day = format!("2026-{:02}-{:02}", 1 + chance.below(13), 1 + chance.below(28));
     let coachee = chance.of(&things.coachees);
     let session = chance.of(&things.sessions);
-    match chance.below(32) {
+    match chance.below(33) {
         0 => (
             "addCoachee",
             "AddCoacheeInput",
@@ -211,7 +216,7 @@ both! {
         let mut chance = Chance(seed | 1);
         let nobody = |kind: &str| vec![format!("{kind}_01h455vb4pex5vsknk084sn02q")];
         let mut things = Things {
-            coachees: vec![foreign, robin],
+            coachees: vec![foreign, robin.clone()],
             goals: nobody("goal"),
             milestones: nobody("milestone"),
             actions: nobody("action"),
@@ -220,9 +225,10 @@ both! {
             notes: nobody("note"),
             files: nobody("file"),
         };
-        let (mut done, mut refused) = (0, 0);
+        let (mut done, mut refused, mut tried) = (0, 0, BTreeSet::new());
         for begin in (0..length).step_by(8) {
             let changes: Vec<_> = (begin..begin + 8).map(|number| (number, change(&mut chance, &things, number))).collect();
+            tried.extend(changes.iter().map(|(_, change)| change.0));
             let acts = changes.into_iter().map(|(number, change)| {
                 let by = if number % 5 == 4 { &coachee } else { &ada };
                 let field = change.3;
@@ -242,7 +248,18 @@ both! {
         }
         println!("{done} done, {refused} refused");
         assert!(done > length / 5 && refused > length / 20, "{done} done, {refused} refused");
+        assert_eq!(tried.len(), MUTATIONS, "only these were tried: {tried:?}");
         product.app.react().await.expect("whoever is to be told is");
+        product.prove().await;
+        product.app.rebuild(None, &mut ()).await.expect("made anew");
+        product.prove().await;
+        // And without the one whom most of it is about.
+        let query = "query($p: ID!, $c: ID!) { viewer { coachPortal(practiceId: $p) { coachee(id: $c) { fullName } } } }";
+        let shown = ada.ask(query, json!({ "p": practice, "c": robin })).await;
+        let name = &shown["viewer"]["coachPortal"]["coachee"]["fullName"];
+        let input = json!({ "i": { "practiceId": practice, "coacheeId": robin, "confirmName": name } });
+        let erased = ada.ask("mutation($i: EraseCoacheeInput!) { eraseCoachee(input: $i) { errors { code } } }", input).await;
+        assert_eq!(erased["eraseCoachee"]["errors"], json!([]));
         product.prove().await;
         product.app.rebuild(None, &mut ()).await.expect("made anew");
         product.prove().await;
