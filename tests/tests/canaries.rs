@@ -193,7 +193,22 @@ impl Writer<'_> {
         payload[field]["id"].as_str().unwrap_or_else(|| panic!("{mutation}: {payload}")).to_owned()
     }
 
-    /// Every mutation that takes a personal text: a coachee.
+    /// What a person names beside a practice that is there: a program's token, another practice, and themself in it. Gives
+    /// that practice.
+    async fn own(&self) -> String {
+        let scopes = json!([{ "practiceId": self.practice, "portal": "COACH", "right": "READ" }]);
+        let input = json!({ "name": personal(22), "scopes": scopes, "expiresAt": "2026-09-01T00:00:00Z" });
+        let query = "mutation($i: CreateAccessTokenInput!) { createAccessToken(input: $i) { errors { code } } }";
+        let made = self.who.once("a-token-of-ones-own", query, json!({ "i": input })).await.body;
+        assert_eq!(made["data"]["createAccessToken"]["errors"], json!([]), "{made}");
+        let input = json!({ "name": personal(23), "timeZone": "Europe/Berlin", "displayName": personal(24) });
+        let query = "mutation($i: CreatePracticeInput!) { createPractice(input: $i) { practice { id } } }";
+        let made = self.who.once("a-practice-of-ones-own", query, json!({ "i": input })).await.body;
+        let practice = made["data"]["createPractice"]["practice"]["id"].as_str();
+        practice.unwrap_or_else(|| panic!("no practice: {made}")).to_owned()
+    }
+
+    /// Every mutation of a practice that takes a personal text: a coachee.
     async fn personal(&self) -> String {
         self.run("updatePractice", "position", json!({ "name": personal(1) })).await;
         self.run("updateCoachSettings", "position", json!({
@@ -395,12 +410,12 @@ async fn assessments(writer: &Writer<'_>, person: &Person, coachee: &str) {
 }
 
 both! {
-    /// Twenty-one personal and eighty-seven confidential texts; files are searched like all else.
+    /// Twenty-four personal and eighty-seven confidential texts; files are searched like all else.
     #[test]
     async fn no_marked_text_lies_where_it_must_not(product: Product) {
         let (ada, practice) = product.coach("Ada").await;
         let writer = Writer { who: &ada, practice: &practice };
-        let coachee = writer.personal().await;
+        let (another, coachee) = (writer.own().await, writer.personal().await);
         writer.plan(&coachee).await;
         let id = writer.session(&coachee).await;
         let person = product.accepted_by(&format!("{}@coachee.example", personal(14))).await;
@@ -423,6 +438,8 @@ both! {
         read.push_str(&notes.to_string());
         let answered = "query($p: ID!) { viewer { coachPortal(practiceId: $p) { assessments { nodes { questions { words options { words } } answers { text } } } } } }";
         read.push_str(&ada.ask(answered, json!({ "p": practice })).await.to_string());
+        let own = "query($p: ID!) { viewer { account { accessTokens { name } } coachPortal(practiceId: $p) { practice { name } me { displayName } } } }";
+        read.push_str(&ada.ask(own, json!({ "p": another })).await.to_string());
         let query = "query($i: ID!) { node(id: $i) { ... on Note { text siblings { text } revision(number: 2) { text } } } }";
         read.push_str(&ada.ask(query, json!({ "i": note })).await.to_string());
         let downloaded = ada.downloads(&format!("/files/{file}"), &[]).await;
@@ -430,12 +447,12 @@ both! {
         let shown = (marked(read.as_bytes(), CONFIDENTIAL), marked(read.as_bytes(), PERSONAL));
         let conf = (1..=41).chain(44..=64).chain(66..=68).chain(70..=79).chain(81..=83);
         assert_eq!(shown.0, conf.map(confidential).collect());
-        assert_eq!(shown.1, (1..=21).map(personal).collect());
+        assert_eq!(shown.1, (1..=24).map(personal).collect());
 
         let all = everything(&product).await;
         // The search finds what lies in the clear: names and addresses in read models.
         let found = marked(&all, PERSONAL);
-        for number in [1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 17, 18, 19, 20, 21] {
+        for number in [1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 17, 18, 19, 20, 21, 22, 23, 24] {
             assert!(found.contains(&personal(number)), "{} is in a read model", personal(number));
         }
         assert_eq!(marked(&all, CONFIDENTIAL), BTreeSet::new());
