@@ -130,6 +130,25 @@ async fn a_long_way_takes_several_requests() {
     stage.app.stop().await;
 }
 
+/// A person builds one moment at a time: what they ask for beside it waits, and goes on from where that one came to. Two
+/// at once would both begin at the beginning.
+#[tokio::test]
+async fn a_person_builds_one_moment_at_a_time() {
+    let mut stage = Stage::open(Bounds { events_a_request: 10, ..Bounds::default() }).await;
+    stage.add(20).await;
+    let end = stage.head().await;
+    stage.add(1).await;
+    let come_to = |seen: Result<u64, Error>| {
+        let Err(Error::Building { done, .. }) = seen else { panic!("{seen:?}") };
+        done
+    };
+    let (one, other) = tokio::join!(stage.seen(end), stage.seen(end));
+    let mut done = [come_to(one), come_to(other)];
+    done.sort_unstable();
+    assert_eq!(done, [10, 20]);
+    stage.app.stop().await;
+}
+
 /// Who looks back has one connection in hand, and asks for no other: where there are no more, nobody waits in vain.
 #[tokio::test]
 async fn who_looks_back_takes_one_connection() {

@@ -24,8 +24,10 @@ both! {
         assert_eq!(socket.next().await["coachPortalChanges"]["changes"][0]["title"], "Lead");
         assert_eq!(adas.next().await["coachPortalChanges"]["changes"][0]["title"], "Lead");
         bob.ask("mutation { signOutEverywhere { done } }", json!({})).await;
+        let answered = tokio::time::Instant::now();
         assert_eq!(stream.ends().await, "UNAUTHENTICATED");
         assert_eq!((socket.message().await, socket.closed), (None, Some(4403)));
+        println!("signed out everywhere: stream and socket ended {:.1?} after the answer", answered.elapsed());
         goal(&ada, &practice, &robin, "Rest").await;
         assert_eq!(adas.next().await["coachPortalChanges"]["changes"][0]["title"], "Rest");
     }
@@ -41,8 +43,10 @@ both! {
         let mut stream = Events::open(&product, &bob, &body, None).await;
         let remove = json!({ "i": { "practiceId": practice, "coachId": bob.id } });
         ada.ask("mutation($i: RemoveCoachInput!) { removeCoach(input: $i) { errors { code } } }", remove).await;
+        let answered = tokio::time::Instant::now();
         goal(&ada, &practice, &robin, "Not Bob's").await;
         assert_eq!(stream.ends().await, "FORBIDDEN");
+        println!("removed: the stream ended within {:.1?} of the answer", answered.elapsed());
         assert!(!stream.everything().contains("Not Bob's"));
     }
 }
