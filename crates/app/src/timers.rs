@@ -1,77 +1,86 @@
 //! Timers: what is due becomes a command.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::Actor;
 use domain::id::{CommandId, Id as _, LogId};
-use domain::timer;
+use domain::value::Time;
+use domain::{Actor, Table, timer};
 use uuid::Uuid;
 
 use crate::{App, Error, Request, Through, pause};
 
-/// How many due rows are looked at in one round.
-const ROUND: u32 = 256;
+/// How many due rows are read at once.
+const ROWS_AT_ONCE: u32 = 256;
 
 impl App {
     /// Does what is due now; how many timers there were. Several nodes may do it at once: each timer has one effect.
+    /// What cannot be done stays due and is tried again the next time; however much of that there is, the others are read
+    /// on after it, so that it keeps none of them waiting.
+    ///
+    /// # Errors
+    /// The store's; [`Error::StorageFull`] where there is no room for a timer's event: there is none for another's.
     pub async fn ring_timers(&self) -> Result<usize, Error> {
         let now = self.clock().now();
         let mut rung = 0;
         for table in timer::TIMED {
-            let mut snapshot = self.inner.store.snapshot().await?;
-            let due = snapshot.due(self.inner.tables.physical(*table)?, "due", now.0, ROUND).await?;
-            let heads = snapshot
-                .heads_of(
-                    &due.iter()
-                        .map(|(log, _, _)| *log)
-                        .collect::<std::collections::BTreeSet<_>>()
-                        .into_iter()
-                        .collect::<Vec<_>>(),
-                )
-                .await?;
-            snapshot.close().await?;
-            for (log, id, document) in due {
-                let Some(log) = heads
-                    .iter()
-                    .find(|head| head.log == log)
-                    .and_then(|head| LogId::of(&head.kind, Uuid::from_bytes(log)))
-                else {
-                    continue;
-                };
-                let id = Uuid::from_bytes(id);
-                let command = match timer::due(*table, id, &document) {
-                    Ok(Some(command)) => command,
-                    Ok(None) => continue,
-                    Err(error) => {
-                        self.inner.pulse.timers_failed.add(1);
-                        tracing::error!(%log, table = table.name(), %id, %error, "a timer cannot be read");
-                        continue;
-                    }
-                };
-                // Derived from the row as it is: a timer that is set again rings again.
-                let rung_by = [id.as_bytes(), document.as_slice()].concat();
-                let request = Request {
-                    log,
-                    actor: Actor::System("timers"),
-                    through: Through::System,
-                    now,
-                    command: CommandId::of(Uuid::new_v5(&log.uuid(), &rung_by)),
-                    idempotency: None,
-                };
-                match self.run_boxed(request, Arc::from(command)).await {
-                    Ok(_) => {
-                        self.inner.pulse.timers_rung.add(1);
-                        rung += 1;
-                    }
-                    Err(error) => {
-                        self.inner.pulse.timers_failed.add(1);
-                        tracing::error!(%log, ?error, "a timer could not be rung; it is tried again");
-                    }
+            let mut after = None;
+            while self.accepts_writes() && !self.inner.tasks.is_stopping() {
+                let mut snapshot = self.inner.store.snapshot().await?;
+                let physical = self.inner.tables.physical(*table)?;
+                let due = snapshot.due(physical, "due", now.0, after, ROWS_AT_ONCE).await?;
+                let logs: BTreeSet<store::Id> = due.iter().map(|row| row.log).collect();
+                let heads = snapshot.heads_of(&logs.into_iter().collect::<Vec<_>>()).await?;
+                snapshot.close().await?;
+                for row in &due {
+                    let head = heads.iter().find(|head| head.log == row.log);
+                    let log = head.and_then(|head| LogId::of(&head.kind, Uuid::from_bytes(row.log)));
+                    let Some(log) = log else { continue };
+                    rung += usize::from(self.ring(log, *table, row, now).await?);
                 }
+                if due.len() < ROWS_AT_ONCE as usize {
+                    break;
+                }
+                after = due.last().map(store::Due::place);
             }
         }
         Ok(rung)
+    }
+
+    /// Does what one timer asks for; whether it could be done.
+    async fn ring(&self, log: LogId, table: Table, row: &store::Due, now: Time) -> Result<bool, Error> {
+        let id = Uuid::from_bytes(row.id);
+        let command = match timer::due(table, id, &row.document) {
+            Ok(Some(command)) => command,
+            Ok(None) => return Ok(false),
+            Err(error) => {
+                self.inner.pulse.timers_failed.add(1);
+                tracing::error!(%log, table = table.name(), %id, %error, "a timer cannot be read");
+                return Ok(false);
+            }
+        };
+        // Derived from the row as it is: a timer that is set again rings again.
+        let rung_by = [id.as_bytes(), row.document.as_slice()].concat();
+        let request = Request {
+            log,
+            actor: Actor::System("timers"),
+            through: Through::System,
+            now,
+            command: CommandId::of(Uuid::new_v5(&log.uuid(), &rung_by)),
+            idempotency: None,
+        };
+        match self.run_boxed(request, Arc::from(command)).await {
+            Ok(_) => {
+                self.inner.pulse.timers_rung.add(1);
+                Ok(true)
+            }
+            Err(error) => {
+                self.inner.pulse.timers_failed.add(1);
+                tracing::error!(%log, ?error, "a timer could not be rung; it is tried again");
+                if matches!(error, Error::StorageFull) { Err(error) } else { Ok(false) }
+            }
+        }
     }
 
     /// Rings timers until the app stops.

@@ -48,7 +48,7 @@ pub use lists::{Lists, Parent};
 pub use log::{Command, Event, Follower, Forgotten, Head, Key, Node, Outbox, SignedRoot, Work};
 pub use objects::{Bucket, Objects, Shelf};
 pub use select::{Activity, Direction, Filter, Named, Owners, Select, Sight, Take};
-pub use snapshot::Snapshot;
+pub use snapshot::{Due, Snapshot};
 pub use store::{Database, Options, Store};
 pub use value::{Id, Row, Table, Type, Value};
 pub use wall::Wall;

@@ -23,6 +23,26 @@ pub(crate) const NOBODY: Id = [0; 16];
 /// Keys and loads that one statement asks for. More are asked for in several.
 pub(crate) const KEYS_A_STATEMENT: usize = 1024;
 
+/// A row whose time has come.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Due {
+    /// Its time.
+    pub at: i64,
+    /// The log.
+    pub log: Id,
+    /// The row.
+    pub id: Id,
+    /// Its document.
+    pub document: Vec<u8>,
+}
+
+impl Due {
+    /// Its place among all rows of its table that are due, in the order in which they are read.
+    pub fn place(&self) -> (i64, Id, Id) {
+        (self.at, self.log, self.id)
+    }
+}
+
 /// One transaction's view: all its readings see the same state, that of the first one.
 ///
 /// A snapshot that is dropped is closed too, a little later.
@@ -346,23 +366,30 @@ impl Snapshot {
     }
 
     /// Rows of all logs whose `column` (a time, of which the table has an index) is not later than `now`, the earliest
-    /// first: `(log, id, document)`.
+    /// first; those after the place `after`, if one is named.
     pub async fn due(
         &mut self,
         table: &Table,
         column: &str,
         now: i64,
+        after: Option<(i64, Id, Id)>,
         limit: u32,
-    ) -> Result<Vec<(Id, Id, Vec<u8>)>, Error> {
+    ) -> Result<Vec<Due>, Error> {
         if table.column(column) != Some(Type::Int) {
             return Err(Error::Senseless(format!("{}.{column} is no time", table.name)));
         }
         let mut statement = Statement::new(self.database());
-        statement.push("select log_id, id, document from ").push(&table.name);
+        statement.push("select ").push(column).push(", log_id, id, document from ").push(&table.name);
         statement.push(" where ").push(column).push(" <= ").bind(Bind::Int(now))?;
-        statement.push(" order by ").push(column).push(" limit ").bind(Bind::Int(limit.into()))?;
+        if let Some((at, log, id)) = after {
+            statement.push(" and (").push(column).push(", log_id, id) > (").bind(Bind::Int(at))?;
+            statement.push(", ").bind(Bind::Bytes(&log))?.push(", ").bind(Bind::Bytes(&id))?.push(")");
+        }
+        statement.push(" order by ").push(column).push(", log_id, id limit ").bind(Bind::Int(limit.into()))?;
         let rows = self.door.fetch(statement).await?;
-        rows.iter().map(|row| Ok((row.array(0)?, row.array(1)?, row.bytes(2)?))).collect()
+        let read =
+            |row: &Answer| Ok(Due { at: row.int(0)?, log: row.array(1)?, id: row.array(2)?, document: row.bytes(3)? });
+        rows.iter().map(read).collect()
     }
 
     /// A portable statement of a feature's own: `?` for its values in their order, `answer` the types of its columns.
