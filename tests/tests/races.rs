@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::join_all;
+use domain::text::{Email, Text as _};
+use futures_util::future::{join, join_all};
 use serde_json::json;
 use tests::both;
 
@@ -56,6 +57,24 @@ both! {
                 assert!(signed_in.iter().filter(|(by, _)| *by == field).count() <= 1, "once each: {signed_in:?}");
             }
         }
+        product.prove().await;
+    }
+
+    /// Two nodes begin the log of an address at once, each with nothing else to do: whoever is second finds it there.
+    #[test]
+    async fn a_log_that_two_begin_at_once_fails_neither(product: Product) {
+        let (here, there) = (&product.app, product.another_node().await);
+        for round in 0..10 * rounds() {
+            let email = Email::parse(&format!("robin{round}@coachee.example")).expect("an address");
+            let (one, other) = join(
+                here.request_link(email.clone(), here.command(), None),
+                there.request_link(email, there.command(), None),
+            )
+            .await;
+            let asked = [one.map(drop), other.map(drop)];
+            assert!(asked.iter().all(Result::is_ok), "{asked:?}");
+        }
+        there.stop().await;
         product.prove().await;
     }
 }

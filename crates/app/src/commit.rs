@@ -170,7 +170,7 @@ struct Ended {
     again: Vec<Job>,
     /// Not looked at yet: the transaction was full.
     left_over: Vec<Job>,
-    /// Whether the transaction failed.
+    /// Whether the transaction failed, and not since somebody else was first.
     failed: bool,
 }
 
@@ -187,7 +187,8 @@ async fn attempted(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: 
     let began = Instant::now();
     let mut batch = match inner.store.batch().await {
         Ok(batch) => batch,
-        Err(error) => return failed(&inner.pulse, error, jobs),
+        // Who was waited for in vain is not waited for again.
+        Err(error) => return Ended { failed: true, ..failed(&inner.pulse, error, jobs) },
     };
     let mut working = match Working::begin(inner, cache, &mut batch, &logs, wait).await {
         Ok(working) => working,
@@ -286,13 +287,15 @@ fn note_end(error: &store::Error) -> bool {
 }
 
 /// The transaction did not happen: its commands are tried again one by one, unless that cannot help. So what is wrong with
-/// one of them, or with what is stored of its log, fails no other.
+/// one of them, or with what is stored of its log, fails no other. An only one is tried again where somebody else was first,
+/// such as to begin its log: it finds now what they have made.
 fn failed(pulse: &Pulse, error: store::Error, jobs: Vec<Job>) -> Ended {
     note(pulse, &error);
     tracing::warn!(%error, commands = jobs.len(), "a batch failed");
     let storage_failed = matches!(error, store::Error::Full(_) | store::Error::Fatal(_));
     if error.may_be_retried() || (jobs.len() > 1 && !storage_failed) {
-        return Ended { again: jobs, failed: true, ..Ended::default() };
+        let was_second = matches!(error, store::Error::Conflict(_));
+        return Ended { again: jobs, failed: !was_second, ..Ended::default() };
     }
     let answer = Error::from(error);
     for mut job in jobs {
