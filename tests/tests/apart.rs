@@ -131,4 +131,35 @@ both! {
         let left = rows(&product, &here, Table::coachee_invitation).await;
         assert_eq!((left.len(), left.iter().find(|row| row.id == whole.id)), (broken.len(), None));
     }
+
+    /// What a newer version has written is not passed over by an older node, which does not know what it means: it is left
+    /// to who does.
+    #[test]
+    async fn a_reactor_leaves_a_newer_log_to_who_knows_it(product: Product) {
+        let (_, here) = product.coach("Ada").await;
+        product.app.react().await.expect("reacted");
+        let log = practice(&here).uuid().into_bytes();
+        let read = async || {
+            let mut snapshot = product.app.store().snapshot().await.expect("a snapshot");
+            let read = snapshot.follower(log, "notices").await.expect("a position");
+            let waiting = snapshot.work_waiting("notices", 10).await.expect("work").count;
+            snapshot.close().await.expect("closed");
+            (read, waiting)
+        };
+        let before = read().await.0;
+        let mut batch = product.app.store().batch().await.expect("a transaction");
+        let mut heads = batch.lock(&[log], Wait::Block).await.expect("locked").heads;
+        for head in &mut heads {
+            (head.seq, head.generation) = (head.seq + 1, head.generation + 1);
+            let (seq, kind) = (head.seq, "plan.of_tomorrow".to_owned());
+            let event = store::Event { log, seq, kind, ..store::Event::default() };
+            batch.append(&[event]).await.expect("appended");
+        }
+        batch.set_heads(&[], &heads).await.expect("set");
+        let now = product.app.clock().now().0;
+        batch.put_work(&[store::Work { log, reactor: "notices".to_owned(), at: now }]).await.expect("work");
+        batch.commit().await.expect("committed");
+        assert!(matches!(product.app.react().await, Err(Error::Unavailable)));
+        assert_eq!(read().await, (before, 1));
+    }
 }

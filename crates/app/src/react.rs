@@ -206,7 +206,12 @@ impl App {
     async fn chunk(&self, reactor: Reactor, log: store::Id) -> Result<Option<Chunk>, Error> {
         let mut snapshot = self.inner.store.snapshot().await?;
         let mut after = snapshot.follower(log, reactor.name()).await?;
-        let end = snapshot.head(log).await?.map_or(0, |head| head.seq);
+        let head = snapshot.head(log).await?;
+        // There may be events in it that this version of the program does not look for: a newer one has to read them.
+        if head.as_ref().is_some_and(|head| head.generation > crate::record::GENERATION) {
+            return Err(Error::Unavailable);
+        }
+        let end = head.map_or(0, |head| head.seq);
         if let Some(days) = reactor.looks_back_days().filter(|_| after == 0) {
             after = snapshot.position_by(log, self.clock().now().plus_days(-days).0, end).await?;
         }
