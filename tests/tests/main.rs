@@ -41,4 +41,5 @@ mod session;
 mod statements;
 mod story;
 mod tidy;
+mod unheard;
 mod walls;

@@ -422,6 +422,11 @@ impl<'i> Working<'i> {
         Ok(true)
     }
 
+    /// Where the last event of each command is that has appended any: its log and position.
+    pub fn appended(&self) -> HashMap<store::Id, (store::Id, u64)> {
+        self.events.iter().map(|event| (event.command, (event.log, event.seq))).collect()
+    }
+
     /// The logs that forgot somebody.
     pub fn forgot(&self) -> Vec<LogId> {
         let has = |log: &LogId| self.forgotten.iter().any(|forgotten| forgotten.log == log.uuid().into_bytes());

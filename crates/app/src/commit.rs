@@ -234,12 +234,13 @@ async fn attempted(inner: &Arc<Inner>, cache: &mut Cache, jobs: Vec<Job>, wait: 
             answer_all(&inner.pulse, jobs, answers, full_at, again)
         }
         Err(error) => {
+            let appended = working.appended();
             drop(working);
             cache.forget(&logs);
             if let store::Error::Unknown(_) = &error {
                 inner.pulse.batches_failed.add(1);
                 tracing::warn!(%error, commands = jobs.len(), "a commit's outcome is unknown: its logs are asked");
-                return look_up(inner, jobs, answers, again).await;
+                return look_up(inner, jobs, answers, again, &appended).await;
             }
             let all = jobs.into_iter().chain(again).collect();
             failed(&inner.pulse, error, all)
@@ -306,8 +307,15 @@ fn failed(pulse: &Pulse, error: store::Error, jobs: Vec<Job>) -> Ended {
 
 /// Nobody knows whether the commit happened: the logs are asked which of the commands they hold. A command that is
 /// there was done; one that is not was not, and will not be: whoever asks holds the head's lock, so the transaction whose
-/// answer was lost has ended. A refusal is decided again, for it may rest on what was not written.
-async fn look_up(inner: &Arc<Inner>, jobs: Vec<Job>, answers: Vec<Result<Done, Error>>, again: Vec<Job>) -> Ended {
+/// answer was lost has ended. A refusal is decided again, for it may rest on what was not written; so is what appended
+/// nothing. `appended` says where a command's events would be: not all are in the log that it was sent to.
+async fn look_up(
+    inner: &Arc<Inner>,
+    jobs: Vec<Job>,
+    answers: Vec<Result<Done, Error>>,
+    again: Vec<Job>,
+    appended: &HashMap<store::Id, (store::Id, u64)>,
+) -> Ended {
     let mut ended = Ended { again, failed: true, ..Ended::default() };
     let mut answers = answers.into_iter();
     for mut job in jobs {
@@ -323,7 +331,8 @@ async fn look_up(inner: &Arc<Inner>, jobs: Vec<Job>, answers: Vec<Result<Done, E
                 continue;
             }
         };
-        match was_written(inner, job.request.log, done.position, job.request.command).await {
+        let command = job.request.command.uuid().into_bytes();
+        match was_written(inner, command, appended.get(&command).copied()).await {
             Ok(true) => {
                 // Whoever follows one of its logs was told nothing when it was written.
                 inner.hub.ring_all();
@@ -336,13 +345,14 @@ async fn look_up(inner: &Arc<Inner>, jobs: Vec<Job>, answers: Vec<Result<Done, E
     ended
 }
 
-async fn was_written(inner: &Inner, log: LogId, position: u64, command: CommandId) -> Result<bool, Error> {
-    let id = log.uuid().into_bytes();
+/// Whether a command's event is there.
+async fn was_written(inner: &Inner, command: store::Id, place: Option<(store::Id, u64)>) -> Result<bool, Error> {
+    let Some((log, seq)) = place else { return Ok(false) };
     let mut batch = inner.store.batch().await?;
-    batch.lock(&[id], Wait::Block).await?;
-    let event = batch.event(id, position).await?;
+    batch.lock(&[log], Wait::Block).await?;
+    let event = batch.event(log, seq).await?;
     batch.rollback().await?;
-    Ok(event.is_some_and(|event| event.command == command.uuid().into_bytes()))
+    Ok(event.is_some_and(|event| event.command == command))
 }
 
 /// Makes what was forgotten leave SQLite's write-ahead log, too, as soon as no reader keeps it.
