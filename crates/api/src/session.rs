@@ -502,7 +502,9 @@ impl SessionMutation {
     /// Starts a session now. It keeps the active goal as it stands; with an authorization it holds a unit of it.
     async fn start_session(&self, ctx: &Context<'_>, input: StartSessionInput) -> Result<Option<SessionPayload>> {
         if input.occurrence.is_some() && input.appointment_id.is_none() {
-            return Err(bad("`occurrence` needs `appointmentId`: name the appointment that it is of, or leave it out."));
+            return Err(bad(
+                "`occurrence` needs `appointmentId`: name the appointment that it is of, or leave it out.",
+            ));
         }
         run(ctx, input.practice_id.0, |new| {
             Ok(session::StartSession {

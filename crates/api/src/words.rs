@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use app::programs::Program;
 use app::readings::{Noted, OneByOne};
-use app::tokens::{Kind, Token};
+use app::tokens::Kind;
 use app::{App, Done, Idempotency, Reader, Request, Through, View};
 use async_graphql::parser::types::Field;
 use async_graphql::registry::{MetaEnumValue, MetaType, Registry};
@@ -227,22 +227,15 @@ pub fn text_or<T: Text>(field: &str, given: Option<&String>) -> std::result::Res
     given.map(|given| text(field, given)).transpose()
 }
 
-/// What a command is made with: ids, tokens, the time.
+/// What a command is made with: new ids.
 pub struct New<'a> {
     app: &'a App,
-    log: LogId,
-    /// The command's id.
-    pub command: CommandId,
 }
 
 impl New<'_> {
     /// A new id.
     pub fn id<I: domain::id::Id>(&self) -> I {
         self.app.mint()
-    }
-    /// The token that this command hands out.
-    pub fn token(&self, kind: Kind) -> Token {
-        self.app.token(kind, self.log, self.command)
     }
 }
 
@@ -359,7 +352,7 @@ pub async fn send_once<C: Command>(
     // A program that does not reach the log hears so first, whatever it sends.
     only(viewer(ctx)?, log)?;
     let command = command.unwrap_or_else(|| once.command(app));
-    let made = match make(&New { app, log, command }) {
+    let made = match make(&New { app }) {
         Ok(made) => made,
         Err(refused) => return Ok(Err(refused)),
     };

@@ -284,9 +284,7 @@ mod tests {
     #[test]
     fn variables_weigh_wherever_they_are_used() {
         let long = |bytes: usize| Variables::from_json(serde_json::json!({ "v": "v".repeat(bytes) }));
-        let copied = |refused: &Result<OperationType, Refusal>| {
-            matches!(refused, Err(Refusal::TooMuch { what, .. }) if *what == COPIED)
-        };
+        let copied = |refused: &Result<OperationType, Refusal>| matches!(refused, Err(Refusal::TooMuch { what, .. }) if *what == COPIED);
         let list = |uses: usize| format!("query ($v: ID!) {{ a(b: [{}]) }}", "$v".repeat(uses));
         // one copy is free, whatever a body may hold
         assert_eq!(shape_with(&list(1), &long(32 << 20)), Ok(OperationType::Query));
