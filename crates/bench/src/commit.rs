@@ -85,6 +85,7 @@ async fn round(
         per_second: done.per_second(),
         limit_per_second: rate(done.commands, replayed.elapsed),
         latency: Some(latency),
+        limit_latency: None,
     })
 }
 

@@ -9,7 +9,7 @@ use crate::Asked;
 use crate::error::Error;
 use crate::place::{Place, ROOT, open};
 use crate::replay;
-use crate::report::Report;
+use crate::report::{Report, median};
 
 /// How long the program may take until it is ready.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -50,9 +50,10 @@ pub(crate) async fn measure(place: &Place, size: &Size, report: &mut Report) -> 
         tokio::time::sleep(REST).await;
         rest.push(started.resident_kib()?);
     }
-    report.note(place.name(), "start to ready, ms", &ready);
-    report.note(place.name(), "memory at rest, KiB", &rest);
-    report.note(place.name(), "size of the program, KiB", &[kib(std::fs::metadata(&program)?.len())]);
+    let mut figure = |name, unit, value| report.figure(place.name(), "", (name, unit), (value, None));
+    figure("from start to ready", "ms", median(ready.into_iter()));
+    figure("memory at rest", "KiB", median(rest.into_iter()));
+    figure("size of the program", "KiB", kib(std::fs::metadata(&program)?.len()));
     place.remove(&options)
 }
 

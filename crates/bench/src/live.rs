@@ -195,20 +195,21 @@ struct Followed {
 impl Followed {
     fn tell(&self, bare: &Self, database: &'static str, scene: Scene, report: &mut Report) {
         let what = What::Followed { sockets: scene.sockets, practices: scene.practices, reached: scene.reached() };
-        let round =
-            Round { per_second: self.per_second, limit_per_second: bare.per_second, latency: Some(self.latency) };
+        let of = what.words();
+        let round = Round {
+            per_second: self.per_second,
+            limit_per_second: bare.per_second,
+            latency: Some(self.latency),
+            limit_latency: Some(bare.latency),
+        };
         report.add(database, what, &[round]);
-        let mut note =
-            |words: &str, number: f64| report.note(database, format!("{}: {words}", what.words()), &[number]);
-        note("limit p50 ms", bare.latency.p50_ms);
-        note("limit p99 ms", bare.latency.p99_ms);
-        note("answer to the sender p50 ms", self.answered.p50_ms);
-        note("frames of 100 deliveries", self.frames_of_100);
+        let mut figure = |name, unit, value, limit| report.figure(database, &of, (name, unit), (value, limit));
+        figure("answer to the sender, p50", "ms", self.answered.p50_ms, None);
+        figure("told 100 deliveries", "frames", self.frames_of_100, None);
         if let Some(statements) = self.statements_a_change {
-            note("statements a change", statements);
+            figure("executed for a change", "statements", statements, None);
         }
-        note("KiB a socket", self.kib_a_socket);
-        note("limit KiB a socket", bare.kib_a_socket);
+        figure("memory a socket", "KiB", self.kib_a_socket, Some(bare.kib_a_socket));
     }
 }
 
@@ -511,10 +512,10 @@ async fn come_back(
         }
         let statements = since(before, server.statements().await?, RETURNS);
         took.sort_unstable();
-        let missed = format!("back after {missed} changes of {things} things");
-        report.note(database, format!("{missed}: p50 ms"), &[percentile_ms(&took, 50)]);
+        let of = format!("after {missed} changes of {things} things");
+        report.figure(database, &of, ("to come back, p50", "ms"), (percentile_ms(&took, 50), None));
         if let Some(statements) = statements {
-            report.note(database, format!("{missed}: statements"), &[statements]);
+            report.figure(database, &of, ("to come back", "statements"), (statements, None));
         }
     }
     Ok(())

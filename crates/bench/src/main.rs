@@ -1,4 +1,5 @@
-//! The benchmark programs: `cargo run --release -p bench -- commit|request|live|replay|idle [--quick] [--json FILE]`.
+//! The benchmark programs: `cargo run --release -p bench -- commit|request|live|replay|idle [--quick] [--json FILE]`,
+//! and `plot FILE`, which draws again what one of them has written.
 //!
 //! Each prints a table, writes JSON and a plot, and measures its own limit beside itself in the same run: machines are
 //! shared and noisy, so what counts is the ratio of the two. Everything is done through [`app::App`], as the product does
@@ -46,6 +47,8 @@ enum Bench {
     Replay(Asked),
     /// The program before anybody asks: its start, its memory, its size.
     Idle(Asked),
+    /// The table and the plot of numbers that were written before; nothing is measured.
+    Plot(Written),
     /// A part of `live`, which starts it by itself.
     #[command(hide = true)]
     Part(live::Called),
@@ -105,6 +108,16 @@ impl Asked {
     }
 }
 
+/// Numbers of an earlier run.
+#[derive(Debug, Args)]
+struct Written {
+    /// What `--json` has written.
+    json: PathBuf,
+    /// Where to write the plot; else beside the numbers.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
 /// Which databases to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Databases {
@@ -148,6 +161,7 @@ async fn run(bench: Bench) -> Result<Option<Report>, Error> {
         Bench::Live(asked) => ("live", asked),
         Bench::Replay(asked) => ("replay", asked),
         Bench::Idle(asked) => ("idle", asked),
+        Bench::Plot(written) => return draw_again(written).map(Some),
         Bench::Part(called) => return live::play(called).await.map(|()| None),
     };
     let mut report = Report::new(name);
@@ -159,7 +173,7 @@ async fn run(bench: Bench) -> Result<Option<Report>, Error> {
             Bench::Live(_) => live::measure(&place, &live::Size::new(asked), &mut report).await?,
             Bench::Idle(_) => idle::measure(&place, &idle::Size::new(asked), &mut report).await?,
             Bench::Replay(_) => replay::measure(&place, &replay::Size::new(asked), &mut report).await?,
-            Bench::Part(_) => {}
+            Bench::Plot(_) | Bench::Part(_) => {}
         }
     }
     write(asked, &report)?;
@@ -174,4 +188,28 @@ fn write(asked: &Asked, report: &Report) -> Result<(), Error> {
         std::fs::write(file, plot::svg(report))?;
     }
     Ok(())
+}
+
+fn draw_again(written: &Written) -> Result<Report, Error> {
+    let report = Report::parse(&std::fs::read_to_string(&written.json)?)?;
+    let file = written.svg.clone().unwrap_or_else(|| written.json.with_extension("svg"));
+    std::fs::write(file, plot::svg(&report))?;
+    Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_plot_is_drawn_again_from_its_numbers() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let (json, report) = (directory.path().join("commit.json"), report::tests::report());
+        std::fs::write(&json, report.json().unwrap()).unwrap();
+        let words = [OsString::from("bench"), OsString::from("plot"), json.clone().into_os_string()];
+        run(Cli::try_parse_from(words).unwrap().bench).await.unwrap();
+        assert_eq!(std::fs::read_to_string(json.with_extension("svg")).unwrap(), plot::svg(&report));
+    }
 }

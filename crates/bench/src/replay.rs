@@ -81,9 +81,9 @@ pub(crate) async fn measure(place: &Place, size: &Size, report: &mut Report) -> 
             let started = Instant::now();
             done(&app, step, events).await?;
             let (per_second, limit_per_second) = (rate(events, started.elapsed()), rate(events, limit));
-            rounds.push(Round { per_second, limit_per_second, latency: None });
+            rounds.push(Round { per_second, limit_per_second, latency: None, limit_latency: None });
         }
-        report.add(place.name(), What::Replayed { step: step.name(), events }, &rounds);
+        report.add(place.name(), What::Replayed { step: step.name().to_owned(), events }, &rounds);
     }
     app.stop().await;
     place.remove(&options)

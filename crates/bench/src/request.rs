@@ -230,9 +230,11 @@ pub(crate) async fn measure(place: &Place, size: &Size, report: &mut Report) -> 
                     per_second: done.per_second,
                     limit_per_second: limit.per_second,
                     latency: Some(Latency { p50_ms: half.percentile_ms(50), p99_ms: half.percentile_ms(99) }),
+                    limit_latency: None,
                 });
             }
-            report.add(place.name(), What::Asked { request: kind.name(), coachees, statements }, &rounds);
+            let what = What::Asked { request: kind.name().to_owned(), coachees, statements };
+            report.add(place.name(), what, &rounds);
         }
         portal.app().stop().await;
         limits.app().stop().await;
