@@ -211,4 +211,43 @@ both! {
         let (zoe, _) = product.coach("Zoe").await;
         assert_eq!(zoe.fails(&asks("coachPortal", ""), json!({ "p": practice, "at": robins })).await, "NOT_FOUND");
     }
+
+    /// Who read is proved as who changed: by whoever reviews it, and of what they review.
+    #[test]
+    async fn that_somebody_read_is_proved_offline(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let cleo = product.further_coach(&ada, &practice, "Cleo", "COACH").await;
+        let (robin, kim) = (product.coachee(&ada, &practice, "Robin").await, product.coachee(&ada, &practice, "Kim").await);
+        let coachee = product.accepted(&ada, &practice, &robin, "Robin").await;
+        for of in [&robin, &kim] {
+            synopsis(&ada, &practice, of, "Thorough").await;
+            grant(&ada, &practice, &cleo, of).await;
+            let query = "query($p: ID!, $c: ID!) { viewer { coachPortal(practiceId: $p) { coachee(id: $c) { synopsis } } } }";
+            cleo.ask(query, json!({ "p": practice, "c": of })).await;
+        }
+        let log = ada.ask("query($p: ID!) { viewer { coachPortal(practiceId: $p) { accessLog(first: 9) { nodes { position coacheeId readerId } } } } }", json!({ "p": practice })).await;
+        let log = log["viewer"]["coachPortal"]["accessLog"]["nodes"].as_array().expect("entries").clone();
+        let of = |coachee: &str| log.iter().find(|entry| entry["coacheeId"] == json!(coachee)).expect("an entry")["position"].clone();
+        let asks = |portal: &str| format!(
+            "query($p: ID!, $at: Position!) {{ viewer {{ {portal}(practiceId: $p) {{
+                auditProof(log: ACCESS, position: $at) {{ position record leafHash proof }}
+                auditHead(log: ACCESS) {{ checkpoint size root signedAt key }} auditConsistency(log: ACCESS, from: 1) {{ from to hashes }} }} }} }}"
+        );
+        let saved = async |who: &Person, portal: &str, at: &Value| who.whole(&asks(portal), json!({ "p": practice, "at": at })).await.body;
+        assert_eq!(saved(&ada, "coachPortal", &of(&robin)).await["errors"][0]["extensions"]["code"], "BAD_REQUEST", "nothing is signed yet");
+        product.app.sign_checkpoints(None).await.expect("signed");
+        for (who, portal) in [(&ada, "coachPortal"), (&coachee, "coacheePortal")] {
+            let answer = saved(who, portal, &of(&robin)).await;
+            let [it] = &proved(&answer, &[]).expect("in order")[..] else { panic!("one proof") };
+            assert_eq!((it.log.starts_with("accesslog_"), it.actor.as_ref(), it.size), (true, Some(&cleo.id), 2), "{it}");
+            assert!(!answer.to_string().contains("Thorough"));
+            let checkpoint = answer["data"]["viewer"][portal]["auditHead"]["checkpoint"].as_str().expect("a note");
+            assert_eq!(proved(&answer, &[checkpoint.to_owned()]).expect("in order")[0].held, Some(2));
+        }
+        // What they may not review is not found, and neither log stands for the other.
+        assert_eq!(saved(&coachee, "coacheePortal", &of(&kim)).await["errors"][0]["extensions"]["code"], "NOT_FOUND");
+        let changed = asks("coachPortal").replace("(log: ACCESS, position", "(log: ACTIVITY, position").replace("(log: ACCESS, from: 1)", "(log: ACTIVITY, from: 1)");
+        let changed = ada.whole(&changed, json!({ "p": practice, "at": of(&robin) })).await.body;
+        assert_eq!(proved(&changed, &[]).expect("in order")[0].log, practice);
+    }
 }

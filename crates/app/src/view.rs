@@ -17,7 +17,7 @@ use std::sync::Arc;
 use domain::Table;
 use domain::account::Portal;
 use domain::coachee::{Activation, Coachee};
-use domain::id::{AccessId, CoacheeId, Id as _, LogId, PersonId, PracticeId, Subject};
+use domain::id::{AccessId, AccessLogId, CoacheeId, Id as _, LogId, PersonId, PracticeId, Subject};
 use domain::practice::{Access, Member, Practice, Role};
 use domain::row::Row;
 use domain::sight::{Owners, Scope, Sees, Side, Thing};
@@ -562,33 +562,41 @@ impl View {
         }
     }
 
-    /// The sealed record of the entry at this position, as it lies in the log; nothing where there is none that the
+    /// Which log that is.
+    pub(crate) fn kept(&self, of: Kept) -> LogId {
+        match of {
+            Kept::Changes => self.log(),
+            Kept::Readings => LogId::AccessLog(AccessLogId::of_practice(self.scope.practice)),
+        }
+    }
+
+    /// The sealed record of the entry at this position, as it lies in that log; nothing where there is none that the
     /// viewer may review.
-    pub async fn record(&self, position: u64) -> Result<Option<String>, Error> {
+    pub async fn record(&self, of: Kept, position: u64) -> Result<Option<String>, Error> {
         let (after, before) = (Some(position.saturating_sub(1)), Some(position.saturating_add(1)));
-        let wanted = Entries { after, before, limit: 1, ..Entries::default() };
+        let wanted = Entries { of, after, before, limit: 1, ..Entries::default() };
         let found = self.stored_entries(&mut *self.reading.lock().await, &[&wanted]).await?.pop();
         let stored = found.map(|(_, stored)| stored).filter(|stored| stored.seq == position);
         stored.map(|stored| String::from_utf8(stored.record)).transpose().map_err(Error::internal)
     }
 
-    /// The log's newest checkpoint, if it has one. It and its proofs are read in the view's snapshot: they fit each other,
+    /// That log's newest checkpoint, if it has one. It and its proofs are read in the view's snapshot: they fit each other,
     /// and nobody waits for another connection with one in hand.
-    pub async fn audit_head(&self) -> Result<Option<SignedRoot>, Error> {
+    pub async fn audit_head(&self, of: Kept) -> Result<Option<SignedRoot>, Error> {
         let mut reading = self.reading.lock().await;
-        Ok(reading.snapshot().await?.checkpoint(self.log().uuid().into_bytes()).await?)
+        Ok(reading.snapshot().await?.checkpoint(self.kept(of).uuid().into_bytes()).await?)
     }
 
     /// [`App::inclusion`] of an entry that the viewer was found to be allowed to review.
-    pub async fn inclusion(&self, position: u64) -> Result<Option<checkpoints::Proof>, Error> {
+    pub async fn inclusion(&self, of: Kept, position: u64) -> Result<Option<checkpoints::Proof>, Error> {
         let mut reading = self.reading.lock().await;
-        checkpoints::inclusion(reading.snapshot().await?, self.log(), position).await
+        checkpoints::inclusion(reading.snapshot().await?, self.kept(of), position).await
     }
 
-    /// [`App::consistency`] of the practice's log.
-    pub async fn consistency(&self, from: u64, to: u64) -> Result<Vec<Hash>, Error> {
+    /// [`App::consistency`] of that log.
+    pub async fn consistency(&self, of: Kept, from: u64, to: u64) -> Result<Vec<Hash>, Error> {
         let mut reading = self.reading.lock().await;
-        checkpoints::consistency(reading.snapshot().await?, self.log(), (from, to)).await
+        checkpoints::consistency(reading.snapshot().await?, self.kept(of), (from, to)).await
     }
 
     /// How far the log had forgotten.

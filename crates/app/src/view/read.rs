@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::id::{AccessLogId, Id as _, LogId};
+use domain::id::Id as _;
 use domain::row::Row;
 use store::{Direction, Lists, Select, Take};
 
@@ -141,19 +141,18 @@ impl View {
         }
         let sight = sight(&sees);
         // An earlier moment ends at a position of the practice's log; the access log goes by the time of that.
-        let (log, before_seq, to_at) = match wanted.of {
+        let (before_seq, to_at) = match wanted.of {
             Kept::Changes => {
                 let before = wanted.before.map_or(self.end(), |before| before.min(self.end()));
-                (self.log(), Some(before), wanted.to_at)
+                (Some(before), wanted.to_at)
             }
             Kept::Readings => {
-                let log = LogId::AccessLog(AccessLogId::of_practice(self.scope.practice));
                 let end = self.then.map(|then| then.0.saturating_add(1));
-                (log, wanted.before, wanted.to_at.into_iter().chain(end).min())
+                (wanted.before, wanted.to_at.into_iter().chain(end).min())
             }
         };
         let activity = store::Activity {
-            log: log.uuid().into_bytes(),
+            log: self.kept(wanted.of).uuid().into_bytes(),
             sight: Some(&sight),
             thing: wanted.thing.map(uuid::Uuid::into_bytes),
             subject: wanted.coachee.map(|coachee| coachee.uuid().into_bytes()),

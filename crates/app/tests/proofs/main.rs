@@ -14,6 +14,7 @@ use app::record::Through;
 use app::signin::Credentials;
 use app::tokens::{Kind, Token};
 use app::verify::{Finding, Verified, verify};
+use app::view::Kept;
 use app::{App, Error, Idempotency, Reader, Request, Settings};
 use domain::account::Portal;
 use domain::id::{CoacheeId, Id as _, LogId, PersonId, PracticeId};
@@ -662,11 +663,14 @@ async fn a_view_proves_its_entries_with_the_connection_that_it_has() {
     let app = open_with(&Options { readers: 1, ..Options::new(&stage.url) }, stage.clock.clone()).await;
     let reader = Reader::new(person, Through::Program);
     let view = app.view(&reader, practice, Portal::Coach, None).await.unwrap();
-    let leaf = leaf_hash(view.record(1).await.unwrap().expect("an entry").as_bytes());
-    let (head, proof) = (view.audit_head().await.unwrap().unwrap(), view.inclusion(1).await.unwrap().unwrap());
+    let leaf = leaf_hash(view.record(Kept::Changes, 1).await.unwrap().expect("an entry").as_bytes());
+    let (head, proof) = (
+        view.audit_head(Kept::Changes).await.unwrap().unwrap(),
+        view.inclusion(Kept::Changes, 1).await.unwrap().unwrap(),
+    );
     assert_eq!((proof.leaf, proof.size, &proof.note), (leaf, head.seq, &head.note));
     verify_inclusion(&leaf, proof.leaf_index, proof.size, &proof.hashes, &head.root).unwrap();
-    let hashes = view.consistency(1, head.seq).await.unwrap();
+    let hashes = view.consistency(Kept::Changes, 1, head.seq).await.unwrap();
     verify_consistency(1, &leaf, head.seq, &head.root, &hashes).unwrap();
     drop(view);
     app.stop().await;
