@@ -37,9 +37,10 @@ both! {
         let ada = ada.through(product.cramped_address().await);
         let portal = |(number, practice): (usize, &String)| {
             format!("a{number}: coachPortal(practiceId: \"{practice}\") {{ practice {{ id }} }}
-                b{number}: coachPortal(practiceId: \"{practice}\", asOf: {{ position: 1 }}) {{ practice {{ id }} }}")
+                b{number}: coachPortal(practiceId: \"{practice}\", asOf: {{ position: \"at1\" }}) {{ practice {{ id }} }}")
         };
-        let practices: Vec<&String> = [&first, &second].into_iter().cycle().take(16).collect();
+        // A document has at most thirty aliases.
+        let practices: Vec<&String> = [&first, &second].into_iter().cycle().take(15).collect();
         let portals: Vec<String> = practices.iter().copied().enumerate().map(portal).collect();
         let told = ada.ask(&format!("{{ viewer {{ {} }} }}", portals.join(" ")), json!({})).await;
         for (number, practice) in practices.into_iter().enumerate() {
