@@ -98,6 +98,32 @@ both! {
         product.prove().await;
     }
 
+    /// A6: what an import sends nobody does not count: who is there already is passed over, and what fails is not done.
+    #[test]
+    async fn a6_what_an_import_sends_nobody_does_not_count(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let robin = product.coachee(&ada, &practice, "Robin").await;
+        let email = "robin@coachee.example";
+        assert_eq!(ada.ask(INVITE, about(&practice, &robin)).await["sendInvitation"]["errors"], json!([]));
+        let import = |rows: &str| {
+            let csv = format!("first name,email\n{rows}\n");
+            json!({ "i": { "practiceId": practice, "csv": csv, "dryRun": false, "sendInvitations": true } })
+        };
+        let lee = "Lee,lee@coachee.example";
+        for name in ["one", "two", "three"] {
+            let rows = format!("Robin,{email}\nNew,{name}@coachee.example");
+            let done = ada.once(name, IMPORT, import(&rows)).await.body;
+            assert_eq!(done["data"]["importCoachees"]["added"], 1, "{done}");
+            let conflict = ada.once(name, IMPORT, import(lee)).await.body;
+            assert_eq!(conflict["errors"][0]["extensions"]["code"], "CONFLICTING_IDEMPOTENCY_KEY", "{conflict}");
+        }
+        assert_eq!(product.mail(email).await.len(), 1);
+        assert_eq!(ada.ask(RESEND, about(&practice, &robin)).await["resendInvitation"]["errors"], json!([]));
+        assert_eq!(product.mail(email).await.len(), 2);
+        assert_eq!(ada.ask(IMPORT, import(lee)).await["importCoachees"]["added"], 1);
+        product.prove().await;
+    }
+
     /// D5: the same request, many times and at once, is one invitation, also where it is the last that may be sent.
     #[test]
     async fn a_repeated_invitation_is_one(product: Product) {

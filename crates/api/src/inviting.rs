@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use app::App;
 use app::tokens::Kind;
+use app::{App, Done};
 use async_graphql::Context;
 use domain::Command;
 use domain::account::Right;
@@ -18,7 +18,7 @@ use domain::text::Email;
 
 use crate::limits::{INVITATIONS_PER_ADDRESS, Limits};
 use crate::scalars::Position;
-use crate::words::{Once, Payload, Result, app, attempt, error, look_for, rate_limited, viewer};
+use crate::words::{Once, Payload, Result, UserError, app, attempt, error, look_for, rate_limited, viewer};
 
 /// A request that is about to send invitations of a practice.
 pub(crate) struct Inviting<'c> {
@@ -75,6 +75,25 @@ impl<'c> Inviting<'c> {
             "You have had {INVITATIONS_PER_ADDRESS} invitations sent to this address lately. Try again in a quarter of an hour."
         )))
     }
+
+    /// Runs the command, which sends invitations to these addresses, each of which counts: done, or refused. Where it has sent
+    /// nothing they are taken off.
+    pub(crate) async fn run<C: Command>(
+        &self,
+        ctx: &Context<'_>,
+        made: C,
+        counted: &[Email],
+    ) -> Result<std::result::Result<Done, UserError>> {
+        let sent = attempt(ctx, self.log, &self.once, (self.command, made)).await?;
+        if has_sent_nothing(&sent) {
+            counted.iter().for_each(|email| self.take_off(email));
+        }
+        match sent {
+            Ok(done) => Ok(Ok(done)),
+            Err(app::Error::Refused(refusal)) => Ok(Err(refusal.into())),
+            Err(other) => Err(error(other)),
+        }
+    }
 }
 
 /// Runs a command of a practice that sends an invitation to this address, and answers with what it changed.
@@ -89,22 +108,17 @@ pub(crate) async fn invite<P: Payload, C: Command<Thing = P::Row>>(
     if !counts {
         inviting.only_repeats().await?;
     }
-    let command = (inviting.command, make(inviting.to(email)));
-    let sent = attempt(ctx, inviting.log, &inviting.once, command).await?;
-    if counts && has_sent_nothing(&sent) {
-        inviting.take_off(email);
-    }
-    let done = match sent {
+    let counted: &[Email] = if counts { std::slice::from_ref(email) } else { &[] };
+    let done = match inviting.run(ctx, make(inviting.to(email)), counted).await? {
         Ok(done) => done,
-        Err(app::Error::Refused(refusal)) => return Ok(Some(P::refused(refusal.into()))),
-        Err(other) => return Err(error(other)),
+        Err(refused) => return Ok(Some(P::refused(refused))),
     };
     let seen = look_for::<P::Row>(ctx, practice, Some(done.position), <P::Row as Row>::Id::of(done.thing)).await?;
     Ok(Some(P::done(Position(done.position), seen)))
 }
 
 /// Whether a command surely sent nothing. Of one whose outcome is not known, the repeat under its key counts with it.
-fn has_sent_nothing(sent: &std::result::Result<app::Done, app::Error>) -> bool {
+fn has_sent_nothing(sent: &std::result::Result<Done, app::Error>) -> bool {
     match sent {
         Ok(done) => done.repeated,
         Err(

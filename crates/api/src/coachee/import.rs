@@ -9,13 +9,13 @@ use async_graphql::{Context, Enum, InputObject, SimpleObject};
 use domain::access::{Answer, Deed};
 use domain::account::Right;
 use domain::coachee::{self, AddCoachee, ImportCoachees};
-use domain::id::{CoacheeId, CommandId, Id as _, LogId, PracticeId};
+use domain::id::{CoacheeId, CommandId, Id as _, PracticeId};
 use domain::text::Email;
 
 use super::Coachee;
 use crate::inviting::Inviting;
 use crate::scalars::{Id, Position};
-use crate::words::{Result, UserError, app, error, send, view, viewer};
+use crate::words::{Result, UserError, app, error, view, viewer};
 
 /// What is done where rows cannot be imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -140,24 +140,16 @@ pub(super) async fn import(ctx: &Context<'_>, input: ImportCoacheesInput) -> Res
     }
     let inviting = Inviting::begin(ctx, practice, Kind::CoacheeInvitation)?;
     let command = inviting.command;
-    let mut too_often = Vec::new();
     let newcomers = sheet.rows.iter().filter_map(|line| Some((line.number, line.read.as_ref().ok()?)));
     let add = |(number, newcomer): (u64, &Newcomer)| {
         let Newcomer { first_name, last_name, email } = newcomer.clone();
-        let may_be_sent = input.send_invitations && inviting.may_send(&email);
-        if input.send_invitations && !may_be_sent {
-            too_often.push(email.clone());
-        }
-        let invitation = may_be_sent.then(|| inviting.to(&email));
+        let invitation = input.send_invitations.then(|| inviting.to(&email));
         AddCoachee { coachee: of_row(command, number), first_name, last_name, email, invitation }
     };
     let coachees: Vec<AddCoachee> = newcomers.map(add).collect();
-    if let Err(limited) = may_all_be_sent(&inviting, (app, practice), &too_often).await {
-        coachees.iter().filter(|new| new.invitation.is_some()).for_each(|new| inviting.take_off(&new.email));
-        return Err(limited);
-    }
-    let log = LogId::Practice(practice);
-    let done = match send(ctx, log, Some(command), |_| Ok(ImportCoachees { practice, coachees })).await? {
+    let counted =
+        if input.send_invitations { counted(&inviting, (app, practice), &coachees).await? } else { Vec::new() };
+    let done = match inviting.run(ctx, ImportCoachees { practice, coachees }, &counted).await? {
         Ok(done) => done,
         Err(refused) => return Ok(Some(ImportPayload { errors: vec![refused], ..ImportPayload::default() })),
     };
@@ -165,17 +157,29 @@ pub(super) async fn import(ctx: &Context<'_>, input: ImportCoacheesInput) -> Res
     Ok(Some(ImportPayload { position: Some(Position(done.position)), ..report }))
 }
 
-/// Whether nobody is added whose invitation may not be sent. Who is there already is passed over, and sent none.
-async fn may_all_be_sent(
+/// The addresses to which invitations are sent, which count by now: who is there already is passed over, and sent none.
+///
+/// # Errors
+/// `RATE_LIMITED` where to one of them none may be sent. Then none counts.
+async fn counted(
     inviting: &Inviting<'_>,
     (app, practice): (&App, PracticeId),
-    too_often: &[Email],
-) -> Result<()> {
-    if too_often.is_empty() {
-        return Ok(());
+    coachees: &[AddCoachee],
+) -> Result<Vec<Email>> {
+    let known = app.coachees_by_email(practice, coachees.iter().map(|new| &new.email)).await.map_err(error)?;
+    let (mut counted, mut is_too_often) = (Vec::new(), false);
+    for new in coachees.iter().filter(|new| !known.contains_key(&new.email)) {
+        if inviting.may_send(&new.email) {
+            counted.push(new.email.clone());
+        } else {
+            is_too_often = true;
+        }
     }
-    let known = app.coachees_by_email(practice, too_often).await.map_err(error)?;
-    if too_often.iter().all(|email| known.contains_key(email)) { Ok(()) } else { inviting.only_repeats().await }
+    if is_too_often && let Err(limited) = inviting.only_repeats().await {
+        counted.iter().for_each(|email| inviting.take_off(email));
+        return Err(limited);
+    }
+    Ok(counted)
 }
 
 /// The id of the coachee whom a command adds for a row: the same when it is repeated.
