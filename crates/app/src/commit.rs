@@ -306,7 +306,7 @@ fn failed(pulse: &Pulse, error: store::Error, jobs: Vec<Job>) -> Ended {
 }
 
 /// Nobody knows whether the commit happened: the logs are asked which of the commands they hold. A command that is
-/// there was done; one that is not was not, and will not be: whoever asks holds the head's lock, so the transaction whose
+/// there was done; one that is not was not, and will not be: whoever asks holds the heads' locks, so the transaction whose
 /// answer was lost has ended. A refusal is decided again, for it may rest on what was not written; so is what appended
 /// nothing. `appended` says where a command's events would be: not all are in the log that it was sent to.
 async fn look_up(
@@ -332,7 +332,7 @@ async fn look_up(
             }
         };
         let command = job.request.command.uuid().into_bytes();
-        match was_written(inner, command, appended.get(&command).copied()).await {
+        match was_written(inner, &job, appended.get(&command).copied()).await {
             Ok(true) => {
                 // Whoever follows one of its logs was told nothing when it was written.
                 inner.hub.ring_all();
@@ -345,14 +345,16 @@ async fn look_up(
     ended
 }
 
-/// Whether a command's event is there.
-async fn was_written(inner: &Inner, command: store::Id, place: Option<(store::Id, u64)>) -> Result<bool, Error> {
+/// Whether a command's event is there. All its logs are locked: a log that it begins has no head to wait for until it is
+/// committed.
+async fn was_written(inner: &Inner, job: &Job, place: Option<(store::Id, u64)>) -> Result<bool, Error> {
     let Some((log, seq)) = place else { return Ok(false) };
+    let logs: Vec<store::Id> = job.logs.iter().map(|log| log.uuid().into_bytes()).collect();
     let mut batch = inner.store.batch().await?;
-    batch.lock(&[log], Wait::Block).await?;
+    batch.lock(&logs, Wait::Block).await?;
     let event = batch.event(log, seq).await?;
     batch.rollback().await?;
-    Ok(event.is_some_and(|event| event.command == command))
+    Ok(event.is_some_and(|event| event.command == job.request.command.uuid().into_bytes()))
 }
 
 /// Makes what was forgotten leave SQLite's write-ahead log, too, as soon as no reader keeps it.
