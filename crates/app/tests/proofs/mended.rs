@@ -34,7 +34,7 @@ both! {
         };
         set("Rest").await;
         let difference = stage.app.check(Some(log), &mut ()).await.unwrap().difference.unwrap();
-        assert_eq!(difference.what, "document: field added_at");
+        assert_eq!(difference.what, "column added_at", "the wrong row was gone on from");
         stage.app.rebuild(Some(log), &mut ()).await.unwrap();
         assert_eq!(stage.app.check(Some(log), &mut ()).await.unwrap().difference, None);
         set("Sleep").await;
