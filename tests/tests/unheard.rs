@@ -57,7 +57,7 @@ async fn carry(mut here: TcpStream, mut there: TcpStream, cuts: Arc<AtomicBool>)
                     tokio::time::sleep(LATE).await;
                     there.write_all(bytes).await.expect("it is sent");
                     // What is answered is done.
-                    there.read(&mut answered).await.expect("an answer");
+                    assert!(there.read(&mut answered).await.expect("an answer") > 0, "PostgreSQL hung up");
                     return;
                 }
                 if there.write_all(bytes).await.is_err() {

@@ -86,7 +86,9 @@ impl<'c> Inviting<'c> {
     ) -> Result<std::result::Result<Done, UserError>> {
         let sent = attempt(ctx, self.log, &self.once, (self.command, made)).await?;
         if has_sent_nothing(&sent) {
-            counted.iter().for_each(|email| self.take_off(email));
+            for email in counted {
+                self.take_off(email);
+            }
         }
         match sent {
             Ok(done) => Ok(Ok(done)),

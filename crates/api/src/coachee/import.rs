@@ -176,7 +176,9 @@ async fn counted(
         }
     }
     if is_too_often && let Err(limited) = inviting.only_repeats().await {
-        counted.iter().for_each(|email| inviting.take_off(email));
+        for email in &counted {
+            inviting.take_off(email);
+        }
         return Err(limited);
     }
     Ok(counted)
