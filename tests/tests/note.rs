@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::id::{LogId, PracticeId};
 use serde_json::{Value, json};
 use tests::{Person, Product, both};
 
@@ -23,6 +24,18 @@ const UNSHARE: &str =
 const COMMENT: &str =
     "mutation($i: CommentOnNoteInput!) { commentOnNote(input: $i) { comment { id text authorId } errors { code } } }";
 const DELETE: &str = "mutation($i: DeleteNoteInput!) { deleteNote(input: $i) { deletedId errors { code } } }";
+
+/// How many events of a practice's log each step of a piece of work went through.
+#[derive(Default)]
+struct Steps(Vec<u64>);
+
+impl app::fold::Progress for Steps {
+    fn done(&mut self, log: LogId, events: u64) {
+        if matches!(log, LogId::Practice(_)) {
+            self.0.push(events);
+        }
+    }
+}
 
 /// Writes a note: its id.
 pub async fn written(by: &Person, practice: &str, coachee: &str, title: &str, text: &str) -> String {
@@ -399,6 +412,34 @@ both! {
         let live = "query($p: ID!, $s: ID!) { viewer { coachPortal(practiceId: $p) { liveSession(id: $s) { coacheeNotes { nodes { title } } } } } }";
         let live = bob.ask(live, json!({ "p": practice, "s": id })).await;
         assert_eq!(live["viewer"]["coachPortal"]["liveSession"]["coacheeNotes"]["nodes"].as_array().map(Vec::len), Some(2));
+        product.prove().await;
+    }
+
+    /// Long texts are read few at a time also by those who go through a whole log.
+    #[test]
+    async fn long_notes_are_folded_and_verified_few_at_a_time(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let robin = product.coachee(&ada, &practice, "Robin").await;
+        for number in 0..45 {
+            written(&ada, &practice, &robin, &format!("Note {number}"), &"word ".repeat(40_000)).await;
+        }
+        let log = LogId::Practice(practice.parse::<PracticeId>().expect("an id"));
+        let mut snapshot = product.app.store().snapshot().await.expect("a snapshot");
+        let records = snapshot.records(log.uuid().into_bytes(), 0, 1_000).await.expect("records");
+        snapshot.close().await.expect("closed");
+        let (mut folded, mut verified) = (Steps::default(), Steps::default());
+        product.app.fold_in_memory(log, &mut folded).await.expect("it is folded");
+        app::verify::verify(product.app.store(), Some(log), None, &[], &mut verified).await.expect("it is verified");
+        for steps in [folded.0, verified.0] {
+            assert_eq!(steps.iter().sum::<u64>(), records.len() as u64, "each event once");
+            assert!(steps.len() > 1, "all of it was read at once");
+            let mut sizes = records.iter().map(|(_, record)| record.len());
+            for events in steps {
+                let bytes: usize = sizes.by_ref().take(usize::try_from(events).expect("few")).sum();
+                assert!(bytes < 16 << 20, "{bytes} bytes at once");
+            }
+        }
+        product.app.rebuild(Some(log), &mut ()).await.expect("it is rebuilt");
         product.prove().await;
     }
 

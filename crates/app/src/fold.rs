@@ -9,16 +9,13 @@ use domain::fold::When;
 use domain::id::{Id as _, LogId};
 use domain::row::Noted;
 use domain::{Event, Rows, Table};
-use store::{Batch, Snapshot};
+use store::{Batch, Portions, Snapshot};
 
-use crate::commit::{EVENTS_MAX, Wanted};
+use crate::commit::Wanted;
 use crate::keys::LogKeys;
 use crate::record::{self, Texts};
 use crate::tables::{self, Folded, Projection};
 use crate::{App, Error, Inner};
-
-/// How many records are read at a time where nothing is written.
-const RECORDS_AT_ONCE: u32 = 2_000;
 
 /// The keys of rows that an event's fold touches.
 pub fn notes(event: &Event, when: &When) -> Vec<Noted> {
@@ -54,7 +51,7 @@ pub(crate) fn whose(events: &[store::Event]) -> BTreeSet<crate::keys::Whose> {
         .collect()
 }
 
-/// Folds the tail of a log into those projections that have not come so far, under the head's lock, in chunks.
+/// Folds the tail of a log into those projections that have not come so far, under the head's lock, a portion at a time.
 pub(crate) async fn catch_up(
     inner: &Inner,
     batch: &mut Batch,
@@ -62,6 +59,7 @@ pub(crate) async fn catch_up(
     seq: u64,
     folded: &mut Folded,
 ) -> Result<(), store::Error> {
+    let mut portions = Portions::large(log.uuid().into_bytes());
     loop {
         let behind = folded.behind(&inner.tables, seq);
         let Some(from) = behind.iter().map(|projection| folded.of(projection.fingerprint)).min() else { return Ok(()) };
@@ -74,8 +72,7 @@ pub(crate) async fn catch_up(
             .filter(|at| *at > from)
             .min()
             .unwrap_or(seq);
-        let limit = u32::try_from((until - from).min(EVENTS_MAX as u64)).unwrap_or(u32::MAX);
-        let records = batch.records(log.uuid().into_bytes(), from, limit).await?;
+        let records = portions.records(batch, from, until - from).await?;
         let Some((last, _)) = records.last() else {
             return Err(store::Error::Malformed(format!("{log} ends before its head says")));
         };
@@ -142,16 +139,16 @@ pub(crate) async fn fold_ready(
     changes.write(inner, batch).await
 }
 
-/// The next events of a log after a position, ready to be folded; how many bytes their records have; and the position
-/// of the last that was read: where that is the same position, there are no more.
+/// The next portion of a log's events after a position, `most` at most, ready to be folded; how many bytes their records
+/// have; and the position of the last that was read: where that is the same position, there are no more.
 pub(crate) async fn read_ready(
-    snapshot: &mut store::Snapshot,
+    snapshot: &mut Snapshot,
     keys: &mut LogKeys,
-    log: LogId,
+    portions: &mut Portions,
     after: u64,
-    limit: u32,
+    most: u64,
 ) -> Result<(u64, usize, Vec<(When, Event)>), Error> {
-    let records = snapshot.records(log.uuid().into_bytes(), after, limit).await?;
+    let records = portions.records(snapshot, after, most).await?;
     let happened = records.iter().map(|(_, record)| record::decode(record)).collect::<Result<Vec<_>, _>>()?;
     keys.load_for_folding(snapshot, happened.iter().map(|it| (it.when.subject, it.when.owner))).await?;
     let events = happened.into_iter().filter_map(|happened| opened(happened, keys).transpose());
@@ -234,9 +231,9 @@ pub(crate) async fn in_memory(
     progress: &mut dyn Progress,
 ) -> Result<Rows, Error> {
     let (mut rows, mut keys, mut seq) = (Rows::default(), LogKeys::new(&inner.roots, log), 0);
+    let mut portions = Portions::large(log.uuid().into_bytes());
     while seq < until {
-        let limit = u32::try_from(until - seq).unwrap_or(u32::MAX).min(RECORDS_AT_ONCE);
-        let (last, _, events) = read_ready(snapshot, &mut keys, log, seq, limit).await?;
+        let (last, _, events) = read_ready(snapshot, &mut keys, &mut portions, seq, until - seq).await?;
         if last == seq {
             return Err(Error::internal(format!("{log} ends before its head says: run verify")));
         }

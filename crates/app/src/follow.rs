@@ -2,8 +2,8 @@
 //!
 //! A follower listens first and reads second, so nothing falls between. News must go on from where the last ended; what
 //! the hub skips (a lagging follower, another node's commit) is read from the log. A follower never buffers without
-//! bound: the hub keeps a bounded number of passages and the log keeps the rest, of which so many events or so many bytes
-//! are read at once.
+//! bound: the hub keeps a bounded number of passages and the log keeps the rest, of which a portion is read at once: each
+//! who catches up holds what they read.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,13 +17,6 @@ use uuid::Uuid;
 use crate::hub::News;
 use crate::passage::Passage;
 use crate::{App, Error};
-
-/// How many events are read from a log at once.
-const EVENTS_AT_ONCE: usize = 256;
-/// How many bytes of records are. A record may have some hundred KiB, and each who catches up holds what they read.
-const BYTES_AT_ONCE: usize = 1 << 20;
-/// How many events one statement asks for: by so many at most the bytes are exceeded.
-const EVENTS_A_STATEMENT: u32 = 16;
 
 /// A follower of one log.
 #[derive(Debug)]
@@ -203,8 +196,7 @@ impl Follower {
     }
 }
 
-/// The next events of a log after a position, each the one after the last, and whether there may be more: as many as
-/// [`EVENTS_AT_ONCE`] or [`BYTES_AT_ONCE`] allow.
+/// The next portion of a log's events after a position, each the one after the last, and whether there may be more.
 ///
 /// # Errors
 /// [`Error::Internal`] where one is not there or cannot be read.
@@ -213,21 +205,11 @@ pub(crate) async fn read_on(
     log: store::Id,
     after: u64,
 ) -> Result<(Vec<Arc<store::Event>>, bool), Error> {
-    let (mut events, mut bytes, mut last) = (Vec::new(), 0, after);
-    while events.len() < EVENTS_AT_ONCE && bytes < BYTES_AT_ONCE {
-        let read = snapshot.events(log, last, EVENTS_A_STATEMENT).await?;
-        let has_more = read.len() == EVENTS_A_STATEMENT as usize;
-        for event in read {
-            last += 1;
-            if event.seq != last {
-                return Err(Error::internal(format!("the log {} has no event {last}", Uuid::from_bytes(log))));
-            }
-            bytes += event.record.len();
-            events.push(Arc::new(event));
-        }
-        if !has_more {
-            return Ok((events, false));
-        }
+    let mut portions = store::Portions::small(log);
+    let events = portions.events(snapshot, after, u64::MAX).await?;
+    let mut placed = events.iter().zip(after.saturating_add(1)..);
+    if let Some((_, missing)) = placed.find(|(event, next)| event.seq != *next) {
+        return Err(Error::internal(format!("the log {} has no event {missing}", Uuid::from_bytes(log))));
     }
-    Ok((events, true))
+    Ok((events.into_iter().map(Arc::new).collect(), !portions.is_at_end()))
 }

@@ -8,7 +8,7 @@
 //! before it shows any of them.
 //!
 //! Why it can be built while the practice goes on: events up to a position never change, so a moment never does either,
-//! and its log may be read in chunks with a snapshot each. A moment that was built is kept, and a later one begins with a
+//! and its log may be read in parts with a snapshot each. A moment that was built is kept, and a later one begins with a
 //! copy of the nearest one before it.
 //!
 //! What bounds it: the bytes of all that is kept, of which the longest unused goes first; as many for one moment while it
@@ -22,17 +22,16 @@ use domain::account::Portal;
 use domain::id::{LogId, PersonId, PracticeId};
 use domain::value::Time;
 use domain::{Rows, Table};
-use store::{Options, Select, Snapshot, Store, Value};
+use store::{Options, Portions, Select, Snapshot, Store, Value};
 use tokio::sync::{OnceCell, Semaphore};
 
-use crate::commit::EVENTS_MAX;
 use crate::fold::{fold_ready, read_ready};
 use crate::keys::LogKeys;
 use crate::{App, Error, Reader, View};
 
 /// How many moments are built at a time.
 const BUILDS_MAX: usize = 2;
-/// How many bytes of rows a build keeps at hand between its chunks.
+/// How many bytes of rows a build keeps at hand between its portions.
 const ROWS_BYTES_MAX: usize = 16 << 20;
 /// What a moment takes beside its pages: connections and their caches, about.
 const BESIDE_BYTES: usize = 1 << 20;
@@ -303,6 +302,7 @@ impl App {
     /// Folds a moment from the one before it, or from nothing, of a log that had forgotten so far.
     async fn build(&self, log: LogId, before: Option<&Moment>, until: u64, forgotten: u64) -> Result<Moment, Error> {
         let (mut rows, mut keys) = (Rows::default(), LogKeys::new(&self.inner.roots, log));
+        let mut portions = Portions::large(log.uuid().into_bytes());
         let (begun, mut position) = match before {
             Some(before) => (&before.store, before.position),
             None => (self.empty().await?, 0),
@@ -310,9 +310,9 @@ impl App {
         let store = begun.copy_in_memory(&options()).await?;
         let mut bytes = self.room(&store).await?;
         while position < until {
-            let limit = u32::try_from((until - position).min(EVENTS_MAX as u64)).unwrap_or(u32::MAX);
             let mut snapshot = self.inner.snapshot_of(log).await?;
-            let (last, _, events) = read_ready(&mut snapshot, &mut keys, log, position, limit).await?;
+            let (last, _, events) =
+                read_ready(&mut snapshot, &mut keys, &mut portions, position, until - position).await?;
             snapshot.close().await?;
             if last == position {
                 return Err(Error::internal(format!("{log} ends before its head says: run verify")));

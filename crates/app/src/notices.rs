@@ -135,6 +135,7 @@ async fn histories(
         to_at: None,
         after_seq: None,
         before_seq: None,
+        record_bytes_max: None,
         descending: false,
         limit: HISTORY_MAX,
     };

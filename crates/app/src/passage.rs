@@ -20,7 +20,7 @@ use crate::record::{self, Happened, Texts};
 use crate::{App, Error};
 
 /// So many events after a passage are looked at for whether they move a sight; beyond, everybody looks for themselves.
-const LATER_MAX: u32 = 64;
+const LATER_MAX: u64 = 64;
 
 /// Consecutive events of one log; or those among them that are for who sees one coachee.
 #[derive(Debug)]
@@ -203,15 +203,16 @@ impl App {
             rows.extend(ids.into_iter().map(|id| ((table, id), None)));
             rows.extend(found.into_iter().map(|(_, id, document)| ((table, Uuid::from_bytes(id)), Some(document))));
         }
-        let last = passage.upto;
-        let later = if head.seq == last {
-            Some(Vec::new())
-        } else if head.seq - last.min(head.seq) <= u64::from(LATER_MAX) {
-            let records = snapshot.records(log.uuid().into_bytes(), last, LATER_MAX).await?;
-            Some(records.iter().map(|(_, record)| record::decode(record)).collect::<Result<_, _>>()?)
-        } else {
-            None
-        };
+        let since = head.seq.saturating_sub(passage.upto);
+        let mut later: Option<Vec<Happened>> = None;
+        if since <= LATER_MAX {
+            let mut portions = store::Portions::small(log.uuid().into_bytes());
+            let records = portions.records(&mut snapshot, passage.upto, since).await?;
+            // Where they are more bytes than a portion, they are too much to look at, too.
+            if records.len() as u64 == since {
+                later = Some(records.iter().map(|(_, record)| record::decode(record)).collect::<Result<_, _>>()?);
+            }
+        }
         snapshot.close().await?;
         Ok(Arc::new(Known { position: head.seq, keys, leads, rows, later }))
     }

@@ -227,6 +227,7 @@ impl App {
             to_at: None,
             after_seq: Some(after),
             before_seq: None,
+            record_bytes_max: None,
             descending: false,
             limit: EVENTS_AT_ONCE,
         };

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use domain::fold::When;
 use domain::id::LogId;
 use domain::{Event, Rows, Table};
-use store::{Batch, Snapshot, Wait};
+use store::{Batch, Portions, Snapshot, Wait};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -37,8 +37,6 @@ const EVENTS_AHEAD: u64 = 10_000;
 const BYTES_AHEAD: usize = 32 << 20;
 /// How many bytes of rows are kept for the next part, about.
 const BYTES_KEPT: usize = 64 << 20;
-/// How many records are read at a time.
-const RECORDS_AT_ONCE: u64 = 2_000;
 /// How many logs wait to be written while the next one is folded.
 const WAITING_MAX: usize = 1;
 
@@ -58,23 +56,34 @@ struct Ahead {
     /// A table each: too many for a future to carry about.
     rows: Box<Rows>,
     keys: LogKeys,
+    portions: Portions,
     /// Whether a row that is not here is nowhere: all of them were folded here.
     whole: bool,
 }
 
 impl Ahead {
     fn new(inner: &Inner, log: LogId, group: Vec<Fingerprint>, from: u64, forgotten: u64) -> Self {
-        let keys = LogKeys::new(&inner.roots, log);
-        Self { log, group, from, at: from, forgotten, end: from, rows: Box::default(), keys, whole: from == 0 }
+        let (keys, portions) = (LogKeys::new(&inner.roots, log), Portions::large(log.uuid().into_bytes()));
+        Self {
+            log,
+            group,
+            from,
+            at: from,
+            forgotten,
+            end: from,
+            rows: Box::default(),
+            keys,
+            portions,
+            whole: from == 0,
+        }
     }
 
     /// Folds on, up to an event of the log, or until it is enough for one transaction.
     async fn fold(&mut self, inner: &Inner, snapshot: &mut Snapshot, until: u64) -> Result<(), Error> {
         let mut bytes = 0;
         while self.at < until && self.at - self.from < EVENTS_AHEAD && bytes < BYTES_AHEAD {
-            let limit = RECORDS_AT_ONCE.min(until - self.at).min(EVENTS_AHEAD - (self.at - self.from));
-            let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-            let (last, read, events) = read_ready(snapshot, &mut self.keys, self.log, self.at, limit).await?;
+            let most = (until - self.at).min(EVENTS_AHEAD - (self.at - self.from));
+            let (last, read, events) = read_ready(snapshot, &mut self.keys, &mut self.portions, self.at, most).await?;
             if last == self.at {
                 return Err(Error::internal(format!("{} ends before its head says", self.log)));
             }

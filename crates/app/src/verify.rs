@@ -1,8 +1,9 @@
 //! Verify: is the log what was signed? (promise R1)
 //!
 //! It needs a database and, for the proof, the public key and the checkpoints that the reader holds; no root key, no app.
-//! Each log's head is pinned, and its events are read from the first on, in chunks: an event never changes, so each chunk
-//! may have a snapshot of its own and no log is too long. From the records alone everything else is made anew and compared:
+//! Each log's head is pinned, and its events are read from the first on, in portions: an event never changes, so each
+//! portion may have a snapshot of its own and no log is too long. From the records alone everything else is made anew and
+//! compared:
 //!
 //! 1. positions: 1, 2, 3 … up to the head's, none missing, none beyond;
 //! 2. each event's columns, its leaf hash among them, with what its record says;
@@ -23,7 +24,7 @@ use std::collections::BTreeMap;
 use domain::id::LogId;
 use store::checkpoint::{Checkpoint, Verifiers};
 use store::tree::{Frontier, Hash, KEPT_LEVEL};
-use store::{Event, Head, Snapshot, Store, Type, Value};
+use store::{Event, Head, Portions, Snapshot, Store, Type, Value};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -32,9 +33,7 @@ use self::forgotten::Index;
 use crate::fold::Progress;
 use crate::{Error, checkpoints, record};
 
-/// How many events are read at a time.
-const EVENTS_AT_ONCE: u32 = 2_048;
-/// How many such chunks may wait to be looked at.
+/// How many portions of events may wait to be looked at.
 const CHUNKS_WAITING: usize = 2;
 /// How many heads and checkpoints are.
 const ROWS_AT_ONCE: u32 = 1_000;
@@ -416,7 +415,8 @@ impl<'s> Log<'s> {
     /// Reads the events up to the head's in order, in a task of its own, until there are no more.
     fn reading(&self) -> (JoinSet<()>, mpsc::Receiver<Result<Chunk, Stop>>) {
         let (send, chunks) = mpsc::channel(CHUNKS_WAITING);
-        let reader = Reader { store: self.store.clone(), id: self.id, name: self.name.clone(), until: self.head.seq };
+        let (name, portions) = (self.name.clone(), Portions::large(self.id));
+        let mut reader = Reader { store: self.store.clone(), id: self.id, name, until: self.head.seq, portions };
         let mut beside = JoinSet::new();
         beside.spawn(async move {
             let mut after = 0;
@@ -558,13 +558,14 @@ struct Reader {
     id: store::Id,
     name: String,
     until: u64,
+    portions: Portions,
 }
 
 impl Reader {
-    /// The events after a position. Where a chunk cannot be read, event by event.
-    async fn read(&self, after: u64) -> Result<Chunk, Stop> {
-        let left = u32::try_from(self.until - after).unwrap_or(u32::MAX);
-        match self.read_some(after, left.min(EVENTS_AT_ONCE)).await {
+    /// The next portion of events after a position. Where that cannot be read, event by event.
+    async fn read(&mut self, after: u64) -> Result<Chunk, Stop> {
+        let left = self.until - after;
+        match self.read_some(after, left).await {
             Err(error) if damaged(&error) => {
                 self.read_some(after, 1).await.map_err(|error| unreadable(&self.name, Some(after + 1), error))
             }
@@ -572,10 +573,11 @@ impl Reader {
         }
     }
 
-    async fn read_some(&self, after: u64, limit: u32) -> Result<Chunk, store::Error> {
+    async fn read_some(&mut self, after: u64, most: u64) -> Result<Chunk, store::Error> {
         let mut snapshot = self.store.snapshot().await?;
-        let events = snapshot.events(self.id, after, limit).await?;
-        let (from, until) = (after >> KEPT_LEVEL, (after + u64::from(limit)) >> KEPT_LEVEL);
+        let events = self.portions.events(&mut snapshot, after, most).await?;
+        let last = events.last().map_or(after, |event| event.seq);
+        let (from, until) = (after >> KEPT_LEVEL, last >> KEPT_LEVEL);
         let kept =
             if from < until { snapshot.nodes_between(self.id, KEPT_LEVEL, from, until).await? } else { Vec::new() };
         snapshot.close().await?;

@@ -10,7 +10,7 @@ use app::{App, AsOf, Tables};
 use domain::Table;
 use domain::id::{Id as _, LogId, PersonId};
 use serde::Serialize;
-use store::{Database, Select, Store, Value};
+use store::{Database, Portions, Select, Store, Value};
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -18,7 +18,7 @@ use crate::open::{self, Purpose, World};
 use crate::prove::is_there;
 use crate::settings::Settings;
 
-/// How many events or rows are read at once.
+/// How many heads or rows are read at once.
 const CHUNK: u32 = 500;
 /// How often a log that is followed is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -119,10 +119,10 @@ async fn end(store: &Store, log: LogId, as_of: Option<AsOf>) -> Result<u64, Erro
 
 /// Prints a log's entries after a position and up to another; the position of the last.
 async fn entries(store: &Store, log: LogId, after: u64, until: u64, out: &mut dyn Write) -> Result<u64, Error> {
-    let mut position = after;
+    let (mut position, mut portions) = (after, Portions::small(log.uuid().into_bytes()));
     loop {
         let mut snapshot = store.snapshot().await?;
-        let events = snapshot.events(log.uuid().into_bytes(), position, CHUNK).await?;
+        let events = portions.events(&mut snapshot, position, u64::MAX).await?;
         snapshot.close().await?;
         for event in events.iter().filter(|event| event.seq <= until) {
             let entry = entry(log, event)?;
@@ -131,7 +131,7 @@ async fn entries(store: &Store, log: LogId, after: u64, until: u64, out: &mut dy
             position = event.seq;
         }
         out.flush()?;
-        if events.len() < CHUNK as usize || position >= until {
+        if portions.is_at_end() || position >= until {
             return Ok(position);
         }
     }

@@ -7,6 +7,7 @@
 //! - `store`, `pools`, `schema`: opening, connections, migrations.
 //! - `door`: the one way by which statements reach a database; `statement`: how they are written for two of them.
 //! - `snapshot`, `select`, `lists`, `batch`, `log`, `value`: what can be read and written.
+//! - `portion`: reading a log on, so many events or so many bytes at a time.
 //! - `wall`: row-level security, for those who read single logs.
 //! - `doorbell`: how nodes wake each other. [`limit`]: what the database alone could do.
 //! - [`tree`], [`checkpoint`]: proofs over the log.
@@ -29,6 +30,7 @@ pub mod objects;
 #[cfg(test)]
 mod plans;
 mod pools;
+mod portion;
 mod schema;
 mod select;
 mod snapshot;
@@ -47,6 +49,7 @@ pub use keys::KeyOrder;
 pub use lists::{Lists, Parent};
 pub use log::{Command, Event, Follower, Forgotten, Head, Key, Node, Outbox, SignedRoot, Work};
 pub use objects::{Bucket, Objects, Shelf};
+pub use portion::Portions;
 pub use select::{Activity, Direction, Filter, Named, Owners, Select, Sight, Take};
 pub use snapshot::{Due, Snapshot};
 pub use store::{Database, Options, Store};

@@ -70,6 +70,8 @@ fn statements(database: Database, logs: &[Id], pairs: &[(Id, Id)]) -> Vec<(State
     let histories = |column| histories(&asked, database, column, logs).unwrap();
     let history = Activity { log, thing: Some(log), descending: true, limit: 20, ..Activity::default() };
     let everything = Activity { log, before_seq: Some(7), descending: true, limit: 20, ..Activity::default() };
+    let next = Activity { log, after_seq: Some(3), before_seq: Some(9), limit: 5, ..Activity::default() };
+    let short = Activity { record_bytes_max: Some(9), ..next };
     let events = "select seq from events where log_id = ? and seq > ? order by seq limit ?";
     let binds = [Bind::Bytes(&log), Bind::Int(1), Bind::Int(9)];
     vec![
@@ -79,6 +81,7 @@ fn statements(database: Database, logs: &[Id], pairs: &[(Id, Id)]) -> Vec<(State
         (by_id.statement(database, "document").unwrap(), "PRIMARY KEY (log_id=? AND id>?)", "using goal_1_pkey"),
         (history.statement(database).unwrap(), "INDEX events_by_thing (log_id=? AND thing=?)", "using events_by_thing"),
         (everything.statement(database).unwrap(), "PRIMARY KEY (log_id=? AND seq<?)", "using events_pkey"),
+        (short.statement(database).unwrap(), "PRIMARY KEY (log_id=? AND seq>? AND seq<?)", "using events_pkey"),
         (under(&parents), "PRIMARY KEY (log_id=? AND id=?)", "using goal_2_subject"),
         (head_and(database, log, table, log).unwrap(), "PRIMARY KEY (log_id=? AND id=?)", "using goal_1_pkey"),
         (under(&parents), "INDEX goal_2_subject (log_id=? AND subject=?)", "using goal_2_subject"),

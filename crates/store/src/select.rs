@@ -159,6 +159,8 @@ pub struct Activity<'a> {
     pub after_seq: Option<u64>,
     /// Positions less than this.
     pub before_seq: Option<u64>,
+    /// Whose records have so many bytes at most.
+    pub record_bytes_max: Option<u32>,
     /// Newest first.
     pub descending: bool,
     /// At most so many.
@@ -447,6 +449,7 @@ impl Activity<'_> {
             (" and at < ", self.to_at),
             (" and seq > ", self.after_seq.map(|seq| i64::try_from(seq).unwrap_or(i64::MAX))),
             (" and seq < ", self.before_seq.map(|seq| i64::try_from(seq).unwrap_or(i64::MAX))),
+            (" and length(record) <= ", self.record_bytes_max.map(i64::from)),
         ];
         for (condition, number) in numbers {
             if let Some(number) = number {

@@ -92,6 +92,7 @@ async fn known(snapshot: &mut Snapshot, practice: PracticeId) -> Result<BTreeMap
             to_at: None,
             after_seq: Some(after),
             before_seq: None,
+            record_bytes_max: None,
             descending: false,
             limit: EVENTS_AT_ONCE,
         };

@@ -163,6 +163,7 @@ impl View {
             to_at,
             after_seq: wanted.after,
             before_seq,
+            record_bytes_max: None,
             descending: wanted.newest_first,
             limit: wanted.limit,
         };

@@ -273,6 +273,7 @@ fn is_asked(event: &Event, asked: &Activity<'_>) -> bool {
         && asked.to_at.is_none_or(|at| event.at < at)
         && asked.after_seq.is_none_or(|seq| event.seq > seq)
         && asked.before_seq.is_none_or(|seq| event.seq < seq)
+        && asked.record_bytes_max.is_none_or(|most| event.record.len() <= usize::try_from(most).unwrap())
 }
 
 both! {
@@ -294,6 +295,7 @@ async fn activity_is_what_was_asked(stage: &Stage) {
         Activity { subject: Some(id(12)), kinds: vec!["plan.goal_set".to_owned(), "other".to_owned()], ..base.clone() },
         Activity { from_at: Some(1_010), to_at: Some(1_030), after_seq: Some(12), ..base.clone() },
         Activity { before_seq: Some(20), ..base.clone() },
+        Activity { record_bytes_max: Some(9), ..base.clone() },
         Activity { limit: 4, descending: true, before_seq: Some(40), ..base.clone() },
     ];
     let mut snapshot = store.snapshot().await.unwrap();

@@ -4,6 +4,7 @@
 mod limit;
 mod log;
 mod memory;
+mod portion;
 mod posts;
 mod rows;
 mod schema;
