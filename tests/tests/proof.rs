@@ -220,9 +220,9 @@ both! {
         let (robin, kim) = (product.coachee(&ada, &practice, "Robin").await, product.coachee(&ada, &practice, "Kim").await);
         let coachee = product.accepted(&ada, &practice, &robin, "Robin").await;
         for of in [&robin, &kim] {
-            synopsis(&ada, &practice, of, "Thorough").await;
+            goal(&ada, &practice, of, "Thorough").await;
             grant(&ada, &practice, &cleo, of).await;
-            let query = "query($p: ID!, $c: ID!) { viewer { coachPortal(practiceId: $p) { coachee(id: $c) { synopsis } } } }";
+            let query = "query($p: ID!, $c: ID!) { viewer { coachPortal(practiceId: $p) { coachee(id: $c) { goals(first: 1) { nodes { title } } } } } }";
             cleo.ask(query, json!({ "p": practice, "c": of })).await;
         }
         let log = ada.ask("query($p: ID!) { viewer { coachPortal(practiceId: $p) { accessLog(first: 9) { nodes { position coacheeId readerId } } } } }", json!({ "p": practice })).await;
