@@ -239,7 +239,8 @@ both! {
         for (who, portal) in [(&ada, "coachPortal"), (&coachee, "coacheePortal")] {
             let answer = saved(who, portal, &of(&robin)).await;
             let [it] = &proved(&answer, &[]).expect("in order")[..] else { panic!("one proof") };
-            assert_eq!((it.log.starts_with("accesslog_"), it.actor.as_ref(), it.size), (true, Some(&cleo.id), 2), "{it}");
+            assert_eq!((it.log.starts_with("accesslog_"), it.about.as_ref(), it.actor.as_ref(), it.size), (true, Some(&robin), Some(&cleo.id), 2));
+            assert!(it.to_string().contains(&format!(", about {robin}, by {}, at 2026-03-02T09:00:00Z; ", cleo.id)), "{it}");
             assert!(!answer.to_string().contains("Thorough"));
             let checkpoint = answer["data"]["viewer"][portal]["auditHead"]["checkpoint"].as_str().expect("a note");
             assert_eq!(proved(&answer, &[checkpoint.to_owned()]).expect("in order")[0].held, Some(2));

@@ -30,6 +30,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::entry::Word as _;
+use domain::id::{self, CoacheeId, Id as _};
 use domain::value::Time;
 use serde_json::{Map, Value};
 use store::checkpoint::{Checkpoint, Verifiers};
@@ -175,6 +176,8 @@ pub struct Proved {
     pub at: String,
     /// What it is about.
     pub thing: String,
+    /// The coachee whom it is about, where it is about one and they are not the thing itself.
+    pub about: Option<String>,
     /// Who did it, where it was a person.
     pub actor: Option<String>,
     /// The signed log's size.
@@ -193,7 +196,11 @@ impl std::fmt::Display for Proved {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { log, seq, kind, at, thing, size, .. } = self;
         let by = self.actor.as_deref().unwrap_or("no person");
-        write!(f, "event {seq} of {log}: {kind} of {thing}, by {by}, at {at}; in the log of {size} events")?;
+        write!(f, "event {seq} of {log}: {kind} of {thing}, ")?;
+        if let Some(about) = &self.about {
+            write!(f, "about {about}, ")?;
+        }
+        write!(f, "by {by}, at {at}; in the log of {size} events")?;
         if let Some(signed_at) = &self.signed_at {
             write!(f, " signed at {signed_at}")?;
         }
@@ -322,12 +329,18 @@ fn said(record: &str, checkpoint: &Checkpoint) -> Result<Proved, String> {
     let number = |name: &str| value.get(name).and_then(Value::as_i64);
     let moment = |micros: i64| Time(micros).word();
     let lacks = |name: &str| format!("the record does not say its `{name}`");
+    let (log, thing) = (text("log").ok_or_else(|| lacks("log"))?, text("thing").ok_or_else(|| lacks("thing"))?);
+    // What is about nobody is about its log.
+    let subject = text("subject").and_then(|subject| subject.parse().ok());
+    let subject = subject.filter(|subject| id::parse(&log).is_none_or(|(_, of)| of != *subject));
+    let about = subject.map(|subject| CoacheeId::of(subject).to_string()).filter(|about| *about != thing);
     Ok(Proved {
-        log: text("log").ok_or_else(|| lacks("log"))?,
+        log,
         seq: number("seq").and_then(|seq| seq.try_into().ok()).ok_or_else(|| lacks("seq"))?,
         kind: text("kind").ok_or_else(|| lacks("kind"))?,
         at: number("at").and_then(moment).ok_or_else(|| lacks("at"))?,
-        thing: text("thing").ok_or_else(|| lacks("thing"))?,
+        thing,
+        about,
         actor: text("actor"),
         size: checkpoint.size,
         signed_at: signed_at(checkpoint).and_then(moment),
