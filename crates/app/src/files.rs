@@ -11,9 +11,10 @@
 //!
 //! Before the event nobody knows the object, and its key is nowhere but in memory: whatever a refusal or a crash leaves
 //! cannot be read. It is removed by who held it or, a day later, by whoever finds its note ([`App::sweep_uploads`]), unless
-//! the log has the file. The note goes with the object only where nothing of it can still be on its way: what a sender who
-//! went away has left in the air may land after it was removed. Only notes are looked through, of which there are as many as
-//! there are uploads on their way; and only in the place that says to be this database's ([`App::claim_files`]).
+//! the log has the file, or the database has no such log. The note goes with the object only where nothing of it can still
+//! be on its way: what a sender who went away has left in the air may land after it was removed. Only notes are looked
+//! through, of which there are as many as there are uploads on their way; and only in the place that says to be this
+//! database's ([`App::claim_files`]).
 //!
 //! Deleting a file and erasing a coachee are events; a reaction to them removes the objects, and is repeated until it has
 //! (`App::remove_objects`). Nothing depends on when: without the key, which is forgotten with the event, the bytes are noise.
@@ -253,8 +254,8 @@ impl App {
     }
 
     /// Looks at uploads of more than a day ago that nobody has ended: those whose node died, or whose outcome nobody knew.
-    /// What the log does not have is removed. How many were looked at. Several nodes may do it at once. Nothing is done in
-    /// a place that is not known to be this database's: there, other logs may have the files.
+    /// What the log does not have is removed. How many were ended. Several nodes may do it at once. Nothing is done in a place
+    /// that is not known to be this database's, nor to what is of no practice in it: there, other logs may have the files.
     ///
     /// # Errors
     /// The database's and the files' place, the last one where there were several; what could be done is done.
@@ -275,7 +276,7 @@ impl App {
         for note in self.inner.files.list(UPLOADS, NOTES_MAX, is_old).await? {
             let Some(upload) = Upload::of_note(&note) else { continue };
             match self.sweep_one(upload).await {
-                Ok(()) => swept += 1,
+                Ok(was_ours) => swept += u64::from(was_ours),
                 Err(error) => {
                     tracing::warn!(note, ?error, "an upload could not be looked at; it is tried again");
                     failed = Some(error);
@@ -285,17 +286,22 @@ impl App {
         failed.map_or(Ok(swept), Err)
     }
 
-    async fn sweep_one(&self, upload: Upload) -> Result<(), Error> {
+    /// Ends the upload of a note; whether it was this database's to end. An upload is of a practice that is there, so one of
+    /// a practice that is not is another database's: two that began over one place have the same id of it.
+    async fn sweep_one(&self, upload: Upload) -> Result<bool, Error> {
         let log = LogId::Practice(upload.practice);
-        let is_known = match self.snapshot_of(log).await? {
-            Some((mut snapshot, _)) => {
-                let row = self.inner.row::<File>(&mut snapshot, log, upload.file).await?;
-                snapshot.close().await?;
-                row.is_some()
-            }
-            None => false,
+        let Some((mut snapshot, _)) = self.snapshot_of(log).await? else {
+            tracing::warn!(%log, "an upload is of a practice that is not in this database; it is left alone");
+            return Ok(false);
         };
-        if is_known { Ok(self.inner.files.remove(&upload.note()).await?) } else { self.try_discard(upload).await }
+        let row = self.inner.row::<File>(&mut snapshot, log, upload.file).await?;
+        snapshot.close().await?;
+        if row.is_some() {
+            self.inner.files.remove(&upload.note()).await?;
+        } else {
+            self.try_discard(upload).await?;
+        }
+        Ok(true)
     }
 
     /// Removes the objects of what these events of one log have deleted or erased.

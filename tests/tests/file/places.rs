@@ -143,6 +143,25 @@ both! {
         product.prove().await;
     }
 
+    /// Two databases that began over one place, before any file lay there, know it by the same id. What is of a practice of
+    /// the other one is left alone, with the note that its node has left.
+    #[test]
+    async fn h4_what_another_database_uploads_to_the_same_place_stays(product: Product) {
+        assert!(product.app.claim_files().await.expect("claimed"));
+        let (practice, coachee) = (product.app.mint::<PracticeId>(), product.app.mint::<CoacheeId>());
+        let file: FileId = product.app.mint();
+        let object = app::files::object(practice, coachee, file);
+        let note = format!("uploads/{:020}.{practice}.{coachee}.{file}", 1);
+        let place = store::Objects::folder(&product.files()).expect("the folder");
+        for name in [&object, &note] {
+            place.put(name, "sealed").await.expect("written");
+        }
+        assert_eq!(product.app.sweep_uploads().await.expect("swept"), 0);
+        for name in [&object, &note] {
+            assert!(place.size(name).await.expect("asked").is_some(), "{name} is gone");
+        }
+    }
+
     /// R3: each download of what somebody else shared leaves an entry that names the file, before a byte leaves; a player that
     /// asks for one part after the other leaves one. Uploader, coachee and lead leave none.
     #[test]
