@@ -236,8 +236,9 @@ async fn database(
     if store.database() == Database::Postgres {
         report.all(postgres::look(&mut snapshot, settings, store.wall()).await?)?;
     }
-    if let Some(objects) = objects {
-        report.all(files::belongs(&mut snapshot, objects, store.database()).await?)?;
+    match objects {
+        Some(objects) => report.all(files::belongs(&mut snapshot, objects, store.database()).await?)?,
+        None => report.all(files::lost(&mut snapshot, settings).await?)?,
     }
     report.all(signed::known(&mut snapshot, settings).await?)?;
     report.all(signed::signer(&mut snapshot, settings).await?)?;

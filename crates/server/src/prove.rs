@@ -139,15 +139,18 @@ pub async fn verify(
     Ok(true)
 }
 
-/// Whether every file that the logs know has its object, as long as it was written. Where the files' place is not here,
-/// nothing is said of it.
+/// Whether every file that the logs know has its object, as long as it was written. Where the files' place is not here, as
+/// for whoever verifies a copy of the database, that is said and no more.
 async fn look_for_files(
     settings: &Settings,
     store: &Store,
     only: Option<LogId>,
     out: &mut dyn Write,
 ) -> Result<bool, Error> {
-    if Place::of(&settings.files).folder().is_some_and(|folder| matches!(folder.try_exists(), Ok(false))) {
+    if let Some(folder) = Place::of(&settings.files).folder()
+        && matches!(folder.try_exists(), Ok(false))
+    {
+        writeln!(out, "files were not looked for: there is no {}", folder.display())?;
         return Ok(true);
     }
     let objects = files::named(settings)?;

@@ -71,3 +71,22 @@ pub(super) async fn belongs(
     }
     Ok(found)
 }
+
+/// Whether the folder that is not there is one in which this database's servers keep files: they gave it a name when they
+/// began.
+pub(super) async fn lost(snapshot: &mut Snapshot, settings: &Settings) -> Result<Option<Finding>, Error> {
+    let Some(path) = Place::of(&settings.files).folder().filter(|path| matches!(path.try_exists(), Ok(false))) else {
+        return Ok(None);
+    };
+    // As in a place in which nothing lies.
+    let together = belong_together(snapshot, &Objects::memory()).await?;
+    Ok((together == Some(false)).then(|| {
+        Finding::problem(
+            "files and database",
+            format!(
+                "{} is not there, and this database's servers have kept files: restore it from its copy, or name the place where they are in `files`; a start would begin an empty one",
+                path.display()
+            ),
+        )
+    }))
+}

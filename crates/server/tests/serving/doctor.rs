@@ -8,7 +8,7 @@ use app::clock::Standing;
 use domain::id::{Id as _, PracticeId};
 use domain::value::Time;
 use server::open::{self, Purpose};
-use server::{Settings, World, doctor, serve};
+use server::{Settings, World, doctor, prove, serve};
 
 use super::{filled, found, on_postgres, settings};
 
@@ -161,6 +161,36 @@ async fn the_doctor_misses_the_logs_that_were_signed() {
     std::fs::write(theirs.join("coachee/file"), "sealed").unwrap();
     let (is_well, said) = look(&other).await;
     assert!(!is_well && said.contains("PROBLEM  files and database: "), "{said}");
+}
+
+/// Where the whole folder of the files is lost, a start begins an empty one. The doctor says so, and whoever verifies is told
+/// that no file was looked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_misses_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path());
+    let verified = async || {
+        let store = open::store(&settings, Purpose::Inspect).await.unwrap();
+        let mut said = Vec::new();
+        assert!(prove::verify(&settings, &store, None, &prove::With::default(), &mut said).await.unwrap());
+        store.close().await;
+        String::from_utf8(said).unwrap()
+    };
+    let served = serve::open(&settings, &World::machine()).await.unwrap();
+    assert!(served.app().claim_files().await.unwrap());
+    served.stop().await;
+    let (is_well, said) = look(&settings).await;
+    assert!(is_well && said.contains("ok       files and database: "), "{said}");
+    assert!(verified().await.contains("0 files are in their place"));
+    std::fs::remove_dir_all(&settings.files).unwrap();
+    let (is_well, said) = look(&settings).await;
+    assert!(!is_well && said.contains("PROBLEM  files and database: "), "{said}");
+    assert!(verified().await.contains(&format!("files were not looked for: there is no {}", settings.files)));
+    // A database whose server has not begun yet misses nothing.
+    let new = self::settings(&folder.path().join("new"));
+    open::store(&new, Purpose::Serve).await.unwrap().close().await;
+    let (_, said) = look(&new).await;
+    assert!(!said.contains("files and database"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
