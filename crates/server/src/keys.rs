@@ -9,6 +9,9 @@
 //! | is not there | the old key | a new key is made in it (or taken from `--new-root`) |
 //! | is there | the old key | the database is made to name the new key |
 //! | is there | the new key | keys are wrapped anew, until none is left; then the old file is put aside and the new one in its place |
+//!
+//! Where the new file holds the key that is in use already and nothing is left to do, it was forgotten there: then nothing is
+//! replaced, and that is an error, so that nobody takes a key for replaced that is not.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -25,8 +28,8 @@ use crate::settings::Settings;
 /// Replaces the root key: by the one in `new`, else by one that is made.
 ///
 /// # Errors
-/// [`Error::Usage`] where there is nothing to rotate, or nothing to rotate to; keys and files that cannot be used; what the
-/// database cannot do. Whatever it was, the command may be given again.
+/// [`Error::Usage`] where there is nothing to rotate, nothing to rotate to, or what was new is in use already; keys and files
+/// that cannot be used; what the database cannot do. Whatever it was, the command may be given again.
 pub async fn run(settings: &Settings, world: &World, new: Option<&Path>, out: &mut dyn Write) -> Result<(), Error> {
     let store = open::store(settings, Purpose::Inspect).await?;
     let done = replace(settings, world, &store, new, out).await;
@@ -45,12 +48,21 @@ async fn replace(
     let file = open::new_root_key_file(settings);
     let roots = open::roots(settings, world, store).await?;
     let to = new_root(new, &file, &named, world, out)?;
+    let is_used_already = given_or_in_its_file(settings)?.is_some_and(|root| root.id() == to.id());
     // Those that run look for it as soon as something names it.
     roots.get(to.id())?;
     let mut count = Count::new("keys");
     let done = rotate(store, &roots, &to, &*world.entropy, &mut |done, total| count.done(done, total)).await;
     count.clear();
-    writeln!(out, "{} keys are wrapped with the new root key, and none with another", done?)?;
+    let done = done?;
+    if done == 0 && is_used_already {
+        return Err(Error::Usage(format!(
+            "nothing was replaced: {} holds the root key that is in use already, and was left there when that one was new. \
+             Remove it, and give the command again",
+            file.display()
+        )));
+    }
+    writeln!(out, "{done} keys are wrapped with the new root key, and none with another")?;
     put_in_place(settings, &to, &file, out)
 }
 
@@ -62,6 +74,14 @@ async fn named(store: &Store) -> Result<RootId, Error> {
     named.and_then(|id| RootId::try_from(id).ok()).ok_or_else(|| {
         Error::Usage("the database has no root key yet: `throughline serve` begins it with one".to_owned())
     })
+}
+
+/// The root key that the environment holds, or else the file of `root_key_file`.
+fn given_or_in_its_file(settings: &Settings) -> Result<Option<RootKey>, Error> {
+    match &settings.root_key {
+        Some(hex) => Ok(Some(RootKey::parse(hex)?)),
+        None => Ok(RootKey::load(&settings.root_key_file)?),
+    }
 }
 
 /// The root key to come: in its file, or made there.

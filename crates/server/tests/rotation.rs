@@ -175,3 +175,38 @@ async fn a_root_key_is_replaced_by_one_that_is_given() {
     assert!(served.app().check(None, &mut ()).await.unwrap().difference.is_none());
     served.stop().await;
 }
+
+/// A file of a new key that was forgotten when its key was taken into use is no new key: whoever wants one is told so, and
+/// does not take the old one for replaced.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_key_that_was_left_lying_is_not_taken_for_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path(), None);
+    let served = serve::open(&settings, &World::machine()).await.unwrap();
+    Practice::found(served.app()).await;
+    served.stop().await;
+    let new = folder.path().join("root.key.new");
+    let hex = |path: &Path| std::fs::read_to_string(path).unwrap().trim().to_owned();
+    let run = async |settings: &Settings| server::keys::run(settings, &World::machine(), None, &mut Vec::new()).await;
+    let from_environment = |hex: String| Settings { root_key: Some(hex), ..settings.clone() };
+
+    run(&from_environment(hex(&settings.root_key_file))).await.unwrap();
+    let second = hex(&new);
+    let refused = run(&from_environment(second.clone())).await.unwrap_err().to_string();
+    assert!(refused.contains("nothing was replaced") && refused.contains("root.key.new"), "{refused}");
+    std::fs::remove_file(&new).unwrap();
+    run(&from_environment(second.clone())).await.unwrap();
+    assert_ne!(hex(&new), second);
+
+    // On another server it was copied to its place instead of moved.
+    std::fs::copy(&new, &settings.root_key_file).unwrap();
+    let refused = run(&settings).await.unwrap_err().to_string();
+    assert!(refused.contains("nothing was replaced"), "{refused}");
+    std::fs::remove_file(&new).unwrap();
+    let third = hex(&settings.root_key_file);
+    run(&settings).await.unwrap();
+    assert_ne!(hex(&settings.root_key_file), third);
+    let again = serve::open(&settings, &World::machine()).await.unwrap();
+    assert!(again.app().check(None, &mut ()).await.unwrap().difference.is_none());
+    again.stop().await;
+}
