@@ -14,8 +14,16 @@ use crate::statement::{Bind, Rows, Statement};
 use crate::store::Database;
 use crate::value::{Id, Type, Value};
 
-/// Parents that one statement asks for: a table of that many keys of three columns is what SQLite's 32 766 values hold.
-pub(crate) const PARENTS_A_STATEMENT: usize = 8_192;
+/// Values that the keys of one statement are at most: SQLite takes 32 766, and the question has some of its own.
+const KEY_VALUES_A_STATEMENT: usize = 30_000;
+
+/// How many keys of so many columns one statement asks for: a power of two, to which SQLite's are filled up.
+pub(crate) fn keys_a_statement(columns: usize) -> usize {
+    1 << (KEY_VALUES_A_STATEMENT / columns.max(1)).max(1).ilog2()
+}
+
+/// The columns of a key that has no place: its number and its id.
+pub(crate) const PARENT_COLUMNS: usize = 2;
 
 /// A list whose rows a parent has.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +46,12 @@ pub struct Lists<'a> {
 }
 
 impl Lists<'_> {
+    /// How many parents one statement asks for. The key of one that has a place is the longer for it.
+    pub(crate) fn parents_a_statement(&self) -> usize {
+        let place = self.parents.iter().filter_map(|parent| parent.after.as_ref()).map(Vec::len).max();
+        keys_a_statement(PARENT_COLUMNS + place.unwrap_or(0))
+    }
+
     /// Answers the parent's place among these, id and document, parent by parent in the order asked for.
     pub(crate) fn statement(&self, database: Database, parents: &[Parent]) -> Result<Statement, Error> {
         let order = self.select.full_order()?;

@@ -2,7 +2,7 @@
 
 use crate::door::{Answer, Door};
 use crate::error::Error;
-use crate::lists::{Lists, PARENTS_A_STATEMENT, histories};
+use crate::lists::{Lists, PARENT_COLUMNS, histories, keys_a_statement};
 use crate::log::{Command, Event, Forgotten, Head, Key, Outbox, SignedRoot};
 use crate::select::{Activity, Select};
 use crate::statement::{Bind, Rows, Statement};
@@ -159,11 +159,11 @@ impl Snapshot {
         column: &'static str,
         ids: &[Id],
     ) -> Result<Vec<(usize, Event)>, Error> {
-        let mut found = Vec::new();
-        for (part, ids) in ids.chunks(PARENTS_A_STATEMENT).enumerate() {
+        let (mut found, at_once) = (Vec::new(), keys_a_statement(PARENT_COLUMNS));
+        for (part, ids) in ids.chunks(at_once).enumerate() {
             let statement = histories(asked, self.database(), column, ids)?;
             for row in self.door.fetch(statement).await? {
-                found.push((part * PARENTS_A_STATEMENT + row.count::<usize>(EVENT_COLUMNS)?, event_of(&row)?));
+                found.push((part * at_once + row.count::<usize>(EVENT_COLUMNS)?, event_of(&row)?));
             }
         }
         Ok(found)
@@ -340,13 +340,14 @@ impl Snapshot {
     }
 
     /// The lists of many parents, each as [`Snapshot::documents`] would answer it: `(parent, id, document)`, where the
-    /// first is the parent's place in `asked`. One statement, however many there are (up to 8 192).
+    /// first is the parent's place in `asked`. One statement, however many there are (up to 8 192, or half as many where
+    /// each has a place in an order of more than the id).
     pub async fn lists(&mut self, asked: &Lists<'_>) -> Result<Vec<(usize, Id, Vec<u8>)>, Error> {
-        let mut found = Vec::new();
-        for (part, parents) in asked.parents.chunks(PARENTS_A_STATEMENT).enumerate() {
+        let (mut found, at_once) = (Vec::new(), asked.parents_a_statement());
+        for (part, parents) in asked.parents.chunks(at_once).enumerate() {
             let statement = asked.statement(self.database(), parents)?;
             for row in self.door.fetch(statement).await? {
-                found.push((part * PARENTS_A_STATEMENT + row.count::<usize>(0)?, row.array(1)?, row.bytes(2)?));
+                found.push((part * at_once + row.count::<usize>(0)?, row.array(1)?, row.bytes(2)?));
             }
         }
         Ok(found)

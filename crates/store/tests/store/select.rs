@@ -246,6 +246,33 @@ async fn named_rows_and_counts_are_answered_as_in_memory(stage: &Stage) {
 }
 
 both! {
+/// However many parents ask, and though each has a place of its own.
+async fn lists_of_very_many_parents_are_answered(stage: &Stage) {
+    let (store, table, rows) = with_rows(stage).await;
+    let order = vec![("title".to_owned(), Direction::Ascending), ("due".to_owned(), Direction::Ascending)];
+    let first = Some(vec![Value::Text(String::new()), Value::Int(i64::MIN), Value::from(id(0))]);
+    let goals = [id(40), id(41), id(42)];
+    for after in [None, first] {
+        let select = Select { order: order.clone(), ..Select::new(&table, id(1), 2) };
+        let of = |goal: &Id| {
+            let filters = vec![Filter::Eq("goal".to_owned(), Value::from(*goal))];
+            answer(&rows, &Select { filters, after: after.clone(), ..select.clone() })
+        };
+        let lists: Vec<Vec<Row>> = goals.iter().map(of).collect();
+        let (mut parents, mut wanted) = (Vec::new(), Vec::new());
+        for number in 0..5_000 {
+            parents.push(Parent { id: goals[number % 3], after: after.clone() });
+            wanted.extend(lists[number % 3].iter().map(|row| (number, row.id, row.document.clone())));
+        }
+        assert!(wanted.len() > 5_000, "they have answers");
+        let asked = Lists { select, column: "goal", parents };
+        let mut snapshot = store.snapshot().await.unwrap();
+        assert!(snapshot.lists(&asked).await.unwrap() == wanted);
+    }
+}
+}
+
+both! {
 /// The lists of many parents in one statement are what each parent's own question answers, whatever is asked.
 async fn lists_are_answered_as_one_by_one(stage: &Stage) {
     let (store, table, rows) = with_rows(stage).await;
