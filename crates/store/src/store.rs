@@ -17,7 +17,7 @@ use crate::schema;
 use crate::snapshot::{self, Snapshot};
 use crate::statement::{Bind, Statement, numbered, script};
 use crate::truth;
-use crate::value::Id;
+use crate::value::{Id, Type};
 use crate::wall::{self, Wall};
 
 /// How long wiping the write-ahead log waits for readers at a time: so long, who wants to write waits for it.
@@ -244,23 +244,50 @@ impl Store {
     ///
     /// `ddl` is portable SQL: `create table if not exists NAME (…)`, `create index if not exists …`, with the type
     /// names of [`crate::Type::sql`]. A comment that begins with `/*sqlite:` or `/*postgres:` is uncommented on that
-    /// database.
+    /// database. Where all that it makes is there, it is not run: on PostgreSQL `create index` waits for who has written to
+    /// its table, and everybody else behind it, before it sees that there is nothing to make.
     pub async fn ensure(&self, ddl: &str, at: i64) -> Result<(), Error> {
+        let tables = made(ddl, "table");
+        if tables.is_empty() || !self.are_there(&tables, &made(ddl, "index")).await? {
+            self.make(ddl, &tables, at).await?;
+        }
+        match &self.wall {
+            Some(wall) => wall::raise_tables(self, &wall.role).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    async fn make(&self, ddl: &str, tables: &[String], at: i64) -> Result<(), Error> {
         let database = self.database();
         let mut door = self.write().await?;
         schema::take_turn(&mut door).await?;
         door.script(script(database, ddl)).await?;
         schema::assume_sizes(&mut door).await?;
-        for name in tables_made(ddl) {
+        for name in tables {
             let note =
                 "insert into projections (table_name, created_at) values (?, ?) on conflict (table_name) do nothing";
-            door.execute(Statement::fixed(database, note, &[Bind::Text(&name), Bind::Int(at)])?).await?;
+            door.execute(Statement::fixed(database, note, &[Bind::Text(name), Bind::Int(at)])?).await?;
         }
-        door.commit().await?;
-        match &self.wall {
-            Some(wall) => wall::raise_tables(self, &wall.role).await.map(drop),
-            None => Ok(()),
+        door.commit().await
+    }
+
+    /// Whether these tables are noted, and are there with these indexes: nobody has dropped one by hand.
+    async fn are_there(&self, tables: &[String], indexes: &[String]) -> Result<bool, Error> {
+        let tables: Vec<Bind<'_>> = tables.iter().map(|name| Bind::Text(name)).collect();
+        let all: Vec<Bind<'_>> = tables.iter().copied().chain(indexes.iter().map(|name| Bind::Text(name))).collect();
+        let mut noted = Statement::new(self.database());
+        noted.push("select count(*) from projections where table_name").one_of_binds(Type::Text, &tables)?;
+        let mut there = Statement::new(self.database());
+        there.push_on(Database::Sqlite, "select count(*) from sqlite_schema where name");
+        let visible = "select count(*) from pg_class where pg_table_is_visible(oid) and relname::text";
+        there.push_on(Database::Postgres, visible).one_of_binds(Type::Text, &all)?;
+        for (statement, wanted) in [(noted, tables.len()), (there, all.len())] {
+            let rows = self.read(statement).await?;
+            if rows.first().map_or(Ok(0), |row| row.count::<u64>(0))? < wanted as u64 {
+                return Ok(false);
+            }
         }
+        Ok(true)
     }
 
     /// The tables that [`Store::ensure`] has made and that were not dropped, by name, and when they were made.
@@ -453,13 +480,13 @@ impl Store {
     }
 }
 
-/// The names after each `create table if not exists` of a script.
-fn tables_made(ddl: &str) -> Vec<String> {
+/// The names after each `create table if not exists` of a script, or after `create index …`.
+fn made(ddl: &str, what: &str) -> Vec<String> {
     let code: Vec<&str> = ddl.lines().map(|line| line.split("--").next().unwrap_or_default()).collect();
     let code = code.join(" ").to_ascii_lowercase().replace('(', " ( ");
     let words: Vec<&str> = code.split_whitespace().collect();
     let named = |window: &[&str]| match window {
-        ["create", "table", "if", "not", "exists", name] => Some((*name).to_owned()),
+        ["create", kind, "if", "not", "exists", name] if *kind == what => Some((*name).to_owned()),
         _ => None,
     };
     words.windows(6).filter_map(named).collect()

@@ -1,8 +1,8 @@
 //! Opening: the schema of the truth, and the tables of read models.
 
-use store::{Error, Options, Store};
+use store::{Database, Error, Options, Store, Type, Value};
 
-use crate::stage::{both, event, head, id, table};
+use crate::stage::{both, event, head, id, row, table};
 
 both! {
 /// A database that a newer program has migrated is left alone.
@@ -61,6 +61,33 @@ async fn tables_of_rows_come_and_go(stage: &Stage) {
     store.prepare("select id from goal_2 where log_id = ? and title > ?").await.unwrap();
     assert!(store.prepare("select id from goal_1").await.is_err());
     store.prepare("select record from events where log_id = ?").await.unwrap();
+}
+}
+
+both! {
+/// Who starts while others write to tables that are there waits for nobody. What somebody has dropped by hand is made again.
+async fn what_is_there_is_not_made_anew(stage: &Stage) {
+    let (store, other) = (stage.open().await, stage.open().await);
+    let (goals, ddl) = table("goal_1");
+    store.ensure(&ddl, 5).await.unwrap();
+    let mut batch = store.batch().await.unwrap();
+    batch.upsert(&goals, &[row(1, 1)]).await.unwrap();
+    let ensured = tokio::time::timeout(std::time::Duration::from_mins(1), other.ensure(&ddl, 6)).await;
+    assert!(matches!(ensured, Ok(Ok(()))), "{ensured:?}");
+    batch.commit().await.unwrap();
+    assert_eq!(store.tables_existing().await.unwrap(), [("goal_1".to_owned(), 5)]);
+
+    let indexes = async || {
+        let asked = match store.database() {
+            Database::Sqlite => "select count(*) from sqlite_schema where name = 'goal_1_by_due'",
+            Database::Postgres => "select count(*) from pg_class where relname = 'goal_1_by_due'",
+        };
+        store.snapshot().await.unwrap().query(asked, &[], &[Type::Int]).await.unwrap()
+    };
+    store.ensure("drop index goal_1_by_due", 7).await.unwrap();
+    assert_eq!(indexes().await, [[Value::Int(0)]]);
+    other.ensure(&ddl, 8).await.unwrap();
+    assert_eq!(indexes().await, [[Value::Int(1)]]);
 }
 }
 
