@@ -22,6 +22,8 @@ use crate::wall::{self, Wall};
 
 /// How long wiping the write-ahead log waits for readers at a time: so long, who wants to write waits for it.
 const WIPING: Duration = Duration::from_millis(100);
+/// How many old rows one transaction deletes on SQLite. Their keys are in no order: each may be a page of its own.
+const EXPIRED_AT_ONCE: u32 = 1_000;
 
 /// Where the database is and how much of it is used.
 #[derive(Clone, Debug)]
@@ -372,14 +374,28 @@ impl Store {
         self.change(Statement::fixed(self.database(), done, &binds)?).await.map(drop)
     }
 
-    /// Forgets commands done before a time, and parcels sent before it; how many of both.
+    /// Forgets commands done before a time, and parcels sent before it; how many of both. On SQLite, where who wants to
+    /// write waits meanwhile, a part at a time.
     pub async fn expire(&self, before: i64) -> Result<u64, Error> {
-        let mut door = self.write().await?;
         let mut gone = 0;
-        for old in ["delete from commands where at < ?", "delete from outbox where sent_at < ?"] {
-            gone += door.execute(Statement::fixed(self.database(), old, &[Bind::Int(before)])?).await?;
+        for (table, key, time) in [("commands", "log_id, key", "at"), ("outbox", "log_id, id", "sent_at")] {
+            loop {
+                let mut old = Statement::new(self.database());
+                old.push("delete from ").push(table).push(" where ");
+                old.push_on(Database::Sqlite, &format!("({key}) in (select {key} from {table} where "));
+                old.push(time).push(" < ").bind(Bind::Int(before))?;
+                if self.database() == Database::Sqlite {
+                    old.push(&format!(" order by {time} limit ")).bind(Bind::Int(EXPIRED_AT_ONCE.into()))?.push(")");
+                }
+                let mut door = self.write().await?;
+                let part = door.execute(old).await?;
+                door.commit().await?;
+                gone += part;
+                if part < u64::from(EXPIRED_AT_ONCE) || self.database() == Database::Postgres {
+                    break;
+                }
+            }
         }
-        door.commit().await?;
         Ok(gone)
     }
 

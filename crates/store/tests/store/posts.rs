@@ -1,6 +1,6 @@
 //! What leaves a node: parcels, work for reactors, and the doorbell.
 
-use store::{Database, Outbox, Rung, Work};
+use store::{Command, Database, Options, Outbox, Rung, Store, Type, Value, Work};
 
 use crate::stage::{both, id};
 
@@ -72,4 +72,32 @@ async fn the_doorbell_rings(stage: &Stage) {
         assert_eq!((first, second), (Rung::At(news[..140].to_vec()), Rung::At(news[140..].to_vec())));
     }
 }
+}
+
+/// However much is old, who wants to write does not wait until all of it is gone.
+#[tokio::test]
+async fn others_write_while_what_is_old_goes() {
+    let store = Store::open(&Options::new("sqlite::memory:")).await.unwrap();
+    let command = |number: u64, at| {
+        let mut key = [0; 32];
+        key[..16].copy_from_slice(&id(number));
+        Command { log: id(1), key, request: [0; 32], seq: 1, thing_kind: "goal".to_owned(), thing: id(1), at }
+    };
+    let mut batch = store.batch().await.unwrap();
+    let old: Vec<Command> = (0..3_000).map(|number| command(number, 5)).collect();
+    batch.put_commands(&old).await.unwrap();
+    batch.put_commands(&[command(3_000, 10)]).await.unwrap();
+    batch.put_outbox(&[Outbox { sent_at: Some(5), ..parcel(1, 1) }, parcel(2, 1)]).await.unwrap();
+    batch.commit().await.unwrap();
+    let meanwhile = async {
+        let mut batch = store.batch().await.unwrap();
+        let left = batch.query("select count(*) from commands", &[], &[Type::Int]).await.unwrap();
+        batch.rollback().await.unwrap();
+        left
+    };
+    let (gone, left) = tokio::join!(store.expire(10), meanwhile);
+    assert_eq!(gone, Ok(3_001));
+    assert_eq!(left, [[Value::Int(2_001)]], "it was their turn after the first part");
+    assert_eq!(store.expire(10).await, Ok(0));
+    assert_eq!(store.snapshot().await.unwrap().outbox(id(1)).await.unwrap(), [parcel(2, 1)]);
 }
