@@ -15,6 +15,7 @@ use tracing::Instrument as _;
 
 use crate::error::{During, Error};
 use crate::limit::Tape;
+use crate::pools::Whole;
 use crate::statement::{Statement, Values};
 use crate::store::Database;
 use crate::value::{Id, Type, Value};
@@ -160,10 +161,15 @@ impl Door {
         error
     }
 
+    /// Commits; what has begun to be committed goes on to its end, so that a sync that fails is noted.
     pub(crate) async fn commit(self) -> Result<(), Error> {
-        if let Some(error) = self.failed {
-            return Err(error);
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
         }
+        Whole::new(self.committed()).await
+    }
+
+    async fn committed(self) -> Result<(), Error> {
         let done = match self.connection {
             Connection::Sqlite(transaction) => transaction.commit().await,
             Connection::Postgres(transaction) => transaction.commit().await,

@@ -176,7 +176,7 @@ impl Replay {
 
     async fn run(&self, transaction: &Recorded) -> Result<(), Error> {
         let failed = |error: sqlx::Error| Error::classify(&error, During::Statement);
-        let mut connection = self.pools.begin_writing().await?;
+        let mut connection = self.pools.begin_writing(&Arc::default()).await?;
         for (text, values) in &transaction.statements {
             let text = AssertSqlSafe(text.clone());
             match (&mut connection, values.clone()) {

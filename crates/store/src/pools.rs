@@ -15,7 +15,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::str::FromStr as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool, SqlSafeStr as _, SqlStr, SqlitePool, Transaction};
 
-use crate::door::Connection;
+use crate::door::{self, Connection};
 use crate::error::{During, Error};
 use crate::store::{Database, Options};
 use crate::value::Id;
@@ -91,17 +91,13 @@ impl Pools {
     }
 
     /// Begins a transaction that writes. On SQLite a write-ahead log that has become long is copied before, and who had
-    /// an answer to give has given it.
-    pub(crate) async fn begin_writing(&self) -> Result<Connection, Error> {
+    /// an answer to give has given it; `stopped` is where it is noted that the storage has failed then.
+    pub(crate) async fn begin_writing(&self, stopped: &Arc<AtomicBool>) -> Result<Connection, Error> {
         match self {
             Pools::Sqlite { writer, memory, begun, .. } => {
                 let looks = memory.is_none() && begun.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_EVERY);
-                if looks
-                    && checkpoint(writer, "noop").await? >= CHECKPOINT_PAGES
-                    && let Err(error) = checkpoint(writer, "passive").await
-                    && error.ends_writing()
-                {
-                    return Err(error);
+                if looks {
+                    Whole::new(keep_short(writer.clone(), stopped.clone())).await?;
                 }
                 Ok(Connection::Sqlite(begin(writer, || "begin immediate".into_sql_str()).await?))
             }
@@ -176,6 +172,18 @@ async fn checkpoint(writer: &SqlitePool, mode: &str) -> Result<i64, Error> {
     Ok(pages)
 }
 
+/// Copies a write-ahead log that has become long. A sync that fails there ends writing.
+async fn keep_short(writer: SqlitePool, stopped: Arc<AtomicBool>) -> Result<(), Error> {
+    if checkpoint(&writer, "noop").await? >= CHECKPOINT_PAGES
+        && let Err(error) = checkpoint(&writer, "passive").await
+        && error.ends_writing()
+    {
+        door::note(&stopped, &error);
+        return Err(error);
+    }
+    Ok(())
+}
+
 /// Begins on a connection of a pool. A connection that turns out to be lost (the server was restarted) is dropped and
 /// the next one tried; so is one whose last transaction could not be ended.
 async fn begin<D: sqlx::Database>(
@@ -186,7 +194,8 @@ async fn begin<D: sqlx::Database>(
     loop {
         tries_left -= 1;
         let begun = match pool.acquire().await {
-            Ok(connection) => Beginning(Some(Transaction::begin(connection, Some(how())))).await,
+            // Dropped as soon as it has begun, where nobody waits for it any more: that rolls it back.
+            Ok(connection) => Whole::new(Transaction::begin(connection, Some(how()))).await,
             Err(error) => Err(error),
         };
         let error = match begun {
@@ -204,35 +213,41 @@ async fn begin<D: sqlx::Database>(
     }
 }
 
-/// A transaction that is about to begin, and that ends though nobody waits for it any more.
+/// What goes on to its end though nobody waits for it any more: a client hangs up, a time limit is over.
 ///
-/// sqlx 0.9 counts a PostgreSQL transaction when the server's answer is read. Where whoever waits for that goes away (a
-/// client hangs up, a time limit is over), the connection would go back to its pool within a transaction that nobody
-/// knows of, and the next one to write would find that it reads only. So what has begun to begin is waited for beside.
-struct Beginning<D: sqlx::Database>(Option<BeginsWhole<D>>);
+/// A transaction that begins: sqlx 0.9 counts one of PostgreSQL's when the server's answer is read. Where nobody read it, the
+/// connection would go back to its pool within a transaction that nobody knows of, and the next one to write would find
+/// that it reads only.
+///
+/// A commit, and a checkpoint of SQLite's: a sync that fails there is told once. Where nobody heard it, the next one
+/// would promise what is gone: of pages that one checkpoint copied and left to the next to sync, none are copied again.
+pub(crate) struct Whole<T: 'static>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
 
-type BeginsWhole<D> = Pin<Box<dyn Future<Output = Result<Transaction<'static, D>, sqlx::Error>> + Send>>;
-
-impl<D: sqlx::Database> Future for Beginning<D> {
-    type Output = Result<Transaction<'static, D>, sqlx::Error>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(begins) = &mut self.0 else { return Poll::Pending };
-        let begun = begins.as_mut().poll(context);
-        if begun.is_ready() {
-            self.0 = None;
-        }
-        begun
+impl<T: 'static> Whole<T> {
+    pub(crate) fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
+        Whole(Some(Box::pin(work)))
     }
 }
 
-impl<D: sqlx::Database> Drop for Beginning<D> {
+impl<T: 'static> Future for Whole<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let Some(work) = &mut self.0 else { return Poll::Pending };
+        let done = work.as_mut().poll(context);
+        if done.is_ready() {
+            self.0 = None;
+        }
+        done
+    }
+}
+
+impl<T: 'static> Drop for Whole<T> {
     fn drop(&mut self) {
-        if let Some(begins) = self.0.take()
+        if let Some(work) = self.0.take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            // Dropped as soon as it has begun: that rolls it back.
-            runtime.spawn(async { drop(begins.await) });
+            runtime.spawn(async { drop(work.await) });
         }
     }
 }

@@ -212,7 +212,7 @@ impl Store {
 
     async fn writing(&self, recorder: Option<&Arc<Recorder>>) -> Result<Door, Error> {
         self.may_write()?;
-        let connection = self.noted(self.pools.begin_writing().await)?;
+        let connection = self.noted(self.pools.begin_writing(&self.stopped).await)?;
         let tape = recorder.and_then(Recorder::tape);
         Ok(Door::writing(connection, tape, self.stopped.clone(), self.statements.clone()))
     }

@@ -231,3 +231,34 @@ async fn the_write_ahead_log_of_sqlite_is_copied_before_it_grows_long() {
     assert!(longest < written * 2 / 3, "{longest} of {written} bytes");
     assert!(bytes("") > written / 2, "the database's file has the most of it");
 }
+
+/// Whoever is to write may go away while the write-ahead log is copied. What fails then ends writing nevertheless.
+#[tokio::test]
+async fn a_checkpoint_of_sqlite_that_fails_ends_writing_though_nobody_waits_for_it() {
+    let stage = Stage::sqlite();
+    let store = stage.open().await;
+    let append = async |positions: std::ops::RangeInclusive<u64>| {
+        let mut batch = store.batch().await.unwrap();
+        for seq in positions {
+            batch.append(&[store::Event { record: vec![7; 1 << 20], ..event(1, seq) }]).await.unwrap();
+        }
+        batch.commit().await.unwrap();
+    };
+    append(1..=60).await;
+    store.wipe_wal().await.unwrap();
+    append(61..=96).await;
+    // The file is shorter than what the write-ahead log continues: SQLite does not go on copying.
+    let path = stage.options.url.trim_start_matches("sqlite:");
+    std::fs::File::options().write(true).open(path).unwrap().set_len(1 << 20).unwrap();
+    for _ in 0..8 {
+        let mut waiting = pin!(store.batch());
+        let first = std::future::poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context))).await;
+        assert!(first.is_pending());
+    }
+    let noted = async {
+        while store.accepts_writes() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_mins(1), noted).await.expect("it is noted");
+}
