@@ -144,8 +144,15 @@ impl Store {
         self.statements.load(Ordering::Relaxed)
     }
 
-    /// Closes all connections; those in use when they are given back.
+    /// Closes all connections; those in use when they are given back. After a write or a sync has failed those of SQLite
+    /// stay open for as long as the process runs. The last one to close would copy the write-ahead log and remove it, and
+    /// begin where the last checkpoint came to; what that one and those before it have copied may be gone. Whoever opens
+    /// the database next copies all of it.
     pub async fn close(&self) {
+        if self.database() == Database::Sqlite && !self.accepts_writes() {
+            std::mem::forget(self.pools.clone());
+            return;
+        }
         self.pools.close().await;
     }
 

@@ -232,10 +232,8 @@ async fn the_write_ahead_log_of_sqlite_is_copied_before_it_grows_long() {
     assert!(bytes("") > written / 2, "the database's file has the most of it");
 }
 
-/// Whoever is to write may go away while the write-ahead log is copied. What fails then ends writing nevertheless.
-#[tokio::test]
-async fn a_checkpoint_of_sqlite_that_fails_ends_writing_though_nobody_waits_for_it() {
-    let stage = Stage::sqlite();
+/// A store whose next checkpoint fails, and what its file holds when it is whole.
+async fn with_a_short_file(stage: &Stage) -> (store::Store, Vec<u8>) {
     let store = stage.open().await;
     let append = async |positions: std::ops::RangeInclusive<u64>| {
         let mut batch = store.batch().await.unwrap();
@@ -249,7 +247,16 @@ async fn a_checkpoint_of_sqlite_that_fails_ends_writing_though_nobody_waits_for_
     append(61..=96).await;
     // The file is shorter than what the write-ahead log continues: SQLite does not go on copying.
     let path = stage.options.url.trim_start_matches("sqlite:");
+    let whole = std::fs::read(path).unwrap();
     std::fs::File::options().write(true).open(path).unwrap().set_len(1 << 20).unwrap();
+    (store, whole)
+}
+
+/// Whoever is to write may go away while the write-ahead log is copied. What fails then ends writing nevertheless.
+#[tokio::test]
+async fn a_checkpoint_of_sqlite_that_fails_ends_writing_though_nobody_waits_for_it() {
+    let stage = Stage::sqlite();
+    let (store, _whole) = with_a_short_file(&stage).await;
     for _ in 0..8 {
         let mut waiting = pin!(store.batch());
         let first = std::future::poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context))).await;
@@ -261,4 +268,25 @@ async fn a_checkpoint_of_sqlite_that_fails_ends_writing_though_nobody_waits_for_
         }
     };
     tokio::time::timeout(std::time::Duration::from_mins(1), noted).await.expect("it is noted");
+}
+
+/// What a checkpoint has copied that failed may be gone: only who opens the database anew copies all of it.
+#[tokio::test]
+async fn a_store_whose_storage_failed_leaves_the_write_ahead_log_of_sqlite() {
+    let stage = Stage::sqlite();
+    let (store, whole) = with_a_short_file(&stage).await;
+    let mut tries = 0;
+    while store.accepts_writes() {
+        tries += 1;
+        assert!(tries <= 8, "the write-ahead log is copied before one of them");
+        drop(store.batch().await);
+    }
+    // As if the storage was well again.
+    let path = stage.options.url.trim_start_matches("sqlite:");
+    std::fs::write(path, whole).unwrap();
+    store.close().await;
+    drop(store);
+    assert!(std::fs::metadata(format!("{path}-wal")).is_ok_and(|wal| wal.len() > 30 << 20));
+    let mut snapshot = stage.open().await.snapshot().await.unwrap();
+    assert!(snapshot.event(id(1), 96).await.unwrap().is_some());
 }
