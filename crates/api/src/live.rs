@@ -473,11 +473,14 @@ async fn watch_only<F: Future<Output = std::result::Result<Watch, app::Error>>>(
     };
     let reader = reader(ctx, person)?;
     for portal in portals {
-        let begun = match app.watch(&reader, practice, portal, after).await {
-            Ok(watch) => of(watch).await,
-            not => not,
-        };
-        match begun {
+        // Boxed, so that who waits for what changes holds no room for having begun.
+        let begun = Box::pin(async {
+            match app.watch(&reader, practice, portal, after).await {
+                Ok(watch) => of(watch).await,
+                not => not,
+            }
+        });
+        match begun.await {
             Err(app::Error::NotFound) => {}
             begun => return begun.map_err(error),
         }

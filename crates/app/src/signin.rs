@@ -293,14 +293,7 @@ impl App {
     pub(crate) async fn ended(&self, person: PersonId, held: Held) {
         let log = LogId::Account(person);
         // What asks the database is boxed: of thousands who wait, few ask at a time.
-        let position = match Box::pin(self.snapshot_of(log)).await {
-            Ok(Some((snapshot, head))) => {
-                // The answer is the head; how the snapshot closes changes nothing.
-                let _ = snapshot.close().await;
-                head.seq
-            }
-            Ok(None) | Err(_) => return,
-        };
+        let Ok(Some(position)) = Box::pin(self.end(log)).await else { return };
         let mut follower = self.follow(log, position);
         // What was said last, while nothing was heard of the account since: a database that cannot be asked for a while ends
         // nobody's sign-in, where nothing says that somebody has ended it.
@@ -321,6 +314,14 @@ impl App {
                 Err(_) => {}
             }
         }
+    }
+
+    /// How long a log is; `None` where there is none.
+    async fn end(&self, log: LogId) -> Result<Option<u64>, Error> {
+        let Some((snapshot, head)) = self.snapshot_of(log).await? else { return Ok(None) };
+        // The answer is the head; how the snapshot closes changes nothing.
+        let _ = snapshot.close().await;
+        Ok(Some(head.seq))
     }
 
     /// Until when it is good if it is not used; `None` where it is good no more.

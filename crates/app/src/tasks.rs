@@ -24,6 +24,8 @@ impl Tasks {
         let mut set = self.set.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // What ended is forgotten, so that the set does not grow.
         while set.try_join_next().is_some() {}
+        // Boxed: else its room is held twice, as what was given and as what runs.
+        let task = Box::pin(task);
         set.spawn(async move {
             task.await;
             tracing::trace!(name, "a task ended");

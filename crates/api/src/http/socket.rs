@@ -168,7 +168,8 @@ impl<E: Executor, G: Gate> Session<E, G> {
         loop {
             match self.turn().await {
                 Ok(()) => {}
-                Err(Closing::With(code, reason)) => return self.close(code, &reason).await,
+                // Boxed, as all that happens once: who waits holds no room for it.
+                Err(Closing::With(code, reason)) => return Box::pin(self.close(code, &reason)).await,
                 Err(Closing::Gone) => return,
             }
         }
@@ -286,7 +287,8 @@ impl<E: Executor, G: Gate> Session<E, G> {
         };
         let runnable = checked.by(member.viewer.clone(), Instant::now() + self.room.settings.bounds.request);
         let results = run::stream(Arc::clone(&self.room), runnable);
-        let (results, abort) = stream::abortable(results.map(Some).chain(stream::iter([None])));
+        let results = results.map(|told| Some(Box::new(told)));
+        let (results, abort) = stream::abortable(results.chain(stream::iter([None])));
         self.running.insert(id.clone(), abort);
         self.results.goes_on(results.map(move |told| (id.clone(), told)).boxed());
         Ok(())
@@ -300,7 +302,7 @@ impl<E: Executor, G: Gate> Session<E, G> {
         self.results.forget(id);
     }
 
-    async fn pass_on(&mut self, id: &str, told: Option<Told>) -> Turn {
+    async fn pass_on(&mut self, id: &str, told: Option<Box<Told>>) -> Turn {
         // It may have ended while the one before was written: then nothing more is told.
         if (&mut self.ended).now_or_never().is_some() {
             return Err(Closing::has_ended());
@@ -353,7 +355,7 @@ impl<E: Executor, G: Gate> Session<E, G> {
 }
 
 /// A result of an operation, by the operation's id; `None` where it is complete.
-type Made = (String, Option<Told>);
+type Made = (String, Option<Box<Told>>);
 /// What an operation has still to tell.
 type Operation = BoxStream<'static, Made>;
 
@@ -420,7 +422,7 @@ mod tests {
         let made = async move {
             yield_now().await;
             over.send(()).unwrap();
-            ("a".to_owned(), Some(Told::default()))
+            ("a".to_owned(), Some(Box::default()))
         };
         let mut results = Results::default();
         results.goes_on(stream::once(made).boxed());
@@ -433,7 +435,7 @@ mod tests {
     async fn an_operation_is_one_result_ahead_and_no_more() {
         let mut results = Results::default();
         for id in ["a", "b"] {
-            results.goes_on(stream::repeat_with(move || (id.to_owned(), Some(Told::default()))).boxed());
+            results.goes_on(stream::repeat_with(move || (id.to_owned(), Some(Box::default()))).boxed());
         }
         results
             .made_until(async {

@@ -168,7 +168,7 @@ async fn the_doctor_misses_the_logs_that_were_signed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_misses_the_files() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = settings(folder.path());
+    let settings = settings(&folder.path().join("data"));
     let verified = async || {
         let store = open::store(&settings, Purpose::Inspect).await.unwrap();
         let mut said = Vec::new();
