@@ -9,7 +9,6 @@ use async_graphql::Variables;
 use async_graphql::parser::parse_query;
 use libfuzzer_sys::fuzz_target;
 
-#[expect(dead_code, reason = "the product's own paths into the guard are not all taken here")]
 #[path = "../../src/http/guard.rs"]
 mod guard;
 #[path = "../../src/http/shape.rs"]
@@ -22,11 +21,16 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(levels(&value) <= guard::MAX_NESTING);
         assert!(values(&value) <= guard::MAX_VALUES);
     }
-    if let Ok(document) = std::str::from_utf8(bytes)
+    // A document and, behind a zero, its variables.
+    let (document, variables) = match bytes.iter().position(|byte| *byte == 0) {
+        Some(at) => (&bytes[..at], serde_json::from_slice(&bytes[at + 1..]).unwrap_or_default()),
+        None => (bytes, serde_json::Value::Null),
+    };
+    if let Ok(document) = std::str::from_utf8(document)
         && guard::text(document).is_ok()
         && let Ok(parsed) = parse_query(document)
     {
-        let _answered = shape::shape(&parsed, &Variables::default());
+        let _answered = shape::shape(&parsed, &Variables::from_json(variables));
     }
 });
 
