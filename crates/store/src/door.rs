@@ -203,6 +203,14 @@ pub(crate) fn note(stopped: &AtomicBool, error: &Error) {
     }
 }
 
+/// Whether the storage has not failed yet.
+pub(crate) fn may_write(stopped: &AtomicBool) -> Result<(), Error> {
+    if stopped.load(Ordering::Acquire) {
+        return Err(Error::Fatal("a write or sync failed before".to_owned()));
+    }
+    Ok(())
+}
+
 /// One row of an answer. Columns are read by their place.
 #[derive(Debug)]
 pub(crate) enum Answer {

@@ -148,7 +148,7 @@ pub async fn replay(options: &Options, recording: Recording) -> Result<Replayed,
         ended.map_err(|error| Error::NotSent(error.to_string()))??;
     }
     let elapsed = started.elapsed();
-    replay.pools.close().await;
+    replay.pools.close(&AtomicBool::new(false)).await;
     Ok(Replayed { transactions: count, statements, elapsed })
 }
 

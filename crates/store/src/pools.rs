@@ -19,9 +19,13 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool, SqlSafeStr as _, SqlStr, SqlitePool, Transaction};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, PgPool, SqlSafeStr as _, SqlStr, Sqlite, SqliteConnection, SqlitePool,
+    Transaction,
+};
 
 use crate::door::{self, Connection};
 use crate::error::{During, Error};
@@ -125,24 +129,26 @@ impl Pools {
 
     /// Copies all of SQLite's write-ahead log into the database's file and cuts it to nothing; whether no reader kept it.
     /// Readers are waited for so long; who wants to write waits meanwhile. PostgreSQL: does nothing.
-    pub(crate) async fn truncate_wal(&self, wait: Duration) -> Result<bool, Error> {
+    pub(crate) async fn truncate_wal(&self, wait: Duration, stopped: &Arc<AtomicBool>) -> Result<bool, Error> {
         let Pools::Sqlite { writer, .. } = self else { return Ok(true) };
-        let failed = |error: sqlx::Error| Error::classify(&error, During::Statement);
-        let mut connection = writer.acquire().await.map_err(failed)?;
-        wait_for_locks(&mut connection, wait).await?;
-        let answer: Result<(bool, i64, i64), sqlx::Error> =
-            sqlx::query_as("pragma wal_checkpoint(truncate)").fetch_one(&mut *connection).await;
-        wait_for_locks(&mut connection, writer.options().get_acquire_timeout()).await?;
-        let (busy, _pages, _copied) = answer.map_err(failed)?;
-        Ok(!busy)
+        Whole::new(truncate(writer.clone(), wait, stopped.clone())).await
     }
 
-    pub(crate) async fn close(&self) {
+    /// Closes all connections; that of SQLite's which writes only where the storage has not failed by then.
+    pub(crate) async fn close(&self, stopped: &AtomicBool) {
         match self {
             Pools::Sqlite { writer, readers, .. } => {
                 readers.close().await;
+                // What goes on though nobody waits for it is waited for: it may be what notes that.
+                let last = writer.acquire().await;
+                if stopped.load(Ordering::Acquire) {
+                    std::mem::forget((writer.clone(), last));
+                    return;
+                }
                 // the last connection to close checkpoints, and must be one that may write
-                writer.close().await;
+                let closed = writer.close();
+                drop(last);
+                closed.await;
             }
             Pools::Postgres { pool, walled } => {
                 if let Some(walled) = walled {
@@ -155,33 +161,56 @@ impl Pools {
 }
 
 /// How long a connection of SQLite's waits for what others hold.
-async fn wait_for_locks(connection: &mut sqlx::SqliteConnection, wait: Duration) -> Result<(), Error> {
+async fn wait_for_locks(connection: &mut SqliteConnection, wait: Duration) -> Result<(), Error> {
     // Not as a statement that is kept: SQLite sets it when it prepares one.
     let pragma = AssertSqlSafe(format!("pragma busy_timeout = {}", wait.as_millis()));
     let done = sqlx::raw_sql(pragma).execute(connection).await;
     done.map(drop).map_err(|error| Error::classify(&error, During::Statement))
 }
 
+/// The connection of SQLite's that writes, for a checkpoint. Who has waited for it while another checkpoint failed makes
+/// none: it would copy what came later only, sync that without an error, and let go of the rest.
+async fn to_copy(writer: &SqlitePool, stopped: &AtomicBool) -> Result<PoolConnection<Sqlite>, Error> {
+    let connection = writer.acquire().await.map_err(|error| Error::classify(&error, During::Statement))?;
+    door::may_write(stopped)?;
+    Ok(connection)
+}
+
 /// Copies what SQLite's write-ahead log holds into the database's file, as far as `mode` says (`noop`: only tells) and
-/// readers let it; how many pages it has, -1 where there is none.
-async fn checkpoint(writer: &SqlitePool, mode: &str) -> Result<i64, Error> {
+/// readers let it; whether they kept it, and how many pages it has, -1 where there is none. What fails is noted while the
+/// connection is held, so that the next one to have it knows.
+async fn checkpoint(connection: &mut SqliteConnection, mode: &str, stopped: &AtomicBool) -> Result<(bool, i64), Error> {
     let pragma = AssertSqlSafe(format!("pragma wal_checkpoint({mode})"));
-    let answer = sqlx::query_as(pragma).fetch_one(writer).await;
-    let (_busy, pages, _copied): (bool, i64, i64) =
-        answer.map_err(|error| Error::classify(&error, During::Statement))?;
-    Ok(pages)
+    let answer = sqlx::query_as(pragma).fetch_one(connection).await;
+    let (busy, pages, _copied): (bool, i64, i64) = answer.map_err(|error| {
+        let error = Error::classify(&error, During::Statement);
+        door::note(stopped, &error);
+        error
+    })?;
+    Ok((busy, pages))
 }
 
 /// Copies a write-ahead log that has become long. A sync that fails there ends writing.
 async fn keep_short(writer: SqlitePool, stopped: Arc<AtomicBool>) -> Result<(), Error> {
-    if checkpoint(&writer, "noop").await? >= CHECKPOINT_PAGES
-        && let Err(error) = checkpoint(&writer, "passive").await
+    let mut connection = to_copy(&writer, &stopped).await?;
+    let (_busy, pages) = checkpoint(&mut connection, "noop", &stopped).await?;
+    if pages >= CHECKPOINT_PAGES
+        && let Err(error) = checkpoint(&mut connection, "passive", &stopped).await
         && error.ends_writing()
     {
-        door::note(&stopped, &error);
         return Err(error);
     }
     Ok(())
+}
+
+/// Copies all of it and cuts it to nothing; whether no reader kept it.
+async fn truncate(writer: SqlitePool, wait: Duration, stopped: Arc<AtomicBool>) -> Result<bool, Error> {
+    let mut connection = to_copy(&writer, &stopped).await?;
+    wait_for_locks(&mut connection, wait).await?;
+    let answer = checkpoint(&mut connection, "truncate", &stopped).await;
+    wait_for_locks(&mut connection, writer.options().get_acquire_timeout()).await?;
+    let (busy, _pages) = answer?;
+    Ok(!busy)
 }
 
 /// Begins on a connection of a pool. A connection that turns out to be lost (the server was restarted) is dropped and

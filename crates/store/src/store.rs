@@ -110,7 +110,7 @@ impl Store {
         door.commit().await?;
         if let Some(role) = &options.reader {
             let raised = wall::raise(&store, role).await?;
-            store.pools.close().await;
+            store.pools.close(&store.stopped).await;
             store.pools = store.pools.walled(options, &raised)?;
             wall::check(&store, &raised).await?;
             store.wall = Some(Arc::new(raised));
@@ -145,15 +145,15 @@ impl Store {
     }
 
     /// Closes all connections; those in use when they are given back. After a write or a sync has failed those of SQLite
-    /// stay open for as long as the process runs. The last one to close would copy the write-ahead log and remove it, and
-    /// begin where the last checkpoint came to; what that one and those before it have copied may be gone. Whoever opens
-    /// the database next copies all of it.
+    /// stay open for as long as the process runs; where it fails meanwhile, the one that writes. The last one to close would
+    /// copy the write-ahead log and remove it, and begin where the last checkpoint came to; what that one and those before
+    /// it have copied may be gone. Whoever opens the database after this process copies all of it.
     pub async fn close(&self) {
         if self.database() == Database::Sqlite && !self.accepts_writes() {
             std::mem::forget(self.pools.clone());
             return;
         }
-        self.pools.close().await;
+        self.pools.close(&self.stopped).await;
     }
 
     /// A copy in memory of this database, which must be one in memory too: other connections, and from now on a
@@ -204,7 +204,7 @@ impl Store {
     }
 
     fn may_write(&self) -> Result<(), Error> {
-        if self.accepts_writes() { Ok(()) } else { Err(Error::Fatal("a write or sync failed before".to_owned())) }
+        door::may_write(&self.stopped)
     }
 
     /// A writing transaction that is not recorded.
@@ -220,6 +220,8 @@ impl Store {
     async fn writing(&self, recorder: Option<&Arc<Recorder>>) -> Result<Door, Error> {
         self.may_write()?;
         let connection = self.noted(self.pools.begin_writing(&self.stopped).await)?;
+        // It may have failed while this one waited in line.
+        self.may_write()?;
         let tape = recorder.and_then(Recorder::tape);
         Ok(Door::writing(connection, tape, self.stopped.clone(), self.statements.clone()))
     }
@@ -435,7 +437,7 @@ impl Store {
 
     async fn wipe_within(&self, wait: Duration) -> Result<(), Error> {
         self.may_write()?;
-        let is_whole = self.noted(self.pools.truncate_wal(wait).await)?;
+        let is_whole = self.noted(self.pools.truncate_wal(wait, &self.stopped).await)?;
         if is_whole { Ok(()) } else { Err(Error::Conflict("a reader keeps the write-ahead log".to_owned())) }
     }
 

@@ -290,3 +290,35 @@ async fn a_store_whose_storage_failed_leaves_the_write_ahead_log_of_sqlite() {
     let mut snapshot = stage.open().await.snapshot().await.unwrap();
     assert!(snapshot.event(id(1), 96).await.unwrap().is_some());
 }
+
+/// Who waited in line while a checkpoint failed neither writes nor copies what is left: that would let the rest go.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "those who wait in line are tasks that the test waits for")]
+async fn who_waited_while_a_checkpoint_of_sqlite_failed_does_nothing_more() {
+    let stage = Stage::sqlite();
+    let (store, _whole) = with_a_short_file(&stage).await;
+    let held = store.batch().await.expect("the write-ahead log is not looked at before this one");
+    let waiting: Vec<_> = (0..8)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.batch().await.map(drop) })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    let wiped = async {
+        let mut wiped = pin!(store.wipe_wal());
+        let first = std::future::poll_fn(|context| Poll::Ready(wiped.as_mut().poll(context))).await;
+        assert!(first.is_pending());
+        held.rollback().await.unwrap();
+        wiped.await
+    };
+    let refused = |error: &Error| matches!(error, Error::Fatal(said) if said.contains("failed before"));
+    assert!(wiped.await.is_err_and(|error| refused(&error)), "the checkpoint before it has failed");
+    let mut done = Vec::new();
+    for begun in waiting {
+        done.push(begun.await.unwrap());
+    }
+    let failed = done.iter().position(Result::is_err).expect("one of eight looks");
+    assert!(failed < 7, "others wait behind it");
+    assert!(done[failed + 1..].iter().all(|begun| begun.as_ref().is_err_and(refused)), "{done:?}");
+}
