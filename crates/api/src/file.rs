@@ -21,10 +21,10 @@ pub(crate) use self::download::router;
 use crate::http::{Incoming, placeholder};
 use crate::note::Side;
 use crate::page::{Asked, Cursor, List, is};
-use crate::scalars::{DateTime, Id, Position, id};
+use crate::scalars::{DateTime, Id, id};
 use crate::words::{
-    DeletedPayload, Once, Payload, Result, UserError, app, attempt, bad, delete, error, look_for, payload, run, shown,
-    text, viewer,
+    DeletedPayload, Once, Payload, Result, UserError, answered, app, attempt, bad, delete, error, look_for, payload,
+    run, shown, text, viewer,
 };
 
 /// Who sees a file beside who uploaded it.
@@ -273,20 +273,6 @@ impl FileMutation {
     }
 }
 
-/// Whether nothing was entered, for certain.
-const fn is_certain(failed: &app::Error) -> bool {
-    match failed {
-        app::Error::Refused(_)
-        | app::Error::Forbidden
-        | app::Error::NotFound
-        | app::Error::Unauthenticated
-        | app::Error::ConflictingKey
-        | app::Error::StorageFull
-        | app::Error::BadRequest(_) => true,
-        app::Error::Unavailable | app::Error::Again | app::Error::Building { .. } | app::Error::Internal(_) => false,
-    }
-}
-
 /// Takes the bytes, and enters the file. A repeat under the same key takes none, and answers as the first time.
 async fn upload(
     ctx: &Context<'_>,
@@ -304,7 +290,7 @@ async fn upload(
             Err(not) => return not_received(not).map(Some),
         };
         let done = once.with(&sha256).done_before(app, log).await?.ok_or_else(|| error(app::Error::Unavailable))?;
-        return shown_since(ctx, practice, done).await.map(Some);
+        return answered(ctx, practice, done).await.map(Some);
     }
     let file: FileId = app.mint();
     let received = match app.receive((practice, coachee, file), name.as_str(), content).await {
@@ -322,7 +308,7 @@ async fn upload(
             } else {
                 app.discard(upload).await;
             }
-            shown_since(ctx, practice, done).await.map(Some)
+            answered(ctx, practice, done).await.map(Some)
         }
         Ok(Err(app::Error::Refused(refusal))) => {
             app.discard(upload).await;
@@ -330,7 +316,7 @@ async fn upload(
         }
         Ok(Err(failed)) => {
             // Whether it was entered is not known of the others: who sweeps looks.
-            if is_certain(&failed) {
+            if failed.changed_nothing() {
                 app.discard(upload).await;
             }
             Err(error(failed))
@@ -340,12 +326,6 @@ async fn upload(
             Err(not_tried)
         }
     }
-}
-
-/// The file that was entered, as it is since.
-async fn shown_since(ctx: &Context<'_>, practice: PracticeId, done: app::Done) -> Result<FilePayload> {
-    let seen = look_for(ctx, practice, Some(done.position), FileId::of(done.thing)).await?;
-    Ok(FilePayload::done(Position(done.position), seen))
 }
 
 fn not_received(not: NotReceived) -> Result<FilePayload> {

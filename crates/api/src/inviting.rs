@@ -12,13 +12,11 @@ use async_graphql::Context;
 use domain::Command;
 use domain::account::Right;
 use domain::coachee::NewInvitation;
-use domain::id::{CommandId, Id as _, LogId, PersonId, PracticeId};
-use domain::row::Row;
-use domain::text::Email;
+use domain::id::{CommandId, LogId, PersonId, PracticeId};
+use domain::text::{Email, Text as _};
 
 use crate::limits::{INVITATIONS_PER_ADDRESS, Limits};
-use crate::scalars::Position;
-use crate::words::{Once, Payload, Result, UserError, app, attempt, error, look_for, rate_limited, viewer};
+use crate::words::{Once, Payload, Result, UserError, answered, app, attempt, ended, rate_limited, viewer};
 
 /// A request that is about to send invitations of a practice.
 pub(crate) struct Inviting<'c> {
@@ -67,12 +65,13 @@ impl<'c> Inviting<'c> {
     ///
     /// # Errors
     /// `RATE_LIMITED` where it was not.
-    pub(crate) async fn only_repeats(&self) -> Result<()> {
+    pub(crate) async fn only_repeats(&self, email: &Email) -> Result<()> {
         if self.once.done_before(self.app, self.log).await?.is_some() {
             return Ok(());
         }
         Err(rate_limited(&format!(
-            "You have had {INVITATIONS_PER_ADDRESS} invitations sent to this address lately. Try again in a quarter of an hour."
+            "You have had {INVITATIONS_PER_ADDRESS} invitations sent to {} lately. Try again in a quarter of an hour.",
+            email.as_str()
         )))
     }
 
@@ -85,16 +84,13 @@ impl<'c> Inviting<'c> {
         counted: &[Email],
     ) -> Result<std::result::Result<Done, UserError>> {
         let sent = attempt(ctx, self.log, &self.once, (self.command, made)).await?;
-        if has_sent_nothing(&sent) {
+        // Of one whose outcome is not known, the repeat under its key counts with it.
+        if sent.as_ref().map_or_else(app::Error::changed_nothing, |done| done.repeated) {
             for email in counted {
                 self.take_off(email);
             }
         }
-        match sent {
-            Ok(done) => Ok(Ok(done)),
-            Err(app::Error::Refused(refusal)) => Ok(Err(refusal.into())),
-            Err(other) => Err(error(other)),
-        }
+        ended(sent)
     }
 }
 
@@ -108,32 +104,12 @@ pub(crate) async fn invite<P: Payload, C: Command<Thing = P::Row>>(
     let inviting = Inviting::begin(ctx, practice, kind)?;
     let counts = inviting.may_send(email);
     if !counts {
-        inviting.only_repeats().await?;
+        inviting.only_repeats(email).await?;
     }
     let counted: &[Email] = if counts { std::slice::from_ref(email) } else { &[] };
     let done = match inviting.run(ctx, make(inviting.to(email)), counted).await? {
         Ok(done) => done,
         Err(refused) => return Ok(Some(P::refused(refused))),
     };
-    let seen = look_for::<P::Row>(ctx, practice, Some(done.position), <P::Row as Row>::Id::of(done.thing)).await?;
-    Ok(Some(P::done(Position(done.position), seen)))
-}
-
-/// Whether a command surely sent nothing. Of one whose outcome is not known, the repeat under its key counts with it.
-fn has_sent_nothing(sent: &std::result::Result<Done, app::Error>) -> bool {
-    match sent {
-        Ok(done) => done.repeated,
-        Err(
-            app::Error::Refused(_)
-            | app::Error::Forbidden
-            | app::Error::NotFound
-            | app::Error::Unauthenticated
-            | app::Error::ConflictingKey
-            | app::Error::Again
-            | app::Error::BadRequest(_),
-        ) => true,
-        Err(
-            app::Error::StorageFull | app::Error::Unavailable | app::Error::Building { .. } | app::Error::Internal(_),
-        ) => false,
-    }
+    answered(ctx, practice, done).await.map(Some)
 }

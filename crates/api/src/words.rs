@@ -310,8 +310,13 @@ pub async fn run<P: Payload, C: Command<Thing = P::Row>>(
         Ok(done) => done,
         Err(refused) => return Ok(Some(P::refused(refused))),
     };
+    answered(ctx, practice, done).await.map(Some)
+}
+
+/// What a command of a practice has changed, as it is since.
+pub async fn answered<P: Payload>(ctx: &Context<'_>, practice: PracticeId, done: Done) -> Result<P> {
     let seen = look_for::<P::Row>(ctx, practice, Some(done.position), <P::Row as Row>::Id::of(done.thing)).await?;
-    Ok(Some(P::done(Position(done.position), seen)))
+    Ok(P::done(Position(done.position), seen))
 }
 
 /// Runs a command that deletes what it is about.
@@ -356,7 +361,12 @@ pub async fn send_once<C: Command>(
         Ok(made) => made,
         Err(refused) => return Ok(Err(refused)),
     };
-    match attempt(ctx, log, once, (command, made)).await? {
+    ended(attempt(ctx, log, once, (command, made)).await?)
+}
+
+/// How a command ended: done, or refused. What is no refusal is an error.
+pub fn ended(attempted: std::result::Result<Done, app::Error>) -> Result<std::result::Result<Done, UserError>> {
+    match attempted {
         Ok(done) => Ok(Ok(done)),
         Err(app::Error::Refused(refusal)) => Ok(Err(refusal.into())),
         Err(other) => Err(error(other)),

@@ -52,6 +52,22 @@ impl Error {
     pub fn internal(what: impl ToString) -> Self {
         Self::Internal(what.to_string())
     }
+
+    /// Whether a command that ends so has changed nothing for certain. Of the others it is not known: a repeat under the same
+    /// key tells.
+    pub const fn changed_nothing(&self) -> bool {
+        match self {
+            Self::Refused(_)
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Unauthenticated
+            | Self::ConflictingKey
+            | Self::StorageFull
+            | Self::Again
+            | Self::BadRequest(_) => true,
+            Self::Unavailable | Self::Building { .. } | Self::Internal(_) => false,
+        }
+    }
 }
 
 impl From<store::Error> for Error {

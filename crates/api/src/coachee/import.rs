@@ -167,15 +167,17 @@ async fn counted(
     coachees: &[AddCoachee],
 ) -> Result<Vec<Email>> {
     let known = app.coachees_by_email(practice, coachees.iter().map(|new| &new.email)).await.map_err(error)?;
-    let (mut counted, mut is_too_often) = (Vec::new(), false);
+    let (mut counted, mut too_often) = (Vec::new(), None);
     for new in coachees.iter().filter(|new| !known.contains_key(&new.email)) {
         if inviting.may_send(&new.email) {
             counted.push(new.email.clone());
         } else {
-            is_too_often = true;
+            too_often.get_or_insert(&new.email);
         }
     }
-    if is_too_often && let Err(limited) = inviting.only_repeats().await {
+    if let Some(email) = too_often
+        && let Err(limited) = inviting.only_repeats(email).await
+    {
         for email in &counted {
             inviting.take_off(email);
         }
