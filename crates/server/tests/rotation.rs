@@ -6,6 +6,7 @@ mod practice;
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use app::App;
@@ -75,24 +76,36 @@ async fn killed_again_and_again(database: Option<String>) {
     let (mut kills, mut number, mut furthest) = (0, 0, 0);
     let new = loop {
         let mut program = rotate(folder.path(), database.as_deref());
-        let ended = loop {
-            practice.add(app, number).await;
-            number += 1;
-            if let Some(status) = program.try_wait().unwrap() {
-                assert!(status.success(), "after {kills} kills");
-                break true;
+        // Whoever writes may have to wait for the program; how far it is is looked at beside that.
+        let is_over = AtomicBool::new(false);
+        let writing = async {
+            while !is_over.load(Ordering::Relaxed) {
+                practice.add(app, number).await;
+                number += 1;
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            let (left, done) = wrapped(app, &old).await;
-            if left > 0 && done > furthest && kills < 8 {
-                furthest = done;
-                break false;
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
         };
+        let watching = async {
+            let ended = loop {
+                if let Some(status) = program.try_wait().unwrap() {
+                    assert!(status.success(), "after {kills} kills");
+                    break true;
+                }
+                let (left, done) = wrapped(app, &old).await;
+                if left > 0 && done > furthest && kills < 8 {
+                    furthest = done;
+                    program.kill().unwrap();
+                    break false;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            };
+            is_over.store(true, Ordering::Relaxed);
+            ended
+        };
+        let ((), ended) = futures_util::future::join(writing, watching).await;
         if ended {
             break RootKey::load(&settings.root_key_file).unwrap().unwrap();
         }
-        program.kill().unwrap();
         program.wait().unwrap();
         // One that is killed between giving the key its name and removing its draft leaves that.
         let new = folder.path().join("root.key.new");
