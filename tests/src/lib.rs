@@ -14,7 +14,7 @@ mod form;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use app::clock::Standing;
@@ -47,6 +47,8 @@ pub struct Product {
     /// Where it was opened from, for opening it again.
     pub place: Place,
     folder: tempfile::TempDir,
+    /// The mails that came, as files, oldest first: their times are too coarse to tell one from the next.
+    came: Mutex<Vec<PathBuf>>,
 }
 
 impl std::fmt::Debug for Product {
@@ -173,7 +175,7 @@ impl Product {
         let entropy: Arc<dyn vault::Entropy> = Arc::new(vault::Os);
         let app = Self::app(&folder.path().join("root.key"), place.options(), clock.clone(), entropy).await;
         let address = serve(&app, api::http::Bounds::default()).await;
-        Self { app, address, clock, place, folder }
+        Self { app, address, clock, place, folder, came: Mutex::default() }
     }
 
     async fn app(
@@ -263,23 +265,23 @@ impl Product {
         let settings =
             MailSettings::parse("Throughline <mail@throughline.example>", &self.url("")).expect("mail settings");
         self.app.deliver(&Post::Folder(folder.clone()), &settings).await.expect("mail is delivered");
-        let mut mails: Vec<(std::time::SystemTime, String)> = std::fs::read_dir(&folder)
+        let mut lie: Vec<PathBuf> = std::fs::read_dir(&folder)
             .expect("mails")
-            .filter_map(Result::ok)
-            .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "eml"))
-            .map(|entry| {
-                let text = std::fs::read_to_string(entry.path()).expect("a mail");
-                (
-                    entry.metadata().and_then(|meta| meta.modified()).expect("its time"),
-                    text.replace("=\r\n", "").replace("=3D", "="),
-                )
-            })
-            .filter(|(_, text)| {
-                text.to_lowercase().contains(&format!("to: {to}")) || text.to_lowercase().contains(&format!("<{to}>"))
-            })
+            .map(|entry| entry.expect("a mail").path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "eml"))
             .collect();
-        mails.sort();
-        mails.into_iter().map(|(_, text)| text).collect()
+        lie.sort_by_key(|path| std::fs::metadata(path).and_then(|mail| mail.modified()).expect("its time"));
+        let mut came = self.came.lock().unwrap_or_else(PoisonError::into_inner);
+        lie.retain(|path| !came.contains(path));
+        came.append(&mut lie);
+        let mails = came.iter().map(|path| std::fs::read_to_string(path).expect("a mail"));
+        let mails = mails.map(|text| text.replace("=\r\n", "").replace("=3D", "="));
+        let (to, whose) = (format!("to: {to}"), format!("<{to}>"));
+        let is_theirs = |mail: &String| {
+            let mail = mail.to_lowercase();
+            mail.contains(&to) || mail.contains(&whose)
+        };
+        mails.filter(is_theirs).collect()
     }
 
     /// The token of the newest link in the mails to this address, after this path.
