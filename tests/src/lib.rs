@@ -588,7 +588,7 @@ pub struct Listening {
 }
 
 /// How long a story waits for what must come. Not a measurement: a story that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Listening {
     /// Subscribes on this socket, under an id of the client's.

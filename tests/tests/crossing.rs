@@ -236,7 +236,7 @@ async fn socket(product: &Product, headers: &[(&'static str, String)], protocol:
         socket.send(Message::text(message.to_string())).await.expect("a message is sent");
     }
     loop {
-        let message = tokio::time::timeout(std::time::Duration::from_secs(20), socket.next()).await;
+        let message = tokio::time::timeout(tests::PATIENCE, socket.next()).await;
         let Some(Ok(Message::Text(text))) = message.expect("something must come") else { return (true, false) };
         let message: Value = serde_json::from_str(&text).expect("JSON");
         if message["type"] == "next" {

@@ -99,7 +99,6 @@ async fn leaves_every_file(product: &Product, mark: &str) {
     if product.place.database == Database::Postgres {
         return;
     }
-    let patience = tokio::time::Duration::from_secs(20);
     let gone = async {
         loop {
             let holds = std::fs::read_dir(product.folder())
@@ -116,7 +115,7 @@ async fn leaves_every_file(product: &Product, mark: &str) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(patience, gone).await.expect("the text leaves the database and its write-ahead log");
+    tokio::time::timeout(tests::PATIENCE, gone).await.expect("the text leaves the database and its write-ahead log");
 }
 
 both! {
@@ -342,7 +341,7 @@ both! {
         product.coachee(&ada, &practice, "Ben").await;
         let zora = product.coachee(&ada, &practice, "Zora").await;
         // The first is told; what came with it is heard, and waits.
-        let soon = tokio::time::Instant::now() + tokio::time::Duration::from_secs(10);
+        let soon = tokio::time::Instant::now() + tests::PATIENCE;
         let first = watch.next_entry(soon).await.expect("the watch goes on").expect("an entry");
         assert!(matches!(first.happened().event, Event::Coachee(coachee::Event::Added { .. })));
         let input = json!({ "i": { "practiceId": practice, "coacheeId": zora, "confirmName": "Zora Reed" } });

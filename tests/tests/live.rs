@@ -140,7 +140,7 @@ impl Events {
                 // A line that begins with a colon is a sign of life.
                 assert!(event.starts_with(':'), "{event}");
             }
-            let chunk = tokio::time::timeout(std::time::Duration::from_secs(20), self.response.chunk());
+            let chunk = tokio::time::timeout(tests::PATIENCE, self.response.chunk());
             let chunk = chunk.await.expect("something must come").expect("a chunk").expect("the stream goes on");
             let text = std::str::from_utf8(&chunk).expect("text");
             self.text.push_str(text);

@@ -76,7 +76,7 @@ async fn stream(product: &Product, who: &Person, query: &str) -> reqwest::Respon
 /// Reads a stream until the server ends it.
 async fn ends(mut stream: reqwest::Response) {
     let whole = async { while stream.chunk().await.expect("a chunk").is_some() {} };
-    tokio::time::timeout(std::time::Duration::from_secs(20), whole).await.expect("the stream must end");
+    tokio::time::timeout(tests::PATIENCE, whole).await.expect("the stream must end");
 }
 
 /// Ada, who is the owner of a practice and, in it, a coachee of her own; the practice, her file there, another coachee of

@@ -42,13 +42,12 @@ fn lying(product: &Product) -> Vec<std::path::PathBuf> {
 
 /// Waits until so many files lie there: what came to nothing is removed beside the answer.
 async fn lie(product: &Product, number: usize) {
-    let patience = tokio::time::Duration::from_secs(20);
     let there = async {
         while lying(product).len() != number {
             tokio::task::yield_now().await;
         }
     };
-    let found = tokio::time::timeout(patience, there).await;
+    let found = tokio::time::timeout(tests::PATIENCE, there).await;
     assert!(found.is_ok(), "{number} files should lie there, and not {:?}", lying(product));
 }
 

@@ -198,7 +198,7 @@ both! {
         let reader = app::Reader::new(person, app::Through::Program);
         let log = practice.parse::<domain::id::PracticeId>().expect("an id");
         let mut watch = product.app.watch(&reader, log, domain::account::Portal::Coach, None).await.expect("a portal");
-        let until = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        let until = tokio::time::Instant::now() + tests::PATIENCE;
         goal(&ada, &practice, &robin, "Lead").await;
         watch.next(until).await.expect("it goes on").expect("the goal");
         let erase = json!({ "i": { "practiceId": practice, "coacheeId": robin, "confirmName": "Robin Reed" } });
