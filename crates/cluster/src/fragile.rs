@@ -11,7 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Error;
 use crate::install;
-use crate::server::{free_port, new_cluster, run_as};
+use crate::port::Port;
+use crate::server::{new_cluster, run_as};
 
 /// Waits until its input ends, and takes away what then still runs in the directory, and the directory.
 const KEEPER: &str = r#"
@@ -29,7 +30,7 @@ pub struct Fragile {
     programs: PathBuf,
     user: Option<(u32, u32)>,
     directory: PathBuf,
-    port: u16,
+    port: Port,
     server: Option<Child>,
     /// The pipe at whose end everything is taken away.
     _alive: ChildStdin,
@@ -66,7 +67,7 @@ impl Fragile {
         std::os::unix::process::CommandExt::process_group(&mut keeper, 0);
         let mut keeper = keeper.spawn().map_err(|error| failed(&format!("sh does not start: {error}")))?;
         let alive = keeper.stdin.take().ok_or_else(|| failed("sh has no pipe"))?;
-        let port = free_port().map_err(|error| failed(&format!("no free port: {error}")))?;
+        let port = Port::free().map_err(|error| failed(&format!("no free port: {error}")))?;
         Ok(Fragile { programs, user, directory, port, server: None, _alive: alive })
     }
 
@@ -82,7 +83,7 @@ impl Fragile {
 
     /// The address of one of its databases.
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port.number)
     }
 
     /// Starts the server with these settings (`name=value`), under the program that `under` begins with, if it is not
@@ -105,7 +106,7 @@ impl Fragile {
         }
         let log = fs::File::options().create(true).append(true).open(self.log_file());
         let log = log.map_err(|error| Error::new(format!("PostgreSQL's log: {error}")))?;
-        command.args(["-p", &self.port.to_string()]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command.args(["-p", &self.port.number.to_string()]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         run_as(&mut command, self.user, &self.directory);
         let spawned = command.spawn().map_err(|error| Error::new(format!("PostgreSQL does not start: {error}")))?;
         self.server = Some(spawned);

@@ -12,6 +12,7 @@
 
 mod fragile;
 mod install;
+mod port;
 mod server;
 
 use std::process::Command;

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use std::process::{ChildStdin, Command, Stdio};
 
 use crate::Error;
 use crate::install;
+use crate::port::Port;
 
 /// Starts the server, says so, waits until its input ends, and takes the server and its directory away.
 ///
@@ -17,7 +17,7 @@ use crate::install;
 const KEEPER: &str = r#"
 trap '' INT TERM HUP
 programs=$1 directory=$2 settings=$3
-if "$programs/pg_ctl" --pgdata="$directory/data" --log="$directory/log" --options="$settings" --wait --timeout=60 \
+if "$programs/pg_ctl" --pgdata="$directory/data" --log="$directory/log" --options="$settings" --wait --timeout=180 \
     start >>"$directory/log" 2>&1
 then echo ready; else echo failed; fi
 exec >/dev/null 2>&1
@@ -32,6 +32,7 @@ pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) programs: PathBuf,
     pub(crate) directory: PathBuf,
+    _port: Port,
     /// The pipe whose end is the server's.
     _alive: ChildStdin,
 }
@@ -40,38 +41,27 @@ impl Server {
     pub(crate) fn start() -> Result<Server, Error> {
         let programs = install::programs_or_install()?;
         let user = install::server_user()?;
-        // a port that is free now may be taken a moment later
-        let mut last = Error::new("PostgreSQL was not started");
-        for _ in 0..3 {
-            match start_once(&programs, user) {
-                Ok(server) => return Ok(server),
-                Err(error) => last = error,
-            }
+        let failed = |what: &str, error: &dyn std::fmt::Display| Error::new(format!("PostgreSQL: {what}: {error}"));
+        let directory = new_cluster(&programs, user, &[])?;
+        let port = Port::free().map_err(|error| failed("no free port", &error))?;
+        let mut keeper = Command::new("sh");
+        keeper.arg("-c").arg(KEEPER).arg("keeper").arg(&programs).arg(&directory);
+        keeper.arg(settings(&directory, port.number));
+        keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+        run_as(&mut keeper, user, &directory);
+        let mut keeper = keeper.spawn().map_err(|error| failed("sh does not start", &error))?;
+        let (Some(alive), Some(says)) = (keeper.stdin.take(), keeper.stdout.take()) else {
+            return Err(Error::new("PostgreSQL: sh has no pipes"));
+        };
+        let mut word = String::new();
+        BufReader::new(says).read_line(&mut word).map_err(|error| failed("sh was not heard", &error))?;
+        if word.trim() != "ready" {
+            let log = fs::read_to_string(directory.join("log")).unwrap_or_default();
+            return Err(failed("it does not start", &log));
         }
-        Err(last)
+        let url = format!("postgres://postgres@127.0.0.1:{}/postgres", port.number);
+        Ok(Server { url, programs, directory, _port: port, _alive: alive })
     }
-}
-
-fn start_once(programs: &Path, user: Option<(u32, u32)>) -> Result<Server, Error> {
-    let failed = |what: &str, error: &dyn std::fmt::Display| Error::new(format!("PostgreSQL: {what}: {error}"));
-    let directory = new_cluster(programs, user, &[])?;
-    let port = free_port().map_err(|error| failed("no free port", &error))?;
-    let mut keeper = Command::new("sh");
-    keeper.arg("-c").arg(KEEPER).arg("keeper").arg(programs).arg(&directory).arg(settings(&directory, port));
-    keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
-    run_as(&mut keeper, user, &directory);
-    let mut keeper = keeper.spawn().map_err(|error| failed("sh does not start", &error))?;
-    let (Some(alive), Some(says)) = (keeper.stdin.take(), keeper.stdout.take()) else {
-        return Err(Error::new("PostgreSQL: sh has no pipes"));
-    };
-    let mut word = String::new();
-    BufReader::new(says).read_line(&mut word).map_err(|error| failed("sh was not heard", &error))?;
-    if word.trim() != "ready" {
-        let log = fs::read_to_string(directory.join("log")).unwrap_or_default();
-        return Err(failed("it does not start", &log));
-    }
-    let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
-    Ok(Server { url, programs: programs.to_owned(), directory, _alive: alive })
 }
 
 /// A new directory of the server's user with an empty cluster in its `data`.
@@ -133,8 +123,4 @@ pub(crate) fn run_as(command: &mut Command, user: Option<(u32, u32)>, directory:
     if let Some((user, group)) = user {
         command.uid(user).gid(group);
     }
-}
-
-pub(crate) fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
