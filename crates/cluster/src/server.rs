@@ -87,7 +87,8 @@ fn settings(directory: &Path, port: u16) -> String {
         format!("port={port}"),
         format!("unix_socket_directories={sockets}"),
         "shared_buffers=128MB".to_owned(),
-        "max_connections=200".to_owned(),
+        // as many tests run at once as the machine has cores, and each has nodes with a pool of connections
+        "max_connections=1000".to_owned(),
         "fsync=on".to_owned(),
         "synchronous_commit=on".to_owned(),
         // a checkpoint in the middle of a measurement is not what is measured
