@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use server::open::{self, Purpose};
 use server::settings::Flags;
 use server::{Settings, World, serve};
+use tokio::net::TcpSocket;
 
 /// A practice with a coachee, and a coach's bearer token.
 pub(crate) struct Place {
@@ -32,7 +33,8 @@ pub(crate) struct Place {
     token: String,
     database: Option<String>,
     environment: Vec<(&'static str, String)>,
-    port: u16,
+    /// Bound to the program's port, and never listens: nobody else is given it while the program is down.
+    held: Arc<TcpSocket>,
 }
 
 /// The program, running. It is killed when this is dropped.
@@ -110,17 +112,18 @@ impl Place {
         let (first_name, last_name, email) = (text("Robin"), text("Reed"), text("robin@coachee.example"));
         act(app, practice, founder, AddCoachee { coachee, first_name, last_name, email, invitation: None }).await;
         served.stop().await;
-        let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listen.local_addr().unwrap().port();
-        let (data, token) = (data.to_owned(), person.token.text);
-        Place { data, practice, coachee, founder, token, database, environment: Vec::new(), port }
+        let held = TcpSocket::new_v4().unwrap();
+        held.set_reuseaddr(true).unwrap();
+        held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let (data, token, held) = (data.to_owned(), person.token.text, Arc::new(held));
+        Place { data, practice, coachee, founder, token, database, environment: Vec::new(), held }
     }
 
     /// The same place, over other files or another database.
     pub(crate) fn moved(&self, data: &Path, database: Option<String>) -> Place {
         let (data, token, environment) = (data.to_owned(), self.token.clone(), self.environment.clone());
-        let Place { practice, coachee, founder, port, .. } = *self;
-        Place { data, practice, coachee, founder, token, database, environment, port }
+        let Place { practice, coachee, founder, .. } = *self;
+        Place { data, practice, coachee, founder, token, database, environment, held: self.held.clone() }
     }
 
     /// The program gets this variable.
@@ -165,7 +168,7 @@ impl Place {
 
     /// Starts the server, until it is ready, or says that it writes nothing; nothing where it ends before.
     pub(crate) async fn start_under(&self, under: &[&str]) -> Option<Running> {
-        let listen = format!("127.0.0.1:{}", self.port);
+        let listen = self.held.local_addr().unwrap().to_string();
         let started = Instant::now();
         let program = self.program(under, &["serve", "--listen", &listen]).spawn();
         let program = program.unwrap_or_else(|error| panic!("{under:?} does not start: {error}"));
@@ -204,7 +207,7 @@ impl Place {
 
     /// The address of a page or of GraphQL.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("http://{}{path}", self.held.local_addr().unwrap())
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<reqwest::Response, String> {
