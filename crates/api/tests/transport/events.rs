@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::conversation::{answer, code, events, get, is_alive, post};
-use super::toy::{self, SOON};
+use super::toy::{self, SEEN};
 use api::http::Bounds;
 
 const EVENTS: &str = "text/event-stream";
@@ -121,7 +121,7 @@ async fn streams_of_a_person_are_bounded() {
 
 #[tokio::test]
 async fn whoever_does_not_read_is_cut_off() {
-    let (server, toy) = toy::start_on("127.0.0.1:0", Bounds { write: SOON, ..Bounds::default() }, &[]).await;
+    let (server, toy) = toy::start_on("127.0.0.1:0", Bounds { write: SEEN, ..Bounds::default() }, &[]).await;
     let request = get(server, &[("query", "subscription { flood { text } }")]).header("accept", EVENTS);
     let response = request.send().await.unwrap();
     toy.runs(1).await;

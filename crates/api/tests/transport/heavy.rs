@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use api::http::Bounds;
 use serde_json::{Value, json};
 
 use super::conversation::{GRAPHQL, Wire, answer, is_alive, post};
@@ -71,7 +72,9 @@ fn bodies() -> Vec<(&'static str, Value)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_passes_the_guard_is_answered() {
-    let (server, _) = toy::start().await;
+    // However slow the machine is: how much a request may cost is not asked here.
+    let patient = Bounds { request: Duration::from_mins(5), ..Bounds::default() };
+    let (server, _) = toy::start_on("127.0.0.1:0", patient, &[]).await;
     let bodies: Vec<(&str, Value)> =
         documents().into_iter().map(|(name, document)| (name, json!({ "query": document }))).chain(bodies()).collect();
     let neighbour = Neighbour::begin(server);

@@ -5,7 +5,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tower::ServiceExt as _;
 
 use super::conversation::{Wire, is_alive};
-use super::toy::{self, SOON};
+use super::toy::{self, SEEN, SOON};
 use api::http::Bounds;
 
 const ITEMS: &str = "subscription { items(to: 2) { text } }";
@@ -227,7 +227,7 @@ async fn a_socket_closes_when_access_ends() {
 
 #[tokio::test]
 async fn whoever_does_not_read_is_cut_off() {
-    let (server, toy) = toy::start_on("127.0.0.1:0", Bounds { write: SOON, ..Bounds::default() }, &[]).await;
+    let (server, toy) = toy::start_on("127.0.0.1:0", Bounds { write: SEEN, ..Bounds::default() }, &[]).await;
     let mut wire = Wire::begun(server, None).await;
     wire.subscribe("1", "subscription { flood { text } }").await;
     toy.runs(1).await;

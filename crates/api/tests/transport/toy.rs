@@ -303,3 +303,5 @@ pub(crate) async fn start() -> (SocketAddr, Toy) {
 
 /// A time that nobody needs to wait for.
 pub(crate) const SOON: Duration = Duration::from_millis(200);
+/// A time in which what comes and goes is seen while it is there, also on a machine that stands still for a moment.
+pub(crate) const SEEN: Duration = Duration::from_secs(1);
