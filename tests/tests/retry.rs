@@ -150,6 +150,39 @@ both! {
     }
 }
 
+const TOKEN: &str = "mutation($i: CreateAccessTokenInput!) {
+    createAccessToken(input: $i) { accessToken { id } token errors { code } }
+}";
+const CALENDAR: &str = "mutation { createCalendarFeed { calendarFeed { createdAt } path errors { code } } }";
+const IMPORT: &str = "mutation($i: ImportCoacheesInput!) {
+    importCoachees(input: $i) { added rows { coachee { id } } errors { code } }
+}";
+const ADD_COACH: &str = "mutation($i: AddCoachInput!) { addCoach(input: $i) { invitation { id } errors { code } } }";
+
+/// What somebody who is signed in gets by signing in once more, under this key: another bearer token.
+async fn signs_in(product: &Product, by: &Person, key: &str) -> String {
+    let ask = "mutation($e: EmailAddress!) { requestSignInLink(input: { email: $e }) { code } }";
+    let code = by.ask(ask, json!({ "e": by.email })).await["requestSignInLink"]["code"].clone();
+    let link = product.token(&by.email, "/login?token=").await;
+    let redeem = "mutation($i: SignInInput!) { signIn(input: $i) { token errors { code } } }";
+    let input = json!({ "i": { "token": link, "code": code, "kind": "PROGRAM" } });
+    let answer = by.once(key, redeem, input).await.body;
+    answer["data"]["signIn"]["token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
+}
+
+/// How far somebody comes who holds this: the code of the error, or nothing.
+async fn sent_away(product: &Product, token: &str) -> Value {
+    let holder = product.stranger().holding(Some(token.to_owned()));
+    let answer = holder.whole("{ viewer { portals { kind } } }", json!({})).await.body;
+    answer["errors"][0]["extensions"]["code"].clone()
+}
+
+/// What is answered at a calendar's address.
+async fn calendar_at(product: &Product, path: &Value) -> u16 {
+    let path = path.as_str().expect("a path");
+    reqwest::get(product.url(path)).await.expect("an answer").status().as_u16()
+}
+
 /// A mutation that was done under a key.
 struct Made {
     by: Person,
@@ -305,5 +338,64 @@ both! {
         // The key stands for that invitation.
         let conflict = guest.once("k", accept, json!({ "t": another(&token) })).await.body;
         assert_eq!(conflict["errors"][0]["extensions"]["code"], "CONFLICTING_IDEMPOTENCY_KEY", "{conflict}");
+    }
+
+    /// What was ended or replaced is never good again: where a key comes again that was forgotten after seven days, what it
+    /// hands out is new. Up to then it says again what it has made, on whatever day.
+    #[test]
+    async fn a_key_that_was_forgotten_brings_nothing_back(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let scopes = json!([{ "practiceId": practice, "portal": "COACH", "right": "READ" }]);
+        let make = json!({ "i": { "name": "Reports", "scopes": scopes, "expiresAt": "2026-09-01T00:00:00Z" } });
+        let csv = |row: &str| json!({ "i": { "practiceId": practice, "csv": format!("name,email\n{row}"), "dryRun": false } });
+        let coach = json!({ "i": { "practiceId": practice, "name": "Guest", "email": "guest@coach.example" } });
+        let token = ada.once("token", TOKEN, make.clone()).await.body;
+        let calendar = ada.once("calendar", CALENDAR, json!({})).await.body;
+        let import = ada.once("import", IMPORT, csv("Kim,kim@coachee.example")).await.body;
+        let invited = ada.once("coach", ADD_COACH, coach.clone()).await.body;
+        assert!(invited.get("errors").is_none(), "{invited}");
+        let invitation = product.token("guest@coach.example", "/invitations/").await;
+        let login = signs_in(&product, &ada, "login").await;
+        assert_eq!(sent_away(&product, &login).await, Value::Null);
+        product.stranger().holding(Some(login.clone())).ask("mutation { signOut { done } }", json!({})).await;
+
+        product.later(6 * 24 * 60);
+        product.app.expire().await.expect("keys are forgotten");
+        let ada = product.person(&ada.email).await;
+        assert_eq!(ada.once("token", TOKEN, make.clone()).await.body, token);
+        assert_eq!(ada.once("calendar", CALENDAR, json!({})).await.body, calendar);
+        assert_eq!(ada.once("import", IMPORT, csv("Kim,kim@coachee.example")).await.body, import);
+        assert_eq!(ada.once("coach", ADD_COACH, coach.clone()).await.body, invited);
+        let (first, token) = (&token["data"]["createAccessToken"], token["data"]["createAccessToken"]["token"].as_str().expect("a token"));
+        let calendar = &calendar["data"]["createCalendarFeed"]["path"];
+        assert_eq!((sent_away(&product, token).await, calendar_at(&product, calendar).await), (Value::Null, 200));
+        let revoke = "mutation($t: ID!) { revokeAccessToken(input: { accessTokenId: $t }) { revokedId errors { code } } }";
+        ada.ask(revoke, json!({ "t": first["accessToken"]["id"] })).await;
+        ada.ask("mutation { revokeCalendarFeed { revoked errors { code } } }", json!({})).await;
+
+        product.later(2 * 24 * 60);
+        product.app.expire().await.expect("keys are forgotten");
+        let ada = product.person(&ada.email).await;
+        let newer = ada.once("token", TOKEN, make).await.body["data"]["createAccessToken"]["token"].clone();
+        assert_eq!(sent_away(&product, newer.as_str().expect("a token")).await, Value::Null);
+        assert_eq!(sent_away(&product, token).await, "UNAUTHENTICATED");
+        let newer = ada.once("calendar", CALENDAR, json!({})).await.body["data"]["createCalendarFeed"]["path"].clone();
+        assert_eq!((calendar_at(&product, &newer).await, calendar_at(&product, calendar).await), (200, 404));
+        let newer = signs_in(&product, &ada, "login").await;
+        assert_eq!(sent_away(&product, &newer).await, Value::Null);
+        assert_eq!(sent_away(&product, &login).await, "UNAUTHENTICATED");
+        // Nor does an id that derives from it mean two things.
+        let later = ada.once("import", IMPORT, csv("Lee,lee@coachee.example")).await.body;
+        let ids = |answer: &Value| answer["data"]["importCoachees"]["rows"][0]["coachee"]["id"].as_str().expect("an id").to_owned();
+        assert_ne!(ids(&later), ids(&import));
+        // The invitation is replaced by one to the same address.
+        let replaced = ada.once("coach", ADD_COACH, coach).await.body;
+        assert_eq!(replaced["data"]["addCoach"]["errors"], json!([]), "{replaced}");
+        let newer = product.token("guest@coach.example", "/invitations/").await;
+        let accept = "mutation($t: String!) { acceptCoachInvitation(input: { token: $t, kind: PROGRAM }) { practiceId errors { code } } }";
+        assert_eq!(product.stranger().refused(accept, json!({ "t": invitation })).await, "INVITATION_IS_NOT_VALID");
+        let accepted = product.stranger().ask(accept, json!({ "t": newer })).await;
+        assert_eq!(accepted["acceptCoachInvitation"]["practiceId"], json!(practice));
+        product.prove().await;
     }
 }

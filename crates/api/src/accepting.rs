@@ -73,7 +73,7 @@ pub(crate) async fn accept<C: Command>(
     let (app, log) = (app(ctx)?, LogId::Practice(practice));
     viewer(ctx)?.no_program()?;
     let answer = match accepted {
-        Some(accepted) => send_once(ctx, log, once, Some(command), |_| Ok(accepted)).await,
+        Some(accepted) => send_once(ctx, log, (once, command), |_| Ok(accepted)).await,
         None => Ok(Err(not_valid())),
     };
     let done = match answer {
@@ -83,7 +83,7 @@ pub(crate) async fn accept<C: Command>(
             None => return refused_or_failed.map(|refused| refused.err().map(AcceptancePayload::refused)),
         },
     };
-    let session = once.is_visitors().then(|| opened(app, command));
+    let session = once.is_visitors().then(|| opened(app, done.command));
     let session = match session {
         Some(session) if done.repeated => app.held(session).await.map_err(error)?,
         other => other,

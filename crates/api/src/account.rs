@@ -318,7 +318,7 @@ impl AccountMutation {
         let signed_in = viewer(ctx)?.login()?;
         cookies::clear(ctx);
         let command = account::SignOut { person: signed_in.person, login: signed_in.login };
-        Ok(Some(signed_out(send(ctx, LogId::Account(signed_in.person), None, |_| Ok(command)).await?.map(|_| ()))))
+        Ok(Some(signed_out(send(ctx, LogId::Account(signed_in.person), |_| Ok(command)).await?.map(|_| ()))))
     }
 
     /// Ends every sign-in of the account, this one too, and every access token.
@@ -326,7 +326,7 @@ impl AccountMutation {
         let person = viewer(ctx)?.person()?;
         cookies::clear(ctx);
         let command = account::SignOutEverywhere { person };
-        Ok(Some(signed_out(send(ctx, LogId::Account(person), None, |_| Ok(command)).await?.map(|_| ()))))
+        Ok(Some(signed_out(send(ctx, LogId::Account(person), |_| Ok(command)).await?.map(|_| ()))))
     }
 
     /// Deletes the account for ever: what it knows is forgotten, its sign-ins end, its address is free again, and its
@@ -351,7 +351,7 @@ impl AccountMutation {
     async fn revoke_session(&self, ctx: &Context<'_>, input: RevokeSessionInput) -> Result<Option<SignOutPayload>> {
         let person = viewer(ctx)?.person()?;
         let command = account::SignOut { person, login: input.session_id.0 };
-        Ok(Some(signed_out(send(ctx, LogId::Account(person), None, |_| Ok(command)).await?.map(|_| ()))))
+        Ok(Some(signed_out(send(ctx, LogId::Account(person), |_| Ok(command)).await?.map(|_| ()))))
     }
 }
 

@@ -319,7 +319,7 @@ impl NoticeMutation {
             (Some(_), Some(_)) | (None, None) => Err(UserError::from(domain::Refusal::from(Refusal::NotOneChoice))),
         };
         let make = |_: &crate::words::New<'_>| notices.map(|notices| ReadNotices { reader: person, notices });
-        Ok(Some(match send(ctx, LogId::Practice(practice), None, make).await? {
+        Ok(Some(match send(ctx, LogId::Practice(practice), make).await? {
             Ok(done) => {
                 let unread_count = Some(unread_since(ctx, practice, done.position).await?);
                 let position = Some(Position(done.position));

@@ -18,7 +18,7 @@ use crate::inviting::invite;
 use crate::page::{Asked, Cursor, List};
 use crate::scalars::{DateTime, EmailAddress, Id, Position, TimeZone, Url, id};
 use crate::words::{
-    New, Once, Payload as _, Result, app, error, payload, reader, run, send, text, text_or, view, viewer,
+    New, Once, Payload as _, Result, app, error, payload, reader, run, send_once, text, text_or, view, viewer,
 };
 
 /// A practice in a list.
@@ -493,13 +493,13 @@ impl PracticeMutation {
     /// Founds a practice; who does is its owner.
     async fn create_practice(&self, ctx: &Context<'_>, input: CreatePracticeInput) -> Result<Option<PracticePayload>> {
         let founder = viewer(ctx)?.person()?;
-        let command = Once::of(ctx, viewer(ctx)?)?.command(app(ctx)?);
-        let practice = PracticeId::of(command.uuid());
+        let once = Once::of(ctx, viewer(ctx)?)?;
+        let (command, practice) = (once.command(app(ctx)?), once.practice(app(ctx)?));
         let make = |_: &New<'_>| {
             let (name, display_name) = (text("name", &input.name)?, text("displayName", &input.display_name)?);
             Ok(practice::CreatePractice { practice, name, zone: input.time_zone.0, founder, display_name })
         };
-        match send(ctx, LogId::Practice(practice), Some(command), make).await? {
+        match send_once(ctx, LogId::Practice(practice), (&once, command), make).await? {
             Ok(done) => {
                 let reader = reader(ctx, founder)?;
                 let view =

@@ -24,7 +24,7 @@ use domain::{note, session};
 use crate::activity::Seq;
 use crate::page::Asked;
 use crate::scalars::{DateTime, Markdown, Position, id};
-use crate::words::{New, Once, Result, UserError, app, error, look_for, send, viewer};
+use crate::words::{New, Result, UserError, error, look_for, send, viewer};
 
 /// How many events are read at a time while a revision is looked for.
 const CHUNK: u32 = 50;
@@ -354,9 +354,8 @@ pub(crate) async fn keep<W: Written, C: domain::Command<Thing = W>>(
     make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
 ) -> Result<std::result::Result<Kept, UserError>> {
     viewer(ctx)?.reach(practice, Right::Write)?;
-    let command = Once::of(ctx, viewer(ctx)?)?.command(app(ctx)?);
-    let position = match send(ctx, LogId::Practice(practice), Some(command), make).await? {
-        Ok(done) => done.position,
+    let (command, position) = match send(ctx, LogId::Practice(practice), make).await? {
+        Ok(done) => (done.command, done.position),
         Err(refused) => return Ok(Err(refused)),
     };
     let seen = look_for::<W>(ctx, practice, Some(position), of).await?;

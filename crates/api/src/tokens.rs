@@ -8,7 +8,7 @@ use domain::text::Text as _;
 
 use crate::account::PortalKind;
 use crate::scalars::{DateTime, Id, id};
-use crate::words::{New, Once, Result, UserError, app, error, send, text, viewer};
+use crate::words::{New, Once, Result, UserError, app, error, send, send_once, text, viewer};
 
 /// What a token may do in a portal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -131,7 +131,8 @@ impl TokenMutation {
         input: CreateAccessTokenInput,
     ) -> Result<Option<CreateAccessTokenPayload>> {
         let (app, person) = (app(ctx)?, viewer(ctx)?.person()?);
-        let (log, command) = (LogId::Account(person), Once::of(ctx, viewer(ctx)?)?.command(app));
+        let (log, once) = (LogId::Account(person), Once::of(ctx, viewer(ctx)?)?);
+        let command = once.command(app);
         let token = app.token(Kind::AccessToken, log, command);
         let make = |_: &New<'_>| {
             Ok(account::CreateAccessToken {
@@ -143,8 +144,9 @@ impl TokenMutation {
                 ends_at: input.expires_at.0,
             })
         };
-        Ok(Some(match send(ctx, log, Some(command), make).await? {
-            Ok(_) => {
+        Ok(Some(match send_once(ctx, log, (&once, command), make).await? {
+            Ok(done) => {
+                let token = app.token(Kind::AccessToken, log, done.command);
                 let row = app.access_token(person, token.id()).await.map_err(error)?;
                 let token = row.is_some().then_some(token.text);
                 CreateAccessTokenPayload { access_token: row.map(AccessToken::new), token, errors: Vec::new() }
@@ -162,7 +164,7 @@ impl TokenMutation {
         let person = viewer(ctx)?.person()?;
         let token = input.access_token_id.0;
         let make = |_: &New<'_>| Ok(account::RevokeAccessToken { person, token });
-        Ok(Some(match send(ctx, LogId::Account(person), None, make).await? {
+        Ok(Some(match send(ctx, LogId::Account(person), make).await? {
             Ok(_) => RevokeAccessTokenPayload { revoked_id: Some(id(token)), errors: Vec::new() },
             Err(refused) => RevokeAccessTokenPayload { revoked_id: None, errors: vec![refused] },
         }))

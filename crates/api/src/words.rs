@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use app::programs::Program;
 use app::readings::{Noted, OneByOne};
 use app::tokens::Kind;
-use app::{App, Done, Idempotency, Reader, Request, Through, View};
+use app::{App, Done, Idempotency, Origin, Reader, Request, Through, View};
 use async_graphql::parser::types::Field;
 use async_graphql::registry::{MetaEnumValue, MetaType, Registry};
 use async_graphql::{
@@ -16,6 +16,7 @@ use domain::decide::Within;
 use domain::id::{CommandId, Id as _, LogId, PersonId, PracticeId};
 use domain::row::Row;
 use domain::text::{Confidential, Text};
+use domain::value::Time;
 use domain::{Actor, Command, Refusal};
 
 use crate::http::IdempotencyKey;
@@ -306,7 +307,7 @@ pub async fn run<P: Payload, C: Command<Thing = P::Row>>(
 ) -> Result<Option<P>> {
     // Nobody learns what is there by how they are sent away.
     viewer(ctx)?.reach(practice, Right::Write)?;
-    let done = match send(ctx, LogId::Practice(practice), None, make).await? {
+    let done = match send(ctx, LogId::Practice(practice), make).await? {
         Ok(done) => done,
         Err(refused) => return Ok(Some(P::refused(refused))),
     };
@@ -326,7 +327,7 @@ pub async fn delete<C: Command>(
     make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
 ) -> Result<Option<DeletedPayload>> {
     viewer(ctx)?.reach(practice, Right::Write)?;
-    Ok(Some(match send(ctx, LogId::Practice(practice), None, make).await? {
+    Ok(Some(match send(ctx, LogId::Practice(practice), make).await? {
         Ok(done) => {
             let prefix = <<C::Thing as domain::row::Row>::Id as domain::id::Id>::PREFIX;
             DeletedPayload::done(crate::scalars::id(domain::id::text(prefix, done.thing)), done.position)
@@ -339,24 +340,23 @@ pub async fn delete<C: Command>(
 pub async fn send<C: Command>(
     ctx: &Context<'_>,
     log: LogId,
-    command: Option<CommandId>,
     make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
 ) -> Result<std::result::Result<Done, UserError>> {
-    send_once(ctx, log, &Once::of(ctx, viewer(ctx)?)?, command, make).await
+    let once = Once::of(ctx, viewer(ctx)?)?;
+    let command = once.command(app(ctx)?);
+    send_once(ctx, log, (&once, command), make).await
 }
 
 /// Runs a command that this makes have one effect.
 pub async fn send_once<C: Command>(
     ctx: &Context<'_>,
     log: LogId,
-    once: &Once,
-    command: Option<CommandId>,
+    (once, command): (&Once, CommandId),
     make: impl FnOnce(&New<'_>) -> std::result::Result<C, UserError>,
 ) -> Result<std::result::Result<Done, UserError>> {
     let app = app(ctx)?;
     // A program that does not reach the log hears so first, whatever it sends.
     only(viewer(ctx)?, log)?;
-    let command = command.unwrap_or_else(|| once.command(app));
     let made = match make(&New { app }) {
         Ok(made) => made,
         Err(refused) => return Ok(Err(refused)),
@@ -414,6 +414,7 @@ pub struct Once {
     scope: Option<String>,
     input: String,
     person: Option<PersonId>,
+    at: Time,
 }
 
 impl Once {
@@ -430,7 +431,8 @@ impl Once {
         let arguments: Vec<String> = arguments.into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
         input.push_str(&arguments.join(", "));
         let who = person.map_or_else(|| format!("visitor\0{input}"), |person| person.to_string());
-        Ok(Self { scope: key.map(|key| format!("{who}\0{path}\0{key}")), input, person })
+        let at = app(ctx)?.clock().now();
+        Ok(Self { scope: key.map(|key| format!("{who}\0{path}\0{key}")), input, person, at })
     }
 
     /// Of a field that may be reached by a link, and may answer with a sign-in: a repeat only where the same browser
@@ -443,8 +445,10 @@ impl Once {
         };
         let visitor = in_browser(Self::by(ctx, None)?);
         let Some(held) = viewer.signed_in else { return Ok(visitor) };
-        let made = app(ctx)?.token(Kind::Login, LogId::Account(held.person), visitor.command(app(ctx)?)).id();
-        Ok(if held.login == made { visitor } else { in_browser(Self::of(ctx, viewer)?) })
+        let (app, log) = (app(ctx)?, LogId::Account(held.person));
+        let made_it = |command| held.login == app.token(Kind::Login, log, command).id();
+        let is_its_own = visitor.origin().is_some_and(|origin| origin.commands(visitor.at).any(made_it));
+        Ok(if is_its_own { visitor } else { in_browser(Self::of(ctx, viewer)?) })
     }
 
     /// Of a field whose answer is for one visitor alone, and whose input others can know: a repeat only under a key that
@@ -493,12 +497,18 @@ impl Once {
         self.person.is_none()
     }
 
-    /// The command's id: the same for a repeat, so that what is derived from it (tokens, a practice's id) is too.
+    fn origin(&self) -> Option<Origin> {
+        self.scope.as_deref().map(Origin::new)
+    }
+
+    /// The command's id. What is answered of it (tokens, ids) derives from [`Done::command`], which a repeat has of the first.
     pub fn command(&self, app: &App) -> CommandId {
-        match &self.scope {
-            Some(scope) => CommandId::of(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, scope.as_bytes())),
-            None => app.command(),
-        }
+        self.origin().map_or_else(|| app.command(), |origin| origin.command(self.at))
+    }
+
+    /// The id of a practice to be founded, in whose own log a repeat finds it.
+    pub fn practice(&self, app: &App) -> PracticeId {
+        self.origin().map_or_else(|| app.mint(), Origin::id)
     }
 
     /// What came of the same request before, where it was done. The committer asks itself before it decides; this is for
@@ -514,6 +524,8 @@ impl Once {
         Some(Idempotency {
             key: app.fingerprint(log, "idempotency key", scope.as_bytes()),
             request: app.fingerprint(log, "request", self.input.as_bytes()),
+            origin: Origin::new(scope),
+            at: self.at,
         })
     }
 }

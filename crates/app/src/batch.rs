@@ -338,12 +338,12 @@ impl<'i> Working<'i> {
                 seq: position,
                 thing_kind: thing_kind.to_owned(),
                 thing: thing.into_bytes(),
-                at: job.request.now.0,
+                at: idempotency.at.0,
             };
             self.known.insert((command.log, command.key), command.clone());
             self.commands.push(command);
         }
-        Ok(Done { position, thing, repeated: false })
+        Ok(Done { position, thing, repeated: false, command: job.request.command })
     }
 
     fn append(&mut self, when: &When, event: &Event, stored: store::Event) {

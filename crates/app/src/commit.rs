@@ -64,7 +64,43 @@ pub struct Idempotency {
     pub key: [u8; 32],
     /// Of the request's input.
     pub request: [u8; 32],
+    /// What its command's id derives from.
+    pub origin: Origin,
+    /// When it was asked, as the command's id has it.
+    pub at: Time,
 }
+
+/// What the ids of the commands of an idempotency key derive from: its scope, whatever the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin(Uuid);
+
+impl Origin {
+    /// Of this scope.
+    pub fn new(scope: &str) -> Self {
+        Self(Uuid::new_v5(&Uuid::NAMESPACE_OID, scope.as_bytes()))
+    }
+
+    /// The command that is made at this time: one a day, so that requests at once make the same. A key is forgotten after seven
+    /// days; where it comes again then, its command is another one, and so is whatever derives from it: a token that was
+    /// ended is never handed out anew, and no id means two things.
+    pub fn command(self, at: Time) -> CommandId {
+        let day = at.0.div_euclid(Time(0).plus_days(1).0);
+        CommandId::of(Uuid::new_v5(&self.0, &day.to_be_bytes()))
+    }
+
+    /// The commands that it can have made by this time and whose key is not forgotten, the newest first.
+    pub fn commands(self, now: Time) -> impl Iterator<Item = CommandId> {
+        (0..=KEY_DAYS).map(move |days| self.command(now.plus_days(-days)))
+    }
+
+    /// The id of what has a log of its own, whose key is looked for in that log: the same on every day.
+    pub fn id<I: domain::id::Id>(self) -> I {
+        I::of(self.0)
+    }
+}
+
+/// For how many days an idempotency key is remembered at least.
+pub(crate) const KEY_DAYS: i64 = 7;
 
 /// What became of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +111,8 @@ pub struct Done {
     pub thing: Uuid,
     /// Whether this request was done before.
     pub repeated: bool,
+    /// The command that did it: of a repeat the first one, from which what it handed out derives.
+    pub command: CommandId,
 }
 
 /// A command on its way.
@@ -486,7 +524,8 @@ pub(crate) fn again(known: &store::Command, asked: &Idempotency) -> Result<Done,
     if known.request != asked.request {
         return Err(Error::ConflictingKey);
     }
-    Ok(Done { position: known.seq, thing: Uuid::from_bytes(known.thing), repeated: true })
+    let command = asked.origin.command(Time(known.at));
+    Ok(Done { position: known.seq, thing: Uuid::from_bytes(known.thing), repeated: true, command })
 }
 
 /// Loads what is wanted, in bulk.

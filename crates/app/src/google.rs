@@ -373,10 +373,10 @@ impl App {
             match self.run(request, sign_in).await {
                 Err(Error::Again) => {}
                 Err(error) => return Err(error),
-                Ok(_) => {
+                Ok(done) => {
                     // A repeat that came at once may have opened the account under another id.
                     let (person, _) = self.led_to(id, address).await?;
-                    let token = self.token(Kind::Login, LogId::Account(person), command);
+                    let token = self.token(Kind::Login, LogId::Account(person), done.command);
                     let made = self.held(NewSession { person, token }).await?;
                     return made.ok_or_else(|| refused(account::Refusal::GoogleSignInIsNotValid));
                 }

@@ -54,7 +54,7 @@ use tracing::Instrument as _;
 use vault::{Entropy, LastingKey, Roots};
 
 pub use clock::Clock;
-pub use commit::{Done, Idempotency, Request};
+pub use commit::{Done, Idempotency, Origin, Request};
 pub use error::Error;
 pub use moments::AsOf;
 pub use passage::{Heard, Line, Passage};
@@ -268,7 +268,7 @@ impl App {
 
     /// Forgets idempotent commands and sent parcels of more than seven days ago.
     pub async fn expire(&self) -> Result<u64, Error> {
-        let before = self.inner.clock.now().plus_days(-7).0;
+        let before = self.inner.clock.now().plus_days(-commit::KEY_DAYS).0;
         Ok(self.inner.store.expire(before).await?)
     }
 

@@ -159,8 +159,8 @@ impl App {
             command,
             idempotency,
         };
-        self.run(request, account::RequestLink { address, email, link, hashes }).await?;
-        Ok(asked)
+        let done = self.run(request, account::RequestLink { address, email, link, hashes }).await?;
+        Ok(self.asking(address, done.command, browser))
     }
 
     /// Redeems a sign-in link.
@@ -199,10 +199,10 @@ impl App {
             {
                 Err(Error::Again) => {}
                 Err(error) => return Err(error),
-                Ok(_) => {
+                Ok(done) => {
                     // A repeat that came at once may have opened the account under another id.
                     let person = self.person_of(address).await?.unwrap_or(person);
-                    let token = self.token(Kind::Login, LogId::Account(person), command);
+                    let token = self.token(Kind::Login, LogId::Account(person), done.command);
                     let made = self.held(NewSession { person, token }).await?;
                     return made.ok_or_else(|| Refusal::from(account::Refusal::CodeIsNeeded).into());
                 }

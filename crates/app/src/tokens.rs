@@ -1,7 +1,8 @@
 //! Tokens: `<log id>.<secret>`, so that finding one needs no global table.
 //!
 //! A secret is derived from the lasting key, its log and the command that handed it out: nothing is stored in the clear, and a
-//! retry, or the mail that is rendered later, can say it again. What is stored is its hash, made with its kind.
+//! retry, or the mail that is rendered later, can say it again. What is stored is its hash, made with its kind. A command's id
+//! never comes again once a retry is none any more ([`crate::Origin`]), so no token does that was ended.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -94,8 +95,7 @@ impl App {
         self.token(kind, log, CommandId::of(Uuid::new_v5(&command.uuid(), whom.uuid().as_bytes())))
     }
 
-    /// The token of the invitation that this command sends to an address. It is that address's alone: a key that comes again
-    /// once it is forgotten, and has another address invited, hands out another token.
+    /// The token of the invitation that this command sends to an address. It is that address's alone: a command may invite many.
     pub fn invitation(&self, kind: Kind, (log, command): (LogId, CommandId), to: &domain::text::Email) -> Token {
         self.token_for(kind, log, command, self.address(to))
     }

@@ -6,7 +6,7 @@ use domain::appointment::{CalendarFeed, CreateFeed, RevokeFeed};
 use domain::id::LogId;
 
 use crate::scalars::DateTime;
-use crate::words::{Once, Result, UserError, app, error, send, viewer};
+use crate::words::{Once, Result, UserError, app, error, send, send_once, viewer};
 
 /// That there is an address from which the viewer's calendar is read. The address itself was shown once.
 #[derive(Debug, SimpleObject)]
@@ -55,12 +55,13 @@ impl FeedMutation {
     /// and both portals. One that was there stops working.
     async fn create_calendar_feed(&self, ctx: &Context<'_>) -> Result<Option<CreateCalendarFeedPayload>> {
         let (app, person) = (app(ctx)?, viewer(ctx)?.person()?);
-        let (log, command) = (LogId::Account(person), Once::of(ctx, viewer(ctx)?)?.command(app));
-        let token = app.token(Kind::CalendarFeed, log, command);
-        let hash = token.hash;
-        Ok(Some(match send(ctx, log, Some(command), |_| Ok(CreateFeed { person, hash })).await? {
-            Ok(_) => {
-                let row = app.calendar_feed(person).await.map_err(error)?.filter(|row| row.hash == hash);
+        let (log, once) = (LogId::Account(person), Once::of(ctx, viewer(ctx)?)?);
+        let command = once.command(app);
+        let hash = app.token(Kind::CalendarFeed, log, command).hash;
+        Ok(Some(match send_once(ctx, log, (&once, command), |_| Ok(CreateFeed { person, hash })).await? {
+            Ok(done) => {
+                let token = app.token(Kind::CalendarFeed, log, done.command);
+                let row = app.calendar_feed(person).await.map_err(error)?.filter(|row| row.hash == token.hash);
                 let path = row.as_ref().map(|_| format!("/calendar/{}.ics", token.text));
                 let calendar_feed = row.as_ref().map(CalendarFeedInfo::new);
                 CreateCalendarFeedPayload { calendar_feed, path, errors: Vec::new() }
@@ -72,7 +73,7 @@ impl FeedMutation {
     /// Ends the address of the viewer's calendar.
     async fn revoke_calendar_feed(&self, ctx: &Context<'_>) -> Result<Option<RevokeCalendarFeedPayload>> {
         let person = viewer(ctx)?.person()?;
-        Ok(Some(match send(ctx, LogId::Account(person), None, |_| Ok(RevokeFeed { person })).await? {
+        Ok(Some(match send(ctx, LogId::Account(person), |_| Ok(RevokeFeed { person })).await? {
             Ok(_) => RevokeCalendarFeedPayload { revoked: true, errors: Vec::new() },
             Err(refused) => RevokeCalendarFeedPayload { revoked: false, errors: vec![refused] },
         }))

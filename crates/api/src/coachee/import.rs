@@ -153,7 +153,7 @@ pub(super) async fn import(ctx: &Context<'_>, input: ImportCoacheesInput) -> Res
         Ok(done) => done,
         Err(refused) => return Ok(Some(ImportPayload { errors: vec![refused], ..ImportPayload::default() })),
     };
-    let report = report(ctx, (practice, Some(done.position)), sheet, Some(command)).await?;
+    let report = report(ctx, (practice, Some(done.position)), sheet, Some(done.command)).await?;
     Ok(Some(ImportPayload { position: Some(Position(done.position)), ..report }))
 }
 

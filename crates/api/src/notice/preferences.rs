@@ -107,7 +107,7 @@ impl PreferencesMutation {
     ) -> Result<Option<NotificationPreferencesPayload>> {
         let person = viewer(ctx)?.person()?;
         let make = |_: &New<'_>| input.command(person);
-        Ok(Some(match send(ctx, LogId::Account(person), None, make).await? {
+        Ok(Some(match send(ctx, LogId::Account(person), make).await? {
             Ok(_) => {
                 let row = app(ctx)?.notification_preferences(person).await.map_err(error)?;
                 let notification_preferences = Some(NotificationPreferences::new(row));
