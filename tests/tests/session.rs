@@ -249,6 +249,22 @@ both! {
         product.prove().await;
     }
 
+    /// From two coaches' screens that show the same list: neither takes off what the other has added.
+    #[test]
+    async fn what_another_coach_has_added_meanwhile_is_not_taken_off(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let ben = product.further_coach(&ada, &practice, "Ben", "MANAGER").await;
+        let robin = product.coachee(&ada, &practice, "Robin").await;
+        let id = started(&ada, &practice, &robin, "First").await;
+        let read = steps(&ada, &practice, &id, json!([{ "text": "Ask" }, { "text": "Listen" }])).await;
+        let list = |new: &str| json!({ "i": { "practiceId": practice, "sessionId": id, "base": read, "steps": [{ "id": read[1], "text": "Listen" }, { "text": new }] } });
+        ben.ask(SET_STEPS, list("Walk")).await;
+        let answer = ada.ask(SET_STEPS, list("Rest")).await;
+        let shown: Vec<_> = answer["setNextSteps"]["session"]["nextSteps"].as_array().expect("steps").iter().map(|step| (step["text"].clone(), step["place"].clone())).collect();
+        assert_eq!(shown, [(json!("Listen"), json!(0)), (json!("Rest"), json!(1)), (json!("Walk"), json!(2))]);
+        product.prove().await;
+    }
+
     /// Under exactly these words, from the newest session that took place.
     #[test]
     async fn s1_44_they_show_at_the_top_of_the_next_session(product: Product) {

@@ -272,7 +272,7 @@ async fn write_session(app: &App, log: LogId, owner: PersonId, session: SessionI
     run(app, log, owner, SaveNotes { session, base: 0, text, settles: None }).await?;
     let text = Step::parse("Ask one question in the next meeting")?;
     let steps = vec![StepLine::Add { step: app.mint(), text: text.clone() }, StepLine::Add { step: app.mint(), text }];
-    run(app, log, owner, SetNextSteps { session, steps }).await
+    run(app, log, owner, SetNextSteps { session, steps, base: None }).await
 }
 
 /// Serves the product's router on loopback, until the app stops.

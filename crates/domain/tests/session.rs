@@ -175,7 +175,7 @@ fn listed(world: &World, session: SessionId) -> Vec<(String, bool)> {
 #[test]
 fn s1_43_next_steps_are_set_as_a_list_and_keep_their_marks() {
     let (mut world, session) = running();
-    let set = |steps: &[StepLine]| SetNextSteps { session, steps: steps.to_vec() };
+    let set = |steps: &[StepLine]| SetNextSteps { session, steps: steps.to_vec(), base: None };
     let added = vec!["session.next_step_added"; 3];
     assert_eq!(world.when(World::COACH, &set(&[add(1, "call"), add(2, "write"), add(3, "rest")])), Ok(added));
     let check = CheckNextStep { step: id(3), done: true };
@@ -192,12 +192,39 @@ fn s1_43_next_steps_are_set_as_a_list_and_keep_their_marks() {
     assert!(world.find::<NextStep>(id::<NextStepId>(1)).is_none());
 }
 
+/// Two coaches set the steps from the same list: what one has added stays, whatever the other makes of what they read.
+#[test]
+fn a_step_that_was_added_since_the_list_was_read_stays_behind_it() {
+    let (mut world, session) = running();
+    let set = |base: &[u128], steps: &[StepLine]| {
+        let base = Some(base.iter().map(|step| id(*step)).collect());
+        SetNextSteps { session, steps: steps.to_vec(), base }
+    };
+    world.when(World::COACH, &set(&[], &[add(1, "call"), add(2, "write")])).unwrap();
+    let theirs = set(&[1, 2], &[keep(1, "call"), add(3, "rest"), add(4, "walk"), keep(2, "write")]);
+    world.when(World::OWNER, &theirs).unwrap();
+    let changes =
+        ["removed", "added", "added", "changed", "changed", "changed"].map(|what| format!("session.next_step_{what}"));
+    let mine = set(&[1, 2], &[add(5, "ask"), add(6, "read"), keep(2, "write")]);
+    assert_eq!(world.when(World::COACH, &mine).unwrap(), changes);
+    let steps = |words: &[&str]| words.iter().map(|step| ((*step).to_owned(), false)).collect::<Vec<_>>();
+    assert_eq!(listed(&world, session), steps(&["ask", "read", "write", "rest", "walk"]));
+    // What stands already where it is to stand, stays as it is.
+    let again = set(&[2, 5, 6], &[keep(5, "ask"), keep(6, "read"), keep(2, "write")]);
+    assert_eq!(world.when(World::COACH, &again), Ok(vec![]));
+    // They count, and whoever has read them takes them off.
+    let many: Vec<_> = (300..349).map(|step| add(step, "a")).collect();
+    assert_eq!(world.when(World::COACH, &set(&[2, 5, 6], &many)), refused("NEXT_STEPS_ARE_TOO_MANY"));
+    assert_eq!(world.when(World::COACH, &set(&[2, 3, 4, 5, 6], &[keep(2, "write")])).map(|events| events.len()), Ok(5));
+    assert_eq!(listed(&world, session), steps(&["write"]));
+}
+
 #[test]
 fn a_list_of_next_steps_that_makes_no_sense_changes_nothing() {
     let (mut world, session) = running();
     world.when(World::OWNER, &start(201)).unwrap();
-    let set = |steps: &[StepLine]| SetNextSteps { session, steps: steps.to_vec() };
-    world.when(World::OWNER, &SetNextSteps { session: id(201), steps: vec![add(9, "other")] }).unwrap();
+    let set = |steps: &[StepLine]| SetNextSteps { session, steps: steps.to_vec(), base: None };
+    world.when(World::OWNER, &SetNextSteps { session: id(201), steps: vec![add(9, "other")], base: None }).unwrap();
     assert_eq!(world.when(World::OWNER, &set(&[add(1, "a"), add(1, "b")])), refused("NEXT_STEP_EXISTS"));
     assert_eq!(world.when(World::OWNER, &set(&[add(9, "a")])), refused("NEXT_STEP_EXISTS"));
     assert_eq!(world.when(World::OWNER, &set(&[add(1, "a"), keep(9, "b")])), Err(Stop::NotFound));

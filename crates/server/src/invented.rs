@@ -550,7 +550,8 @@ impl Actors<'_> {
             self.act(coach, SaveNotes { session, base, text: text(&written)?, settles: None }).await?;
         }
         let id = self.app.mint();
-        self.act(coach, SetNextSteps { session, steps: vec![StepLine::Add { step: id, text: text(step)? }] }).await?;
+        let steps = vec![StepLine::Add { step: id, text: text(step)? }];
+        self.act(coach, SetNextSteps { session, steps, base: None }).await?;
         file.open_step = Some(id);
         self.later(12);
         let status = if number % 5 == 3 { Status::Late } else { Status::Attended };

@@ -79,6 +79,9 @@ pub(crate) struct SetNextStepsInput {
     session_id: Id<SessionId>,
     /// All of them, in order: at most 50. A step that is not among them is taken off.
     steps: Vec<NextStepInput>,
+    /// The steps that there were when the list was read. One that somebody else has added since is not taken off, and stands
+    /// behind the list. Without this the list is all there is: what others have added meanwhile is lost.
+    base: Option<Vec<Id<NextStepId>>>,
 }
 
 /// Marks a next step.
@@ -98,7 +101,8 @@ pub(crate) struct StepsMutation;
 
 #[Object]
 impl StepsMutation {
-    /// Sets the next steps of a session, in their order. What is not in the list is taken off.
+    /// Sets the next steps of a session, in their order. What is not in the list is taken off, but for what was added since
+    /// the steps of `base`.
     async fn set_next_steps(&self, ctx: &Context<'_>, input: SetNextStepsInput) -> Result<Option<SessionPayload>> {
         run(ctx, input.practice_id.0, |new| {
             let line = |line: &NextStepInput| {
@@ -108,7 +112,8 @@ impl StepsMutation {
                 })
             };
             let steps = input.steps.iter().map(line).collect::<std::result::Result<_, _>>()?;
-            Ok(session::SetNextSteps { session: input.session_id.0, steps })
+            let base = input.base.map(|base| base.into_iter().map(|step| step.0).collect());
+            Ok(session::SetNextSteps { session: input.session_id.0, steps, base })
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! Next steps: what the coachee commits to before the next session (S1.43, S1.44).
 //!
 //! A session's steps are set as a whole list; what differs becomes events, step by step, so that a step that stays keeps
-//! its mark. Both sides mark them.
+//! its mark. A list that says which steps it was made from takes off none that somebody added since. Both sides mark them.
 
 use serde::{Deserialize, Serialize};
 
@@ -84,34 +84,49 @@ pub struct SetNextSteps {
     pub session: SessionId,
     /// At most [`MOST_STEPS`].
     pub steps: Vec<StepLine>,
+    /// The steps that the list was made from: one that is not among them was added since, and stays, behind the list. Where
+    /// it is not said, the list is all.
+    pub base: Option<Vec<NextStepId>>,
 }
 
 impl Command for SetNextSteps {
     shows!(Session session);
     fn decide(&self, facts: &Facts<'_>) -> Result<Decision, Stop> {
         let session = facts.get::<Session>(self.session)?;
+        let mut ids: Vec<_> = self.steps.iter().map(StepLine::step).collect();
+        ids.sort_unstable();
+        let (since, gone): (Vec<_>, Vec<_>) = session
+            .steps
+            .iter()
+            .copied()
+            .filter(|step| ids.binary_search(step).is_err())
+            .partition(|step| self.base.as_ref().is_some_and(|base| !base.contains(step)));
         // A list that is far too long is refused below: nothing is loaded for it.
         let steps: Vec<_> =
             self.steps.iter().take(MOST_STEPS).map(|line| facts.find::<NextStep>(line.step())).collect();
+        let since: Vec<_> = since.into_iter().map(|step| facts.find::<NextStep>(step)).collect();
         let steps = steps.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let mut since: Vec<_> = since.into_iter().filter_map(Result::transpose).collect::<Result<_, _>>()?;
         let decision = facts.allow(Deed::HoldSessions, session.coachee)?;
-        if self.steps.len() > MOST_STEPS {
+        if self.steps.len().saturating_add(since.len()) > MOST_STEPS {
             return Err(Refusal::TooManySteps.into());
         }
-        let mut ids: Vec<_> = self.steps.iter().map(StepLine::step).collect();
-        ids.sort_unstable();
         let count = ids.len();
         ids.dedup();
         if ids.len() != count {
             return Err(Refusal::StepIsThere.into());
         }
-        let gone = session.steps.iter().filter(|step| ids.binary_search(step).is_err());
-        let gone = gone.map(|step| Event::NextStepRemoved { step: *step, session: self.session });
+        let gone = gone.into_iter().map(|step| Event::NextStepRemoved { step, session: self.session });
         let mut decision = decision.with_all(gone);
         for ((line, there), place) in self.steps.iter().zip(steps).zip(0_u32..) {
             decision = decision.with_all(self.line(facts, session, (line, there), place)?);
         }
-        Ok(decision)
+        since.sort_unstable_by_key(|row| (row.place, row.id));
+        let moved = since.into_iter().zip((0_u32..).skip(self.steps.len())).filter_map(|(row, place)| {
+            let place = changed(&row.place, Some(&place))?;
+            Some(Event::NextStepChanged { step: row.id, text: None, place: Some(place) })
+        });
+        Ok(decision.with_all(moved))
     }
 }
 
