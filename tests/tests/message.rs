@@ -211,7 +211,7 @@ both! {
             assert_eq!(coachee.refused(SEND, input(practice, to, "Where are you?")).await, "COACH_CANNOT_BE_WRITTEN_TO");
         }
         let mine = conversations(coachee, "coacheePortal", practice).await;
-        assert_eq!((mine[0]["withName"].clone(), line(&mine[0]).2), (Value::Null, "See you"));
+        assert_eq!((line(&mine[0]).0, line(&mine[0]).2), ("Bob", "See you"));
         grant(ada, practice, bob, robin).await;
         assert_eq!(line(&conversations(bob, "coachPortal", practice).await[0]).2, "See you");
         assert_eq!(sent(coachee, practice, json!({ "conversationId": id }), "There you are").await["number"], 2);
@@ -233,6 +233,11 @@ both! {
         assert_eq!(sent(coachee, practice, to_mia, "And you?").await["conversationId"], first["conversationId"]);
         let mias = conversations(mia, "coachPortal", practice).await;
         assert_eq!(mias.iter().map(line).collect::<Vec<_>>(), [("Robin Reed", 2, "And you?")]);
+        // They know her by her name, and her card is not theirs to see.
+        assert_eq!(line(&conversations(coachee, "coacheePortal", practice).await[0]).0, "Mia");
+        let coaches = "query($p: ID!) { viewer { coacheePortal(practiceId: $p) { coaches { displayName } } } }";
+        let coaches = coachee.ask(coaches, json!({ "p": practice })).await["viewer"]["coacheePortal"]["coaches"].clone();
+        assert_eq!(coaches, json!([{ "displayName": "Ada" }, { "displayName": "Bob" }]));
         product.prove().await;
     }
 

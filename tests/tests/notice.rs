@@ -432,4 +432,31 @@ both! {
         assert_eq!(scene.number(cleo).await, 0, "who leads is told");
         product.prove().await;
     }
+
+    /// A manager has no access to anybody and sees everybody: whoever asks a coachee something or meets them has a name for
+    /// them, in the app, by mail and in their calendar.
+    #[test]
+    async fn a_manager_without_access_has_a_name_for_the_coachee(product: Product) {
+        let scene = Scene::new(&product).await;
+        let Scene { practice, ada, robin, coachee, .. } = &scene;
+        let mia = product.further_coach(ada, practice, "Mia", "MANAGER").await;
+        scene.changes(&mia, "assignQuestions", json!({ "coacheeId": robin, "questions": ["ZQ-What helps?"] })).await;
+        react(&product).await;
+        let told = scene.told_in(coachee, "coacheePortal", Value::Null).await;
+        assert_eq!((kinds(&told), &told["nodes"][0]["byName"]), (vec!["QUESTION_ASSIGNED"], &json!("Mia")));
+        let sent = mails(&product, coachee).await;
+        assert!(sent.len() == 1 && sent[0].contains("Mia asks you a question"), "{sent:?}");
+
+        scene.changes(&mia, "addAppointment", json!({ "coacheeId": robin, "title": "Talk", "start": "2026-03-10T09:00" })).await;
+        let seen = "query($p: ID!) { viewer { coacheePortal(practiceId: $p) {
+            appointments(first: 5) { nodes { appointment { coachName } } } coaches { displayName } } } }";
+        let seen = coachee.ask(seen, json!({ "p": practice })).await["viewer"]["coacheePortal"].clone();
+        assert_eq!(seen["appointments"]["nodes"], json!([{ "appointment": { "coachName": "Mia" } }]));
+        assert_eq!(seen["coaches"], json!([{ "displayName": "Bob" }, { "displayName": "Cleo" }]), "her card is not theirs to see");
+        let feed = coachee.ask("mutation { createCalendarFeed { path } }", json!({})).await["createCalendarFeed"]["path"].clone();
+        let calendar = reqwest::get(product.url(feed.as_str().expect("a path"))).await.expect("a calendar");
+        let calendar = calendar.text().await.expect("a text");
+        assert!(calendar.contains("DESCRIPTION:With Mia"), "{calendar}");
+        product.prove().await;
+    }
 }

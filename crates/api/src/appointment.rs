@@ -18,7 +18,9 @@ pub(crate) use self::diary::{Among, Diary, Range};
 pub(crate) use self::feed::{CalendarFeedInfo, FeedMutation};
 use crate::page::{Asked, Cursor};
 use crate::scalars::{DateTime, Id, LocalDateTime, Position, TimeZone, id};
-use crate::words::{Once, Payload, Result, UserError, app, error, look_for, run, shown, text, text_or, view, viewer};
+use crate::words::{
+    Once, Payload, Result, UserError, app, coach_name, error, look_for, run, shown, text, text_or, view, viewer,
+};
 
 /// Whether the coachee comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -68,6 +70,10 @@ impl Appointment {
     /// With which coach.
     async fn coach_id(&self) -> ID {
         id(self.row.coach)
+    }
+    /// That coach's name; nothing where they are in the practice no more.
+    async fn coach_name(&self) -> Result<Option<String>> {
+        coach_name(&self.view, self.row.coach).await
     }
     /// What it is called.
     async fn title(&self) -> Result<Option<String>> {

@@ -11,7 +11,7 @@ use domain::message::{self, Mark, To};
 use crate::note::Side;
 use crate::page::{Asked, Cursor, List, is};
 use crate::scalars::{DateTime, Id, id};
-use crate::words::{Result, bad, error, payload, run, shown, text};
+use crate::words::{Result, bad, coach_name, error, payload, run, shown, text};
 
 /// How far somebody has read.
 #[derive(Debug, SimpleObject)]
@@ -55,11 +55,10 @@ impl Conversation {
     async fn coach_id(&self) -> ID {
         id(self.row.coach)
     }
-    /// The name of the other one; nothing where they are not in the viewer's sight any more.
+    /// The name of the other one; nothing where they are in the practice no more.
     async fn with_name(&self) -> Result<Option<String>> {
         if self.view.oneself().is_some() {
-            let coach = self.view.one::<domain::practice::Member>(self.row.coach).await.map_err(error)?;
-            return Ok(coach.map(|coach| domain::text::Text::as_str(&coach.name).to_owned()));
+            return coach_name(&self.view, self.row.coach).await;
         }
         let coachee = self.view.one::<domain::coachee::Coachee>(self.row.coachee).await.map_err(error)?;
         Ok(coachee.map(|coachee| coachee.full_name()))

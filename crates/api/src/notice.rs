@@ -15,8 +15,6 @@ use domain::account::{Portal, Right};
 use domain::coachee::Coachee;
 use domain::id::{BoardId, LogId, NoticeId, PracticeId};
 use domain::notice::{self, Board, Matter, Notice, READ_MAX, ReadNotices, Refusal};
-use domain::practice::Member;
-use domain::text::Text as _;
 
 use crate::appointment::Appointment;
 use crate::assessment::Assessment;
@@ -27,7 +25,7 @@ use crate::page::{Asked, Cursor, List, is};
 use crate::plan::{Action, ActionSeries, Goal, Milestone};
 use crate::question::CoachingQuestion;
 use crate::scalars::{DateTime, Id, Position, id};
-use crate::words::{Result, UserError, app, error, reader, send, viewer};
+use crate::words::{Result, UserError, app, coach_name, error, reader, send, viewer};
 
 /// What happened; preferences are kept by this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -123,14 +121,13 @@ impl Notification {
     async fn by_id(&self) -> ID {
         id(self.row.by)
     }
-    /// Their name; nothing where the viewer sees them no more.
+    /// Their name; nothing where they are in the practice no more.
     async fn by_name(&self) -> Result<Option<String>> {
         let coachee = self.view.one::<Coachee>(self.row.coachee).await.map_err(error)?;
         if let Some(coachee) = coachee.filter(|coachee| coachee.person == Some(self.row.by)) {
             return Ok(Some(coachee.full_name()));
         }
-        let coach = self.view.one::<Member>(self.row.by).await.map_err(error)?;
-        Ok(coach.map(|coach| coach.name.as_str().to_owned()))
+        coach_name(&self.view, self.row.by).await
     }
     /// Which of its fields changed, as the API names them; empty where it came into being or was deleted.
     async fn changed_fields(&self) -> Vec<&'static str> {

@@ -544,6 +544,12 @@ pub async fn view(ctx: &Context<'_>, practice: PracticeId, at_least: Option<u64>
     Err(error(app::Error::NotFound))
 }
 
+/// The name of a coach whom a row names that the viewer sees; nothing where they are in the practice no more.
+pub async fn coach_name(view: &View, coach: PersonId) -> Result<Option<String>> {
+    let name = view.coach_names(&[coach]).await.map_err(error)?.remove(&coach);
+    Ok(name.map(|name| name.as_str().to_owned()))
+}
+
 /// A thing of a practice, with the view that shows it: through whichever portal does, for somebody may be a coach and a
 /// coachee of one practice. Who has no portal there is answered `NOT_FOUND`.
 pub async fn look_for<R: Row>(

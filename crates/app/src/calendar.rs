@@ -12,7 +12,6 @@ use domain::account::Portal;
 use domain::appointment::{Appointment, CalendarFeed};
 use domain::coachee::Coachee;
 use domain::id::{CoacheeId, Id as _, LogId, PersonId};
-use domain::practice::Member;
 use domain::text::Text as _;
 
 use self::ics::{Entry, Words};
@@ -117,8 +116,8 @@ async fn names(view: &View, portal: Portal, rows: &[Appointment]) -> Result<Hash
         }
         Portal::Coachee => {
             let ids: Vec<PersonId> = ids.into_iter().map(PersonId::of).collect();
-            let found = view.many::<Member>(&ids).await?;
-            found.into_iter().map(|row| (row.id.uuid(), row.name.as_str().to_owned())).collect()
+            let found = view.coach_names(&ids).await?;
+            found.into_iter().map(|(id, name)| (id.uuid(), name.as_str().to_owned())).collect()
         }
     })
 }

@@ -460,7 +460,7 @@ impl View {
             Turn::Mine(mut mine) => {
                 let asked = mine.questions.iter().map(|question| match question {
                     Question::Rows(_, ids) => ids.as_slice(),
-                    Question::List(..) | Question::Entries(_) | Question::Count(..) => &[],
+                    Question::Names(_) | Question::List(..) | Question::Entries(_) | Question::Count(..) => &[],
                 });
                 let asked: Vec<&[store::Id]> = asked.collect();
                 let answers = self.read_rows::<R>(&mut mine.reading, &asked).await?;
@@ -481,7 +481,7 @@ impl View {
             Turn::Mine(mut mine) => {
                 let lists = mine.questions.iter().filter_map(|question| match question {
                     Question::List(_, wanted) => Some(wanted),
-                    Question::Rows(..) | Question::Entries(_) | Question::Count(..) => None,
+                    Question::Rows(..) | Question::Names(_) | Question::Entries(_) | Question::Count(..) => None,
                 });
                 let lists: Vec<&Wanted> = lists.collect();
                 let pages = self.read_lists::<R>(&mut mine.reading, &lists).await?;
@@ -507,7 +507,7 @@ impl View {
             Turn::Mine(mut mine) => {
                 let parents = mine.questions.iter().filter_map(|question| match question {
                     Question::Count(_, _, parent) => Some(*parent),
-                    Question::Rows(..) | Question::List(..) | Question::Entries(_) => None,
+                    Question::Rows(..) | Question::Names(_) | Question::List(..) | Question::Entries(_) => None,
                 });
                 let parents: Vec<store::Id> = parents.collect();
                 let counts = self.read_counts::<R>(&mut mine.reading, column, &parents).await?;
@@ -553,7 +553,7 @@ impl View {
             Turn::Mine(mut mine) => {
                 let asked = mine.questions.iter().filter_map(|question| match question {
                     Question::Entries(wanted) => Some(wanted),
-                    Question::Rows(..) | Question::List(..) | Question::Count(..) => None,
+                    Question::Rows(..) | Question::Names(_) | Question::List(..) | Question::Count(..) => None,
                 });
                 let asked: Vec<&Entries> = asked.collect();
                 let entries = self.read_entries(&mut mine.reading, &asked).await?;

@@ -270,7 +270,7 @@ const TYPES: &[(&str, Side, &str)] = &[
     (
         "Appointment",
         Side::Both,
-        "addedAt answer answeredAt cancelled cancelledFrom coachId coacheeId durationMinutes id occurrences place recurrence \
+        "addedAt answer answeredAt cancelled cancelledFrom coachId coachName coacheeId durationMinutes id occurrences place recurrence \
          sequence start timeZone title videoLink",
     ),
     (

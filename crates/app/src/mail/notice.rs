@@ -253,8 +253,8 @@ impl App {
         if let Some(coachee) = coachee {
             return Ok(coachee.first_name.as_str().to_owned());
         }
-        let coach = view.one::<Member>(row.by).await?;
-        Ok(coach.map_or_else(|| "Somebody".to_owned(), |coach| coach.name.as_str().to_owned()))
+        let name = view.coach_names(&[row.by]).await?.remove(&row.by);
+        Ok(name.map_or_else(|| "Somebody".to_owned(), |name| name.as_str().to_owned()))
     }
 
     /// The token that takes somebody off such mails, always the same one.

@@ -5,10 +5,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::id::Id as _;
+use domain::id::{Id as _, PersonId};
+use domain::practice::Member;
 use domain::row::Row;
+use domain::text::Name;
 use store::{Direction, Lists, Select, Take};
 
+use super::together::{Question, Turn};
 use super::{Entries, Filter, Kept, Page, Reading, Under, Value, View, Wanted, sight};
 use crate::record::{self, Happened};
 use crate::{Error, tables};
@@ -37,6 +40,49 @@ impl View {
         }
         let rows: HashMap<store::Id, R> = rows.into_iter().map(|row| (row.id().uuid().into_bytes(), row)).collect();
         Ok(asked.iter().map(|ids| ids.iter().filter_map(|id| rows.get(id).cloned()).collect()).collect())
+    }
+
+    /// The names of coaches whom a row names that the viewer sees: whoever has written to a coachee, assigned them something
+    /// or meets them has a name for them, with access to them or without, while they are in the practice. What else there is
+    /// of a coach only those see who see the [`Member`].
+    pub async fn coach_names(&self, ids: &[PersonId]) -> Result<HashMap<PersonId, Name>, Error> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let ids: Vec<store::Id> = ids.iter().map(|id| id.uuid().into_bytes()).collect();
+        match self.together.ask(&self.reading, Question::Names(ids)).await? {
+            Turn::Answered(names) => Ok(names),
+            Turn::Mine(mut mine) => {
+                let asked = mine.questions.iter().filter_map(|question| match question {
+                    Question::Names(ids) => Some(ids.as_slice()),
+                    Question::Rows(..) | Question::List(..) | Question::Entries(_) | Question::Count(..) => None,
+                });
+                let asked: Vec<&[store::Id]> = asked.collect();
+                let answers = self.read_names(&mut mine.reading, &asked).await?;
+                mine.settle(answers)
+            }
+        }
+    }
+
+    /// The names that each of several asks for.
+    async fn read_names(
+        &self,
+        reading: &mut Reading,
+        asked: &[&[store::Id]],
+    ) -> Result<Vec<HashMap<PersonId, Name>>, Error> {
+        let ids: BTreeSet<store::Id> = asked.iter().copied().flatten().copied().collect();
+        let table = (Member::TABLE, self.app.inner.tables.physical(Member::TABLE)?);
+        let found = reading.documents(table, self.log(), ids.into_iter().map(uuid::Uuid::from_bytes)).await?;
+        let mut names: HashMap<PersonId, Name> = HashMap::with_capacity(found.len());
+        for document in found {
+            let row = Member::from_document(&document).map_err(Error::internal)?;
+            names.insert(row.id, row.name);
+        }
+        let named = |id: &store::Id| {
+            let id = PersonId::of(uuid::Uuid::from_bytes(*id));
+            names.get(&id).map(|name| (id, name.clone()))
+        };
+        Ok(asked.iter().map(|ids| ids.iter().filter_map(named).collect()).collect())
     }
 
     /// A page of each of these lists, which differ in their parents only.

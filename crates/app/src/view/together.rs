@@ -27,6 +27,8 @@ use crate::Error;
 pub(super) enum Question {
     /// The rows of these ids.
     Rows(Table, Vec<store::Id>),
+    /// The names of these coaches.
+    Names(Vec<store::Id>),
     /// The rows of a list under a parent.
     List(Table, Wanted),
     /// Entries of the activity log about a thing or a coachee.
@@ -40,10 +42,18 @@ impl Question {
     fn goes_with(&self, other: &Question) -> bool {
         match (self, other) {
             (Question::Rows(one, _), Question::Rows(other, _)) => one == other,
+            (Question::Names(_), Question::Names(_)) => true,
             (Question::List(one, wanted), Question::List(other, others)) => one == other && wanted.goes_with(others),
             (Question::Entries(one), Question::Entries(other)) => one.goes_with(other),
             (Question::Count(one, column, _), Question::Count(other, others, _)) => one == other && column == others,
-            (Question::Rows(..) | Question::List(..) | Question::Entries(_) | Question::Count(..), _) => false,
+            (
+                Question::Rows(..)
+                | Question::Names(_)
+                | Question::List(..)
+                | Question::Entries(_)
+                | Question::Count(..),
+                _,
+            ) => false,
         }
     }
 }
