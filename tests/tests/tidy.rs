@@ -74,6 +74,21 @@ fn the_table_of_refusals_is_the_schemas() {
     assert_eq!(written, rows);
 }
 
+/// What GraphQL takes and answers is people's words in the clear, and what lets somebody in: none of it can be printed (C6).
+#[test]
+fn nothing_that_graphql_takes_or_answers_can_be_printed() {
+    let mut seen = 0;
+    for path in sources("crates/api/src") {
+        for derived in read(&path).lines().filter(|line| line.trim_start().starts_with("#[derive(")) {
+            if ["InputObject", "SimpleObject", "OneofObject"].iter().any(|kind| derived.contains(kind)) {
+                assert!(!derived.contains("Debug"), "{}: {derived}", path.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 150, "only {seen} were seen");
+}
+
 #[test]
 fn the_rooms_are_apart() {
     const OURS: &[&str] = &["domain", "vault", "store", "app", "api", "server", "bench", "cluster"];

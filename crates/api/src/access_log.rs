@@ -18,7 +18,7 @@ use crate::scalars::{DateTime, Id, Position, id};
 use crate::words::{Result, error};
 
 /// That somebody read confidential texts of one kind about one coachee.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct AccessLogEntry {
     /// Its place in the access log, which is a log of its own.
     position: Position,
@@ -64,7 +64,7 @@ impl AccessLogEntry {
 }
 
 /// Which entries.
-#[derive(Debug, Clone, Default, InputObject)]
+#[derive(Clone, Default, InputObject)]
 pub struct AccessLogFilter {
     /// By this reader.
     reader_id: Option<Id<PersonId>>,

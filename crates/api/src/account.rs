@@ -74,7 +74,7 @@ impl From<SessionKind> for account::Through {
 }
 
 /// A person's account.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct Account {
     /// Its id.
@@ -97,7 +97,7 @@ impl Account {
 }
 
 /// Where a person is signed in.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct SignInSession {
     /// Its id, for `revokeSession`.
     id: ID,
@@ -116,7 +116,7 @@ pub struct SignInSession {
 }
 
 /// A portal that the viewer has.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct PortalEntry {
     /// Which.
     kind: PortalKind,
@@ -203,14 +203,14 @@ impl ViewerObject {
 }
 
 /// Asks for a sign-in link.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct RequestSignInLinkInput {
     /// Where it is sent.
     email: EmailAddress,
 }
 
 /// The same answer for every address, known or not.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct RequestSignInLinkPayload {
     /// The six digits to show: they are asked for where the link is opened in another browser.
     code: String,
@@ -219,7 +219,7 @@ pub struct RequestSignInLinkPayload {
 }
 
 /// Redeems a sign-in link.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct SignInInput {
     /// The token of the link.
     token: String,
@@ -249,7 +249,7 @@ impl SignInPayload {
 }
 
 /// What became of signing out.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct SignOutPayload {
     /// Whether it was done.
     done: bool,
@@ -258,7 +258,7 @@ pub struct SignOutPayload {
 }
 
 /// Ends another sign-in of one's own.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct RevokeSessionInput {
     /// Which.
     session_id: Id<LoginId>,

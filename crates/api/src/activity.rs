@@ -27,7 +27,7 @@ pub enum Through {
 }
 
 /// A field of an entry.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct ActivityChange {
     /// The field, as the API names it.
     field: String,
@@ -134,7 +134,7 @@ impl ActivityEntry {
 }
 
 /// Which entries.
-#[derive(Debug, Clone, Default, InputObject)]
+#[derive(Clone, Default, InputObject)]
 pub struct ActivityFilter {
     /// By this person.
     pub actor_id: Option<Id<PersonId>>,

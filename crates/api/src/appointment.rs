@@ -322,7 +322,7 @@ impl AppointmentPayload {
 }
 
 /// Makes an appointment.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct AddAppointmentInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -349,7 +349,7 @@ pub(crate) struct AddAppointmentInput {
 }
 
 /// Moves an appointment, or changes what it is called and where it is; what is left out stays.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct RescheduleAppointmentInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -375,7 +375,7 @@ pub(crate) struct RescheduleAppointmentInput {
 }
 
 /// Cancels an appointment: all of it, where no occurrence is named.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct CancelAppointmentInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -389,7 +389,7 @@ pub(crate) struct CancelAppointmentInput {
 }
 
 /// Says whether the coachee comes.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct RespondToAppointmentInput {
     /// The practice.
     practice_id: Id<PracticeId>,

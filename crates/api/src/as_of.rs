@@ -12,7 +12,7 @@ use crate::scalars::{DateTime, Position};
 use crate::words::{Result, app, error, reader, viewer};
 
 /// An earlier moment of a practice: exactly one of these.
-#[derive(Debug, OneofObject)]
+#[derive(OneofObject)]
 pub(crate) enum AsOf {
     /// Right after what happened at this position. Days count from when that was.
     Position(Position),

@@ -40,7 +40,7 @@ pub(crate) enum AssessmentQuestionKind {
 }
 
 /// An option of a question.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(crate) struct AssessmentOption {
     /// What it says.
     words: String,
@@ -49,7 +49,7 @@ pub(crate) struct AssessmentOption {
 }
 
 /// A question of a form.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(crate) struct AssessmentQuestion {
     /// What is asked.
     words: String,
@@ -116,7 +116,7 @@ impl From<&form::Question> for AssessmentQuestion {
 }
 
 /// The answer to a question of a form.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(crate) struct AssessmentAnswer {
     /// Which question, from 0.
     question: u32,
@@ -147,7 +147,7 @@ impl AssessmentAnswer {
 }
 
 /// What some questions of a form add up to.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(crate) struct AssessmentScore {
     /// The dimension, or the area of a wheel; nothing for the questions that name none.
     dimension: Option<String>,
@@ -304,7 +304,7 @@ impl Assessment {
 }
 
 /// Which assessments.
-#[derive(Debug, Default, InputObject)]
+#[derive(Default, InputObject)]
 pub(crate) struct AssessmentFilter {
     /// Of this coachee.
     coachee_id: Option<Id<CoacheeId>>,
@@ -402,7 +402,7 @@ payload! {
 }
 
 /// An option of a question.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct AssessmentOptionInput {
     /// What it says: 1 to 500 characters.
     words: String,
@@ -412,7 +412,7 @@ pub(crate) struct AssessmentOptionInput {
 }
 
 /// A question of a form. What its kind does not need is ignored.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct AssessmentQuestionInput {
     /// What is asked: 1 to 500 characters.
     words: String,
@@ -472,7 +472,7 @@ impl From<AssessmentQuestionInput> for form::Question {
 }
 
 /// The answer to a question of a form: what its kind takes, and nothing else.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct AssessmentAnswerInput {
     /// Which question, from 0; each at most once.
     question: u32,
@@ -517,7 +517,7 @@ fn at(field: &str, item: usize, refusal: assessment::Refusal) -> UserError {
 }
 
 /// Makes a form that can be assigned.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct CreateAssessmentTemplateInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -528,7 +528,7 @@ pub(crate) struct CreateAssessmentTemplateInput {
 }
 
 /// Names a form.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct RemoveAssessmentTemplateInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -537,7 +537,7 @@ pub(crate) struct RemoveAssessmentTemplateInput {
 }
 
 /// Asks a coachee to fill in a form.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct AssignAssessmentInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -550,7 +550,7 @@ pub(crate) struct AssignAssessmentInput {
 }
 
 /// Keeps answers without submitting them.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct SaveAssessmentDraftInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -561,7 +561,7 @@ pub(crate) struct SaveAssessmentDraftInput {
 }
 
 /// Submits answers.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct SubmitAssessmentInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -572,7 +572,7 @@ pub(crate) struct SubmitAssessmentInput {
 }
 
 /// Names an assessment.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct AssessmentInput {
     /// The practice.
     practice_id: Id<PracticeId>,

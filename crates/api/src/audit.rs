@@ -27,7 +27,7 @@ pub(crate) enum AuditedLog {
 }
 
 /// A signed checkpoint of a log.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(crate) struct AuditHead {
     /// The signed note, as `c2sp.org/tlog-checkpoint` says: keep it, and nobody can give you another history later.
     checkpoint: String,
@@ -43,7 +43,7 @@ pub(crate) struct AuditHead {
 }
 
 /// That an entry is in the log. Saved as it comes, `throughline verify --proof` verifies it without the server.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(crate) struct AuditProof {
     /// The entry's position.
     position: Position,
@@ -56,7 +56,7 @@ pub(crate) struct AuditProof {
 }
 
 /// That a larger log continues a smaller one: nothing in it was changed, left out, put in or put in another order.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(crate) struct AuditConsistency {
     /// The smaller log's size.
     from: i32,

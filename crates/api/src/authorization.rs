@@ -39,7 +39,7 @@ pub(crate) enum AuthorizationState {
 }
 
 /// An amount of money.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(crate) struct Money {
     /// How much: exact, with at least two places.
     amount: Decimal,
@@ -54,7 +54,7 @@ impl From<value::Money> for Money {
 }
 
 /// An amount of money.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct MoneyInput {
     /// How much: not negative, at most four places.
     amount: Decimal,
@@ -214,7 +214,7 @@ impl Authorization {
 }
 
 /// Which authorizations.
-#[derive(Debug, Default, InputObject)]
+#[derive(Default, InputObject)]
 pub(crate) struct AuthorizationFilter {
     /// Of this coachee.
     coachee_id: Option<Id<CoacheeId>>,
@@ -331,7 +331,7 @@ payload! {
 }
 
 /// Records an approval.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct AddAuthorizationInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -354,7 +354,7 @@ pub(crate) struct AddAuthorizationInput {
 }
 
 /// Corrects an authorization; what is left out stays.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct UpdateAuthorizationInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -377,7 +377,7 @@ pub(crate) struct UpdateAuthorizationInput {
 }
 
 /// Names an authorization.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct CloseAuthorizationInput {
     /// The practice.
     practice_id: Id<PracticeId>,

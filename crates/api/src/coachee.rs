@@ -432,7 +432,7 @@ impl Payload for CoacheePayload {
 }
 
 /// Adds a coachee.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct AddCoacheeInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -460,7 +460,7 @@ pub struct EraseCoacheeInput {
 }
 
 /// Corrects a coachee's name or email; what is left out stays.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct UpdateCoacheeInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -475,7 +475,7 @@ pub struct UpdateCoacheeInput {
 }
 
 /// Names a coachee of a practice.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct CoacheeInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -484,7 +484,7 @@ pub struct CoacheeInput {
 }
 
 /// Names the coach who leads.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct SetLeadCoachInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -495,7 +495,7 @@ pub struct SetLeadCoachInput {
 }
 
 /// Says how the work with a coachee is paid.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct SetBillingModelInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -506,7 +506,7 @@ pub struct SetBillingModelInput {
 }
 
 /// Accepts an invitation to the coachee portal.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct AcceptInvitationInput {
     /// The token of the link.
     token: String,
@@ -516,7 +516,7 @@ pub struct AcceptInvitationInput {
 }
 
 /// Writes the active goal.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct SetActiveGoalInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -527,7 +527,7 @@ pub struct SetActiveGoalInput {
 }
 
 /// Writes the synopsis.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct WriteSynopsisInput {
     /// The practice.
     practice_id: Id<PracticeId>,

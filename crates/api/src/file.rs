@@ -118,7 +118,7 @@ impl ScalarType for Upload {
 }
 
 /// Which files.
-#[derive(Debug, Default, InputObject)]
+#[derive(Default, InputObject)]
 pub(crate) struct FileFilter {
     /// About this coachee.
     coachee_id: Option<Id<CoacheeId>>,
@@ -196,7 +196,7 @@ impl CoacheeFiles {
 payload! { FilePayload { file: File } of file::File }
 
 /// Uploads a file.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct UploadFileInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -211,7 +211,7 @@ pub(crate) struct UploadFileInput {
 }
 
 /// Shares a file, or takes it back.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct SetFilePermissionInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -222,7 +222,7 @@ pub(crate) struct SetFilePermissionInput {
 }
 
 /// Names a file.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct DeleteFileInput {
     /// The practice.
     practice_id: Id<PracticeId>,

@@ -11,7 +11,7 @@ use crate::cookies;
 use crate::words::{Once, Result, UserError, app, error, viewer};
 
 /// What a portal hands to Google to begin a sign-in.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct BeginGoogleSignInPayload {
     /// The id by which Google knows this server.
     client_id: Option<String>,
@@ -22,7 +22,7 @@ pub struct BeginGoogleSignInPayload {
 }
 
 /// Signs in with what Google said.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct SignInWithGoogleInput {
     /// The ID token, as Google gave it to this browser.
     credential: String,

@@ -122,7 +122,7 @@ payload! {
 }
 
 /// Makes a group.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct CreateGroupInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -136,7 +136,7 @@ pub struct CreateGroupInput {
 }
 
 /// Changes a group; what is left out stays.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct UpdateGroupInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -155,7 +155,7 @@ pub struct UpdateGroupInput {
 }
 
 /// Names a group.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct DeleteGroupInput {
     /// The practice.
     practice_id: Id<PracticeId>,

@@ -32,7 +32,7 @@ const NOW: RGBColor = RGBColor(36, 99, 160);
 const BEFORE: RGBColor = RGBColor(168, 168, 168);
 
 /// How far the actions of a plan had come at the end of a day on which something about them changed.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(crate) struct JourneyPoint {
     /// The day, in the practice's time zone.
     on: Date,
@@ -45,7 +45,7 @@ pub(crate) struct JourneyPoint {
 }
 
 /// Progress over time.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(crate) struct Journey {
     /// The days on which something changed, in order.
     points: Vec<JourneyPoint>,
@@ -56,7 +56,7 @@ pub(crate) struct Journey {
 }
 
 /// An area of a wheel of life.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(crate) struct WheelArea {
     /// Its name.
     area: String,
@@ -67,7 +67,7 @@ pub(crate) struct WheelArea {
 }
 
 /// The newest wheel of life, beside the one before it.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(crate) struct WheelOfLife {
     /// When it was submitted.
     submitted_at: DateTime,

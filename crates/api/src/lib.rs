@@ -85,7 +85,7 @@ impl Query {
 }
 
 /// The service.
-#[derive(Debug, async_graphql::SimpleObject)]
+#[derive(async_graphql::SimpleObject)]
 pub struct Service {
     /// The program's version.
     version: String,

@@ -56,7 +56,7 @@ pub struct ActivityItem {
 }
 
 /// Something that was deleted, or is no longer the viewer's to see.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct Gone {
     /// Its id.
     id: ID,
@@ -64,7 +64,7 @@ pub struct Gone {
 
 /// The viewer sees more than before, or has missed too much to be told piece by piece: load again, and subscribe after
 /// that. An item that says so says nothing else.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct ResyncRequired {
     /// Load at least this.
     at_least: Position,

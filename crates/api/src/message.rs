@@ -14,7 +14,7 @@ use crate::scalars::{DateTime, Id, id};
 use crate::words::{Result, bad, coach_name, error, payload, run, shown, text};
 
 /// How far somebody has read.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(crate) struct ReadMark {
     /// The `number` of the message up to which they have; 0 before the first.
     number: u32,
@@ -214,7 +214,7 @@ payload! {
 }
 
 /// Sends a message: either into a conversation, or to a coachee, or as a coachee to a coach.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct SendMessageInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -229,7 +229,7 @@ pub(crate) struct SendMessageInput {
 }
 
 /// Says how far one has read.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct MarkConversationReadInput {
     /// The practice.
     practice_id: Id<PracticeId>,

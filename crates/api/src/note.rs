@@ -203,7 +203,7 @@ pub(crate) enum NoteOrigin {
 }
 
 /// Which notes.
-#[derive(Debug, Default, InputObject)]
+#[derive(Default, InputObject)]
 pub(crate) struct NoteFilter {
     /// About this coachee.
     coachee_id: Option<Id<CoacheeId>>,
@@ -333,7 +333,7 @@ pub(crate) struct SavedNotePayload {
 }
 
 /// Writes a note.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct WriteNoteInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -346,7 +346,7 @@ pub(crate) struct WriteNoteInput {
 }
 
 /// Saves a note.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct SaveNoteInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -363,7 +363,7 @@ pub(crate) struct SaveNoteInput {
 }
 
 /// Brings an earlier text of a note back.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct RestoreNoteInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -374,7 +374,7 @@ pub(crate) struct RestoreNoteInput {
 }
 
 /// Shares a note.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct ShareNoteInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -383,7 +383,7 @@ pub(crate) struct ShareNoteInput {
 }
 
 /// Takes a shared note back.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct UnshareNoteInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -392,7 +392,7 @@ pub(crate) struct UnshareNoteInput {
 }
 
 /// Names a note.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct DeleteNoteInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -401,7 +401,7 @@ pub(crate) struct DeleteNoteInput {
 }
 
 /// Comments on a note.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct CommentOnNoteInput {
     /// The practice.
     practice_id: Id<PracticeId>,

@@ -231,7 +231,7 @@ fn sum(numbers: impl Iterator<Item = u32>) -> u32 {
 }
 
 /// Which notifications.
-#[derive(Debug, Default, InputObject)]
+#[derive(Default, InputObject)]
 pub struct NotificationFilter {
     /// Only unread ones, or only those that were read.
     unread: Option<bool>,
@@ -275,7 +275,7 @@ fn yes(column: &str, value: bool) -> Filter {
 }
 
 /// Marks notifications as read: either those that are named, or all up to a position.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct MarkNotificationsReadInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -286,7 +286,7 @@ pub struct MarkNotificationsReadInput {
 }
 
 /// What became of marking notifications as read.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct MarkNotificationsReadPayload {
     /// How many are unread since, in all of the viewer's portals of the practice. Nothing where it was refused.
     unread_count: Option<u32>,

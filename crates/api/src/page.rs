@@ -18,7 +18,7 @@ const DEFAULT: u32 = 20;
 pub const MOST: u32 = 100;
 
 /// The page that is asked for.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Asked {
     /// After this cursor.
     pub after: Option<String>,
@@ -142,14 +142,14 @@ impl Order {
 }
 
 /// How many there are in all.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct Total {
     /// How many there are in all, under the same filter.
     total_count: u64,
 }
 
 /// A list of rows: what it is filtered and ordered by.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct List {
     /// The column of the parent whose rows these are, and the parent.
     pub under: Option<(&'static str, uuid::Uuid)>,
@@ -158,6 +158,9 @@ pub struct List {
     /// By these columns.
     pub order: Vec<(&'static str, Direction)>,
 }
+
+// Cursors and filters hold words that lists are sorted and searched by.
+domain::hidden!(Asked, List);
 
 impl List {
     /// Rows ordered by one column, small to large.

@@ -227,7 +227,7 @@ impl CoacheePlan {
 }
 
 /// Which goals or actions of a coachee. All that is given holds.
-#[derive(Debug, Default, InputObject)]
+#[derive(Default, InputObject)]
 pub struct CoacheePlanFilter {
     /// Only complete ones, or only open ones.
     complete: Option<bool>,
@@ -267,7 +267,7 @@ impl CoacheePlanFilter {
 }
 
 /// Which goals or actions. All that is given holds.
-#[derive(Debug, Default, InputObject)]
+#[derive(Default, InputObject)]
 pub struct PlanFilter {
     /// Of this coachee.
     coachee_id: Option<Id<CoacheeId>>,
@@ -353,7 +353,7 @@ payload! {
 }
 
 /// Sets a goal.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct AddGoalInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -366,7 +366,7 @@ pub struct AddGoalInput {
 }
 
 /// Changes a goal; what is left out stays.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct UpdateGoalInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -379,7 +379,7 @@ pub struct UpdateGoalInput {
 }
 
 /// Names a goal.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct DeleteGoalInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -388,7 +388,7 @@ pub struct DeleteGoalInput {
 }
 
 /// Sets a milestone.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct AddMilestoneInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -401,7 +401,7 @@ pub struct AddMilestoneInput {
 }
 
 /// Changes a milestone; what is left out stays.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct UpdateMilestoneInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -414,7 +414,7 @@ pub struct UpdateMilestoneInput {
 }
 
 /// Names a milestone.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct DeleteMilestoneInput {
     /// The practice.
     practice_id: Id<PracticeId>,

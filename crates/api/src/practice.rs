@@ -22,7 +22,7 @@ use crate::words::{
 };
 
 /// A practice in a list.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct PracticeCard {
     /// Its id.
     id: ID,
@@ -160,7 +160,7 @@ impl Coach {
 }
 
 /// A coach as their coachees see them.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct CoachCard {
     /// The person's id.
     pub id: ID,
@@ -191,7 +191,7 @@ impl CoachCard {
 }
 
 /// An invitation of a coach that was not accepted yet.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct CoachInvitation {
     /// Its id.
     id: ID,
@@ -219,7 +219,7 @@ impl CoachInvitation {
 }
 
 /// A coach's access to a client.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct Access {
     /// Its id.
     id: ID,
@@ -368,7 +368,7 @@ impl CoachPortal {
 }
 
 /// Founds a practice.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct CreatePracticeInput {
     /// Its name.
     name: String,
@@ -379,7 +379,7 @@ pub struct CreatePracticeInput {
 }
 
 /// Changes a practice's settings; what is left out stays.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct UpdatePracticeInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -396,7 +396,7 @@ pub struct UpdatePracticeInput {
 }
 
 /// Invites a coach.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct AddCoachInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -410,7 +410,7 @@ pub struct AddCoachInput {
 }
 
 /// Accepts an invitation to be a coach.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct AcceptCoachInvitationInput {
     /// The token of the link.
     token: String,
@@ -420,7 +420,7 @@ pub struct AcceptCoachInvitationInput {
 }
 
 /// Changes a coach's own settings; what is left out stays, an empty text clears.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct UpdateCoachSettingsInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -441,7 +441,7 @@ pub struct UpdateCoachSettingsInput {
 }
 
 /// Names a coach of a practice and their role.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct SetCoachRoleInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -452,7 +452,7 @@ pub struct SetCoachRoleInput {
 }
 
 /// Names a coach of a practice.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct RemoveCoachInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -461,7 +461,7 @@ pub struct RemoveCoachInput {
 }
 
 /// Names a coach, a client by one of its coachees, and a level.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct AccessInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -474,7 +474,7 @@ pub struct AccessInput {
 }
 
 /// Names a coach and a client by one of its coachees.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct RevokeAccessInput {
     /// The practice.
     practice_id: Id<PracticeId>,

@@ -119,7 +119,7 @@ impl QuestionComment {
 }
 
 /// Which coaching questions.
-#[derive(Debug, Default, InputObject)]
+#[derive(Default, InputObject)]
 pub(crate) struct QuestionFilter {
     /// To this coachee.
     coachee_id: Option<Id<CoacheeId>>,
@@ -195,7 +195,7 @@ payload! {
 }
 
 /// Asks a coachee some questions.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct AssignQuestionsInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -208,7 +208,7 @@ pub(crate) struct AssignQuestionsInput {
 }
 
 /// Answers a question.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct AnswerQuestionInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -219,7 +219,7 @@ pub(crate) struct AnswerQuestionInput {
 }
 
 /// Says something about a question.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct CommentOnQuestionInput {
     /// The practice.
     practice_id: Id<PracticeId>,

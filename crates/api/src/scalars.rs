@@ -48,7 +48,7 @@ fn wrong(what: &str) -> InputValueError<String> {
 macro_rules! text_scalar {
     ($(#[$doc:meta])* $name:ident($of:ty), $graphql:literal $(, $spec:literal)?; parse |$text:ident| $parse:expr; show |$it:ident| $show:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone)]
+        #[derive(Clone)]
         pub struct $name(pub $of);
         #[Scalar(name = $graphql $(, specified_by_url = $spec)?)]
         impl ScalarType for $name {

@@ -224,7 +224,7 @@ impl CoacheeSession {
 }
 
 /// Which sessions of a coachee.
-#[derive(Debug, Default, InputObject)]
+#[derive(Default, InputObject)]
 pub(crate) struct SessionLogFilter {
     /// That went like this; attended ones where it is left out.
     status: Option<Vec<SessionStatus>>,
@@ -271,7 +271,7 @@ fn status_is(words: impl Iterator<Item = &'static str>) -> Filter {
 }
 
 /// Which sessions.
-#[derive(Debug, Default, InputObject)]
+#[derive(Default, InputObject)]
 pub(crate) struct SessionFilter {
     /// Of this coachee.
     coachee_id: Option<Id<CoacheeId>>,
@@ -392,7 +392,7 @@ payload! {
 }
 
 /// Starts a session now.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct StartSessionInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -409,7 +409,7 @@ pub(crate) struct StartSessionInput {
 }
 
 /// Writes down a session that has ended, or did not take place.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct LogSessionInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -429,7 +429,7 @@ pub(crate) struct LogSessionInput {
 }
 
 /// Corrects a session; what is left out stays.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct UpdateSessionInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -444,7 +444,7 @@ pub(crate) struct UpdateSessionInput {
 }
 
 /// Ends a session.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct EndSessionInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -458,7 +458,7 @@ pub(crate) struct EndSessionInput {
 }
 
 /// Corrects how a session went.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct SetSessionStatusInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -470,7 +470,7 @@ pub(crate) struct SetSessionStatusInput {
 
 /// Links a session to an authorization.
 #[expect(clippy::struct_field_names, reason = "the API says of each id what it is of")]
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct LinkAuthorizationInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -481,7 +481,7 @@ pub(crate) struct LinkAuthorizationInput {
 }
 
 /// Names a session.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct UnlinkAuthorizationInput {
     /// The practice.
     practice_id: Id<PracticeId>,

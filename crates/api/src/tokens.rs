@@ -21,7 +21,7 @@ pub enum AccessTokenRight {
 }
 
 /// A portal that a token reaches.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct AccessTokenScope {
     /// Of which practice.
     practice_id: ID,
@@ -32,7 +32,7 @@ pub struct AccessTokenScope {
 }
 
 /// A token that a person gave to a program. Its secret was shown once.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct AccessToken {
     /// Its id, for `revokeAccessToken`.
     id: ID,
@@ -68,7 +68,7 @@ impl AccessToken {
 }
 
 /// A portal that a new token is to reach.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct AccessTokenScopeInput {
     /// Of which practice.
     practice_id: Id<PracticeId>,
@@ -79,7 +79,7 @@ pub struct AccessTokenScopeInput {
 }
 
 /// Makes a token for a program.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct CreateAccessTokenInput {
     /// What it is for, as the list of tokens shows it.
     name: String,
@@ -90,7 +90,7 @@ pub struct CreateAccessTokenInput {
 }
 
 /// What became of making a token.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct CreateAccessTokenPayload {
     /// The token's entry. Nothing where it was refused.
     access_token: Option<AccessToken>,
@@ -102,14 +102,14 @@ pub struct CreateAccessTokenPayload {
 }
 
 /// Ends a token.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct RevokeAccessTokenInput {
     /// Which.
     access_token_id: Id<AccessTokenId>,
 }
 
 /// What became of ending a token.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct RevokeAccessTokenPayload {
     /// What was ended. Nothing where that was refused.
     revoked_id: Option<ID>,

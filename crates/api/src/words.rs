@@ -195,7 +195,7 @@ fn refusal_value(refusal: Refusal) -> MetaEnumValue {
 }
 
 /// A refusal: the change was not made, and why.
-#[derive(Debug, Clone, SimpleObject)]
+#[derive(Clone, SimpleObject)]
 pub struct UserError {
     /// For programs.
     pub code: RefusalCode,
@@ -278,7 +278,7 @@ macro_rules! payload {
 pub(crate) use payload;
 
 /// What became of a deletion.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct DeletedPayload {
     /// What was deleted. Nothing where that was refused.
     deleted_id: Option<async_graphql::ID>,
@@ -576,7 +576,8 @@ pub async fn look_for<R: Row>(
 
 #[cfg(test)]
 mod tests {
-    use super::Viewer;
+    use super::{IdempotencyKey, Viewer};
+    use crate::page::{Asked, List};
 
     #[test]
     fn a_viewer_prints_no_cookie() {
@@ -584,5 +585,15 @@ mod tests {
         let peer = std::net::Ipv4Addr::LOCALHOST.into();
         let viewer = Viewer { signed_in: None, program: None, browser, peer, agent };
         assert_eq!(format!("{viewer:?}"), "…");
+    }
+
+    #[test]
+    fn what_was_sent_prints_nothing_of_it() {
+        let printed = [
+            format!("{:?}", IdempotencyKey(Some("CANARY".to_owned()))),
+            format!("{:?}", Asked { after: Some("CANARY".to_owned()), ..Asked::default() }),
+            format!("{:?}", List::by("CANARY")),
+        ];
+        assert_eq!(printed, ["…"; 3]);
     }
 }

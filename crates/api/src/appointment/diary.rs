@@ -39,7 +39,7 @@ const UPCOMING_DAYS: i64 = 14;
 const CONFLICTS_MAX: usize = 20;
 
 /// A span of time.
-#[derive(Debug, Clone, InputObject)]
+#[derive(Clone, InputObject)]
 #[graphql(name = "AppointmentRange")]
 pub(crate) struct Range {
     /// What ends after this moment.

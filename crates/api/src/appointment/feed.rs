@@ -9,7 +9,7 @@ use crate::scalars::DateTime;
 use crate::words::{Once, Result, UserError, app, error, send, send_once, viewer};
 
 /// That there is an address from which the viewer's calendar is read. The address itself was shown once.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 #[graphql(name = "CalendarFeed")]
 pub(crate) struct CalendarFeedInfo {
     /// Since when.
@@ -24,7 +24,7 @@ impl CalendarFeedInfo {
 }
 
 /// What became of giving the calendar an address.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(crate) struct CreateCalendarFeedPayload {
     /// That there is one. Nothing where it was refused.
     calendar_feed: Option<CalendarFeedInfo>,
@@ -37,7 +37,7 @@ pub(crate) struct CreateCalendarFeedPayload {
 }
 
 /// What became of ending the calendar's address.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(crate) struct RevokeCalendarFeedPayload {
     /// Whether there is none any more.
     revoked: bool,

@@ -22,7 +22,7 @@ use crate::words::{Result, bad, error};
 const DAYS_MAX: u32 = 36_500;
 
 /// Which coachees. All that is said must hold.
-#[derive(Debug, Default, InputObject)]
+#[derive(Default, InputObject)]
 pub struct CoacheeFilter {
     /// Of one of these statuses.
     status: Option<Vec<CoacheeStatus>>,

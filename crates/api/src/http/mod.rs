@@ -121,8 +121,10 @@ impl Refused {
 
 /// The key under which repeating a request has one effect, from the header `Idempotency-Key` or the request's
 /// `extensions.idempotencyKey`: 1 to 200 printable ASCII characters. Every request's data holds one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(pub Option<String>);
+
+domain::hidden!(IdempotencyKey);
 
 /// How the transports are set up.
 #[derive(Debug, Clone)]

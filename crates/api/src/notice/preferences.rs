@@ -9,7 +9,7 @@ use crate::scalars::TimeZone;
 use crate::words::{New, Result, UserError, app, error, send, viewer};
 
 /// Which notifications reach the viewer, how and when. All do, at once, until something else is set.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct NotificationPreferences {
     /// Every kind, and in which ways it reaches the viewer.
     kinds: Vec<NotificationPreference>,
@@ -40,7 +40,7 @@ impl NotificationPreferences {
 }
 
 /// In which ways a kind of notification reaches the viewer.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct NotificationPreference {
     /// Which kind.
     kind: NotificationKind,
@@ -51,7 +51,7 @@ pub struct NotificationPreference {
 }
 
 /// Hours of the day, which may lie around midnight.
-#[derive(Debug, SimpleObject, InputObject)]
+#[derive(SimpleObject, InputObject)]
 #[graphql(input_name = "QuietHoursInput")]
 pub struct QuietHours {
     /// From this time of day on: `22:00`.
@@ -61,7 +61,7 @@ pub struct QuietHours {
 }
 
 /// In which ways a kind of notification is to reach the viewer; what is left out stays.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct NotificationPreferenceInput {
     /// Which kind.
     kind: NotificationKind,
@@ -72,7 +72,7 @@ pub struct NotificationPreferenceInput {
 }
 
 /// Sets which notifications reach the viewer; what is left out stays.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct SetNotificationPreferencesInput {
     /// Kinds, and in which ways they reach the viewer.
     kinds: Option<Vec<NotificationPreferenceInput>>,
@@ -85,7 +85,7 @@ pub struct SetNotificationPreferencesInput {
 }
 
 /// What became of setting preferences.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct NotificationPreferencesPayload {
     /// The preferences since. Nothing where it was refused.
     notification_preferences: Option<NotificationPreferences>,

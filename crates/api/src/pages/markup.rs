@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 /// A piece of a page.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Html(String);
+
+domain::hidden!(Html);
 
 impl Html {
     /// Nothing.
@@ -62,5 +64,6 @@ mod tests {
         let values = [("a", Html::text("<b>'\"&{{b}}")), ("b", Html::own("<i>"))];
         let filled = Html::fill("{{a}}|{{b}}|{{c}}|{", &values).into_string();
         assert_eq!(filled, "&#60;b&#62;&#39;&#34;&#38;{{b}}|<i>||{");
+        assert_eq!(format!("{:?}", Html::own("CANARY")), "…");
     }
 }

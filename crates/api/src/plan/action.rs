@@ -116,7 +116,7 @@ payload! {
 }
 
 /// Sets an action.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct AddActionInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -137,7 +137,7 @@ pub struct AddActionInput {
 }
 
 /// Changes an action; what is left out stays.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct UpdateActionInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -152,7 +152,7 @@ pub struct UpdateActionInput {
 }
 
 /// Sets how far an action is.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct SetActionProgressInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -163,7 +163,7 @@ pub struct SetActionProgressInput {
 }
 
 /// Names an action.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct DeleteActionInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -172,7 +172,7 @@ pub struct DeleteActionInput {
 }
 
 /// Has the coach told of what becomes of an action, or no longer.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct SetActionMonitoringInput {
     /// The practice.
     practice_id: Id<PracticeId>,

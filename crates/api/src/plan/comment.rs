@@ -64,7 +64,7 @@ payload! {
 }
 
 /// Says something about an action.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct CommentOnActionInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -75,7 +75,7 @@ pub struct CommentOnActionInput {
 }
 
 /// Changes a comment.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct UpdateCommentInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -86,7 +86,7 @@ pub struct UpdateCommentInput {
 }
 
 /// Names a comment.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct DeleteCommentInput {
     /// The practice.
     practice_id: Id<PracticeId>,

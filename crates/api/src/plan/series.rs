@@ -137,7 +137,7 @@ payload! {
 }
 
 /// How often, and for how long: `until` or `times`.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct RecurrenceInput {
     /// How often.
     frequency: Frequency,
@@ -161,7 +161,7 @@ fn duration(until: Option<domain::value::Date>, times: Option<i32>) -> std::resu
 }
 
 /// Changes a series; what is left out stays.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct UpdateActionSeriesInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -178,7 +178,7 @@ pub struct UpdateActionSeriesInput {
 }
 
 /// Names a series.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub struct EndActionSeriesInput {
     /// The practice.
     practice_id: Id<PracticeId>,

@@ -87,7 +87,7 @@ pub(crate) struct SessionNotesPayload {
 }
 
 /// Saves the notes of a session.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct SaveSessionNotesInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -102,7 +102,7 @@ pub(crate) struct SaveSessionNotesInput {
 }
 
 /// Brings an earlier text of the notes back.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct RestoreSessionNotesInput {
     /// The practice.
     practice_id: Id<PracticeId>,

@@ -21,7 +21,7 @@ use crate::words::{Result, UserError, bad, error, run, text_or};
 const MOST: u32 = 2_000;
 
 /// How a coach found their own coaching in a session.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(crate) struct SelfRating {
     /// The session.
     session_id: ID,
@@ -57,7 +57,7 @@ impl SelfRating {
 }
 
 /// A stretch of time.
-#[derive(Debug, Default, InputObject)]
+#[derive(Default, InputObject)]
 pub(crate) struct TimeRange {
     /// From this moment on.
     from: Option<DateTime>,
@@ -66,7 +66,7 @@ pub(crate) struct TimeRange {
 }
 
 /// A month of a coach's development.
-#[derive(Debug, PartialEq, SimpleObject)]
+#[derive(PartialEq, SimpleObject)]
 pub(crate) struct DevelopmentMonth {
     /// The month, in the coach's time zone: `2026-03`.
     month: String,
@@ -81,7 +81,7 @@ pub(crate) struct DevelopmentMonth {
 }
 
 /// How a coach's own view of their coaching develops.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(crate) struct Development {
     /// The ratings, by when the sessions began.
     ratings: Vec<SelfRating>,
@@ -173,7 +173,7 @@ impl OwnDevelopment {
 }
 
 /// Rates one's own coaching in a session, or changes that.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct RateSessionInput {
     /// The practice.
     practice_id: Id<PracticeId>,

@@ -62,7 +62,7 @@ payload! {
 }
 
 /// A line of the list of next steps.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct NextStepInput {
     /// The step that it is, and keeps its mark; left out for a new one.
     id: Option<Id<NextStepId>>,
@@ -71,7 +71,7 @@ pub(crate) struct NextStepInput {
 }
 
 /// Sets the next steps of a session.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct SetNextStepsInput {
     /// The practice.
     practice_id: Id<PracticeId>,
@@ -85,7 +85,7 @@ pub(crate) struct SetNextStepsInput {
 }
 
 /// Marks a next step.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct CheckNextStepInput {
     /// The practice.
     practice_id: Id<PracticeId>,
