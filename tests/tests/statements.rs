@@ -85,6 +85,14 @@ const FILTERED: &str = "query($p: ID!, $n: Int!, $f: CoacheeFilter) { viewer { c
 /// Coachees and how many there are; the practice, whose day it is; the coach who has access; the access of each.
 const FILTERED_KINDS: u64 = 2 + 1 + 1 + 1;
 
+/// Lists that know how many there are in all.
+const TOTALS: &str = "query($p: ID!) { viewer { coachPortal(practiceId: $p) {
+    coachees(first: 1) { totalCount nodes { fullName groups(first: 1) { totalCount nodes { name } } } }
+    coaches(first: 1) { totalCount nodes { displayName } }
+    groups(first: 1) { totalCount nodes { name coachees(first: 1) { totalCount nodes { fullName } } } } } } }";
+/// Each counts apart.
+const TOTALS_COUNTED: u64 = 5;
+
 const NODES: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }";
 
 /// A query's answer, and how many statements it took.
@@ -220,6 +228,11 @@ both! {
         filtered["f"] = json!({ "search": "reed coachee", "groupId": group, "coachId": coach.id, "hasOverdueActions": true,
             "status": ["ACTIVE", "NOT_INVITED"], "deactivated": false });
         bounded(&product, &coach, (FILTERED, FILTERED_KINDS, [1, 9]), filtered).await;
+        let (answer, counting) = counted(&product, &coach, TOTALS, here.clone()).await;
+        let total = |list: &str| answer["viewer"]["coachPortal"][list]["totalCount"].clone();
+        assert_eq!(["coachees", "coaches", "groups"].map(total), [json!(3), json!(1), json!(3)], "{answer}");
+        let (_, without) = counted(&product, &coach, &TOTALS.replace("totalCount", ""), here.clone()).await;
+        assert_eq!(without + TOTALS_COUNTED, counting, "what is not asked for is not counted");
         // Whose portal a coachee's is takes three more: their file, who has access to it, and those coaches.
         bounded(&product, &jordan, (HOME, HOME_KINDS + 3, [1, 20]), here.clone()).await;
         // What is one person's own has a key of its own, which is one more statement for a page that comes by it.

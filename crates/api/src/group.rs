@@ -57,7 +57,7 @@ impl Group {
         last: Option<i32>,
     ) -> Result<Connection<Cursor, Coachee, Total>> {
         let list = List::by("added_at").under("group_id", self.row.id);
-        let total = self.view.count_under::<Membership>("group_id", self.row.id).await.map_err(error)?;
+        let total = Total::under::<Membership>(&self.view, "group_id", self.row.id);
         let view = self.view.clone();
         let asked = Asked { after, before, first, last };
         list.through(&self.view, (&asked, total), |row: &Membership| row.coachee, move |row| Coachee::new(&view, row))
@@ -85,7 +85,7 @@ impl FileGroups {
         last: Option<i32>,
     ) -> Result<Connection<Cursor, Group, Total>> {
         let list = List::by("added_at").under("subject", self.coachee);
-        let total = self.view.count_under::<Membership>("subject", self.coachee).await.map_err(error)?;
+        let total = Total::under::<Membership>(&self.view, "subject", self.coachee);
         let view = self.view.clone();
         let asked = Asked { after, before, first, last };
         list.through(&self.view, (&asked, total), |row: &Membership| row.group, move |row| Group::new(&view, row)).await

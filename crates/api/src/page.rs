@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use app::view::{Direction, Filter, Page, Parent, Under, Value, View, Wanted};
 use async_graphql::connection::{Connection, Edge, EmptyFields};
-use async_graphql::{ObjectType, OutputType, SimpleObject};
+use async_graphql::{Object, ObjectType, OutputType};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use domain::row::{Row, Type};
+use futures_util::future::BoxFuture;
 use sha2::{Digest as _, Sha256};
 
 use crate::words::{Result, bad, error};
@@ -141,11 +142,36 @@ impl Order {
     }
 }
 
-/// How many there are in all.
-#[derive(SimpleObject)]
-pub struct Total {
+type Counting = BoxFuture<'static, std::result::Result<u64, app::Error>>;
+
+/// How many there are in all. All of them are looked at for it, so they are counted only where it is asked for.
+pub struct Total(Box<dyn Fn() -> Counting + Send + Sync>);
+
+impl Total {
+    /// As many as this counts.
+    pub(crate) fn new<C>(count: impl Fn() -> C + Send + Sync + 'static) -> Self
+    where
+        C: Future<Output = std::result::Result<u64, app::Error>> + Send + 'static,
+    {
+        Self(Box::new(move || Box::pin(count())))
+    }
+
+    /// As many as a parent has, whose id this column holds. Those of all parents of an answer are counted together.
+    pub(crate) fn under<R: Row>(view: &View, column: &'static str, parent: impl domain::id::Id) -> Self {
+        let view = view.clone();
+        Self::new(move || {
+            let view = view.clone();
+            async move { view.count_under::<R>(column, parent).await }
+        })
+    }
+}
+
+#[Object]
+impl Total {
     /// How many there are in all, under the same filter.
-    total_count: u64,
+    async fn total_count(&self) -> Result<u64> {
+        (self.0)().await.map_err(error)
+    }
 }
 
 /// A list of rows: what it is filtered and ordered by.
@@ -209,7 +235,7 @@ impl List {
     pub async fn through<R: Row, S: Row, N: OutputType>(
         &self,
         view: &View,
-        (asked, total_count): (&Asked, u64),
+        (asked, total): (&Asked, Total),
         named: impl Fn(&R) -> S::Id,
         make: impl Fn(S) -> N,
     ) -> Result<Connection<Cursor, N, Total>> {
@@ -217,8 +243,7 @@ impl List {
         let ids: Vec<S::Id> = page.rows.iter().map(|(row, _)| named(row)).collect();
         let things = view.many::<S>(&ids).await.map_err(error)?;
         let mut things: HashMap<S::Id, S> = things.into_iter().map(|thing| (thing.id(), thing)).collect();
-        let mut connection =
-            Connection::with_additional_fields(page.has_previous, page.has_next, Total { total_count });
+        let mut connection = Connection::with_additional_fields(page.has_previous, page.has_next, total);
         let edges = page.rows.into_iter().zip(ids);
         let edges =
             edges.filter_map(|((_, place), id)| Some(Edge::new(order.cursor(&place), make(things.remove(&id)?))));
@@ -233,8 +258,12 @@ impl List {
         asked: &Asked,
         make: impl Fn(R) -> N,
     ) -> Result<Connection<Cursor, N, Total>> {
-        let total_count = view.count::<R>(self.filters.clone()).await.map_err(error)?;
-        self.connection_with(view, asked, Total { total_count }, make).await
+        let (of, filters) = (view.clone(), self.filters.clone());
+        let total = Total::new(move || {
+            let (view, filters) = (of.clone(), filters.clone());
+            async move { view.count::<R>(filters).await }
+        });
+        self.connection_with(view, asked, total, make).await
     }
 
     /// The page as a connection that says something more of the whole list.
