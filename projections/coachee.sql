@@ -24,6 +24,8 @@ create index if not exists {coachee}_by_last_name_key on {coachee} (log_id, last
 create index if not exists {coachee}_by_added_at on {coachee} (log_id, added_at, id);
 create index if not exists {coachee}_by_last_session_at on {coachee} (log_id, last_session_at, id);
 create index if not exists {coachee}_by_status_name_key on {coachee} (log_id, status, name_key, id);
+-- How many there are, which the index alone answers.
+create index if not exists {coachee}_by_deactivated on {coachee} (log_id, deactivated, id, owner, shared, subject, status);
 
 create table if not exists {coachee_email} (
     log_id   bytea   not null,
@@ -69,4 +71,4 @@ create table if not exists {coachee_word} (
     word text not null,
     primary key (log_id, id)
 ) /*sqlite: without rowid*/;
-create index if not exists {coachee_word}_by_word on {coachee_word} (log_id, word, subject, owner);
+create index if not exists {coachee_word}_by_word on {coachee_word} (log_id, word, subject, owner, shared);

@@ -52,7 +52,7 @@ create index if not exists {action}_by_milestone_due on {action} (log_id, milest
 -- Actions of a goal without a milestone; what is overdue in a practice, and whose, which the
 -- index alone answers; what a series made. Most actions are none of these.
 create index if not exists {action}_by_lone_due on {action} (log_id, lone, due, id) where lone is not null;
-create index if not exists {action}_by_open_due on {action} (log_id, complete, due, id, subject, owner);
+create index if not exists {action}_by_open_due on {action} (log_id, complete, due, id, subject, owner, shared);
 create index if not exists {action}_by_series_due on {action} (log_id, series, due, id) where series is not null;
 
 create table if not exists {action_series} (

@@ -1,4 +1,5 @@
-//! The tables of the `.sql` files are the rows of the domain: every column is there, and holds what its row puts in.
+//! The tables of the `.sql` files are the rows of the domain: every column is there, and holds what its row puts in. What
+//! is asked of all rows at once, an index answers alone.
 #![cfg(test)]
 
 use std::sync::Arc;
@@ -6,8 +7,11 @@ use std::sync::Arc;
 use app::clock::Standing;
 use app::{App, Settings};
 use domain::Table;
-use domain::row::Type;
+use domain::coachee::{Coachee, SearchWord};
+use domain::plan::Action;
+use domain::row::{Row as _, Type};
 use domain::value::Time;
+use store::{Database, Value};
 
 /// An expression that only a column of this type can be in, as far as the database looks at types.
 fn typed(column: &str, of: Type) -> String {
@@ -19,7 +23,7 @@ fn typed(column: &str, of: Type) -> String {
     }
 }
 
-async fn check(url: String) {
+async fn open(url: String) -> App {
     let store = store::Store::open(&store::Options::new(url)).await.unwrap();
     let roots = vault::RootKey::parse(&"07".repeat(32)).unwrap().into();
     let (clock, entropy) = (Arc::new(Standing::at(Time(0))), Arc::new(vault::Seeded::new(1)));
@@ -34,7 +38,42 @@ async fn check(url: String) {
         moments: app::moments::Bounds::default(),
         lanes: 1,
     });
-    let app = app.await.unwrap();
+    app.await.unwrap()
+}
+
+/// What is asked of all rows of a log at once is answered by an index alone, what sight asks of each among it. (A truth
+/// that PostgreSQL is told beforehand it looks for in another way.)
+async fn check_indexes(app: &App) {
+    for (table, index, restricted) in [
+        (Coachee::TABLE, "by_deactivated", "deactivated = (select false)"),
+        (Action::TABLE, "by_open_due", "complete = (select false) and due < 9"),
+        (SearchWord::TABLE, "by_word", "word >= 'a' and word < 'b'"),
+    ] {
+        let name = &app.tables().physical(table).unwrap().name;
+        let asked = format!(
+            "select subject from {name} where log_id = ? and (owner is null or owner = ? or shared) and {restricted}"
+        );
+        let (explain, answer, wanted) = match app.store().database() {
+            Database::Sqlite => {
+                let answer = vec![store::Type::Int, store::Type::Int, store::Type::Int, store::Type::Text];
+                ("explain query plan", answer, format!("USING COVERING INDEX {name}_{index} "))
+            }
+            Database::Postgres => {
+                ("explain", vec![store::Type::Text], format!("Index Only Scan using {name}_{index} "))
+            }
+        };
+        let mut snapshot = app.store().snapshot().await.unwrap();
+        let values = [Value::from([1; 16]), Value::from([2; 16])];
+        let plan = snapshot.query(format!("{explain} {asked}").leak(), &values, &answer).await.unwrap();
+        let is_wanted = |step: &Vec<Value>| matches!(step.last(), Some(Value::Text(step)) if step.contains(&wanted));
+        assert!(plan.iter().any(is_wanted), "{asked}\nis not answered by {wanted}alone, but by\n{plan:?}");
+        snapshot.close().await.unwrap();
+    }
+}
+
+async fn check(url: String) {
+    let app = open(url).await;
+    check_indexes(&app).await;
     for table in Table::ALL {
         let physical = app.tables().physical(*table).unwrap();
         let fixed = [

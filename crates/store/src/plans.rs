@@ -2,7 +2,7 @@
 
 use crate::lists::{Lists, Parent, histories};
 use crate::log::Event;
-use crate::select::{Activity, Direction, Filter, Owners, Select, Sight};
+use crate::select::{Activity, Direction, Filter, Named, Owners, Select, Sight};
 use crate::snapshot::head_and;
 use crate::statement::{Bind, Rows, Statement};
 use crate::store::{Database, Options, Store};
@@ -56,6 +56,9 @@ fn statements(database: Database, logs: &[Id], pairs: &[(Id, Id)]) -> Vec<(State
         ..Select::new(table, log, 20)
     };
     let by_id = Select { after: Some(vec![Value::from(log)]), ..Select::new(table, log, 20) };
+    let late = Filter::Lt("due".to_owned(), Value::Int(3));
+    let late = Named { table: children.clone(), column: "subject".to_owned(), sight: None, filters: vec![late] };
+    let of_late = Select { filters: vec![Filter::Named("id".to_owned(), late)], ..listed.clone() };
     let parents: Vec<Parent> = logs.iter().map(|id| Parent { id: *id, after: None }).collect();
     let after = Some(vec![Value::Int(3), Value::from(log)]);
     let placed: Vec<Parent> = logs.iter().map(|id| Parent { id: *id, after: after.clone() }).collect();
@@ -79,6 +82,8 @@ fn statements(database: Database, logs: &[Id], pairs: &[(Id, Id)]) -> Vec<(State
         (delete, "SEARCH goal_1 USING PRIMARY KEY (log_id=? AND id=?)", "Index Scan using goal_1_pkey"),
         (listed.statement(database, "document").unwrap(), "INDEX goal_1_due (log_id=? AND", "using goal_1_due"),
         (by_id.statement(database, "document").unwrap(), "PRIMARY KEY (log_id=? AND id>?)", "using goal_1_pkey"),
+        (of_late.statement(database, "document").unwrap(), "LIST SUBQUERY", "hashed SubPlan"),
+        (of_late.counting(database).unwrap(), "LIST SUBQUERY", "hashed SubPlan"),
         (history.statement(database).unwrap(), "INDEX events_by_thing (log_id=? AND thing=?)", "using events_by_thing"),
         (everything.statement(database).unwrap(), "PRIMARY KEY (log_id=? AND seq<?)", "using events_pkey"),
         (short.statement(database).unwrap(), "PRIMARY KEY (log_id=? AND seq>? AND seq<?)", "using events_pkey"),

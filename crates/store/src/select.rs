@@ -196,6 +196,23 @@ impl Sight {
 }
 
 impl Filter {
+    /// Whether it has one open end. PostgreSQL, which plans before it knows the values, takes that for a third of a table
+    /// and would look into it anew for each row of the list. It makes no join of what is asked whether it is true: so it
+    /// gathers what such rows name once, as SQLite does.
+    fn is_range(&self) -> bool {
+        match self {
+            Filter::Ge(..) | Filter::Le(..) | Filter::Lt(..) | Filter::Gt(..) => true,
+            Filter::Any(filters) => filters.iter().any(Filter::is_range),
+            Filter::Eq(..)
+            | Filter::In(..)
+            | Filter::IsNull(_)
+            | Filter::NotNull(_)
+            | Filter::Prefix(..)
+            | Filter::Contains(..)
+            | Filter::Named(..) => false,
+        }
+    }
+
     fn write(&self, log: &Id, table: &Table, statement: &mut Statement) -> Result<(), Error> {
         match self {
             Filter::Eq(column, value) => compare(table, column, " = ", value, statement),
@@ -255,9 +272,16 @@ impl Filter {
                         return Err(Error::Senseless(format!("{}.{column} is no id", table.name)));
                     }
                 }
+                let gathered = named.filters.iter().any(Filter::is_range);
+                if gathered {
+                    statement.push_on(Database::Postgres, "(");
+                }
                 statement.push(column).push(" in (select ").push(&named.column);
                 write_restricted(log, &named.table, (named.sight.as_ref(), &named.filters), statement)?;
                 statement.push(")");
+                if gathered {
+                    statement.push_on(Database::Postgres, ") is true");
+                }
                 Ok(())
             }
         }
