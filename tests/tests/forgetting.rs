@@ -1,6 +1,7 @@
 //! Forgetting (promise C4): what is erased is unreadable everywhere and for ever, the log keeps its length, its order and
 //! its proofs, and nobody else loses a byte.
 
+use app::checkpoints::{consistency, inclusion};
 use app::{Reader, Through};
 use domain::account::Portal;
 use domain::id::{LogId, PracticeId};
@@ -131,11 +132,13 @@ both! {
         let before = entries(&ada, "coachPortal", &practice, Value::Null).await;
         let (others, theirs) = rows(&product, &practice, &zora).await;
         assert!(theirs > 20, "there is something to forget: {theirs} rows");
-        let head = product.app.audit_head(log(&practice)).await.expect("a head").expect("a checkpoint");
+        let mut snapshot = product.app.store().snapshot().await.expect("a snapshot");
+        let head = snapshot.checkpoint(log(&practice).uuid().into_bytes()).await.expect("a head").expect("a checkpoint");
         let mut proofs = Vec::new();
         for seq in 1..=head.seq {
-            proofs.push(product.app.inclusion(log(&practice), seq).await.expect("a proof").expect("of an event"));
+            proofs.push(inclusion(&mut snapshot, log(&practice), seq).await.expect("a proof").expect("of an event"));
         }
+        snapshot.close().await.expect("closed");
 
         // Erasing cannot be undone: the name is typed.
         let input = |name: &str| json!({ "i": { "practiceId": practice, "coacheeId": zora, "confirmName": name } });
@@ -157,14 +160,18 @@ both! {
         assert_eq!(ada.fails("mutation($i: SetActiveGoalInput!) { setActiveGoal(input: $i) { position } }", goal).await, "NOT_FOUND");
 
         // Proofs made before are what they were, and the log continues the tree that they were made in.
+        let mut snapshot = product.app.store().snapshot().await.expect("a snapshot");
         for (seq, proof) in (1..=head.seq).zip(&proofs) {
-            let now = product.app.inclusion(log(&practice), seq).await.expect("a proof").expect("of an event");
+            let now = inclusion(&mut snapshot, log(&practice), seq).await.expect("a proof").expect("of an event");
             assert_eq!((now.leaf, &now.hashes, &now.note), (proof.leaf, &proof.hashes, &proof.note));
         }
+        snapshot.close().await.expect("closed");
         assert_eq!(product.app.sign_checkpoints(None).await.expect("signed").refused.len(), 0);
-        let longer = product.app.audit_head(log(&practice)).await.expect("a head").expect("a checkpoint");
+        let mut snapshot = product.app.store().snapshot().await.expect("a snapshot");
+        let longer = snapshot.checkpoint(log(&practice).uuid().into_bytes()).await.expect("a head").expect("a checkpoint");
         assert_eq!(longer.seq, head.seq + 1);
-        let proof = product.app.consistency(log(&practice), head.seq, longer.seq).await.expect("a proof");
+        let proof = consistency(&mut snapshot, log(&practice), (head.seq, longer.seq)).await.expect("a proof");
+        snapshot.close().await.expect("closed");
         store::tree::verify_consistency(head.seq, &head.root, longer.seq, &longer.root, &proof).expect("it continues");
         product.prove().await;
         // A rebuild finds nothing of them either, and nor does another node.

@@ -363,38 +363,11 @@ impl App {
             }
         });
     }
-
-    /// A log's newest checkpoint, if it has one. Whoever asks was found to be allowed to.
-    pub async fn audit_head(&self, log: LogId) -> Result<Option<SignedRoot>, Error> {
-        let mut snapshot = self.inner.snapshot_of(log).await?;
-        let newest = snapshot.checkpoint(log.uuid().into_bytes()).await?;
-        snapshot.close().await?;
-        Ok(newest)
-    }
-
-    /// The proof that event `seq` (from 1) is in the log that the newest checkpoint signs; `None` where no checkpoint
-    /// covers it yet, or there is no such event.
-    pub async fn inclusion(&self, log: LogId, seq: u64) -> Result<Option<Proof>, Error> {
-        let mut snapshot = self.inner.snapshot_of(log).await?;
-        let proof = inclusion(&mut snapshot, log, seq).await?;
-        snapshot.close().await?;
-        Ok(proof)
-    }
-
-    /// The proof that the log of `to` events continues that of `from` events (RFC 6962, section 2.1.2).
-    ///
-    /// # Errors
-    /// [`Error::BadRequest`] unless `from` ≤ `to` ≤ the log's length; [`Error::NotFound`] where there is no log.
-    pub async fn consistency(&self, log: LogId, from: u64, to: u64) -> Result<Vec<Hash>, Error> {
-        let mut snapshot = self.inner.snapshot_of(log).await?;
-        let hashes = consistency(&mut snapshot, log, (from, to)).await?;
-        snapshot.close().await?;
-        Ok(hashes)
-    }
 }
 
-/// [`App::inclusion`], as a snapshot shows log and checkpoint.
-pub(crate) async fn inclusion(snapshot: &mut Snapshot, log: LogId, seq: u64) -> Result<Option<Proof>, Error> {
+/// The proof that event `seq` (from 1) is in the log that the newest checkpoint signs; `None` where no checkpoint covers it
+/// yet, or there is no such event. Whoever asks was found to be allowed to.
+pub async fn inclusion(snapshot: &mut Snapshot, log: LogId, seq: u64) -> Result<Option<Proof>, Error> {
     let id = log.uuid().into_bytes();
     let newest = snapshot.checkpoint(id).await?.filter(|newest| (1..=newest.seq).contains(&seq));
     let Some(newest) = newest else { return Ok(None) };
@@ -405,12 +378,11 @@ pub(crate) async fn inclusion(snapshot: &mut Snapshot, log: LogId, seq: u64) -> 
     Ok(Some(Proof { leaf_index: seq - 1, size: newest.seq, leaf, hashes, note: newest.note }))
 }
 
-/// [`App::consistency`], as a snapshot shows the log.
-pub(crate) async fn consistency(
-    snapshot: &mut Snapshot,
-    log: LogId,
-    (from, to): (u64, u64),
-) -> Result<Vec<Hash>, Error> {
+/// The proof that the log of `to` events continues that of `from` events (RFC 6962, section 2.1.2).
+///
+/// # Errors
+/// [`Error::BadRequest`] unless `from` ≤ `to` ≤ the log's length; [`Error::NotFound`] where there is no log.
+pub async fn consistency(snapshot: &mut Snapshot, log: LogId, (from, to): (u64, u64)) -> Result<Vec<Hash>, Error> {
     let id = log.uuid().into_bytes();
     let head = snapshot.head(id).await?.ok_or(Error::NotFound)?;
     if from > to || to > head.seq {

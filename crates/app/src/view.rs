@@ -587,13 +587,13 @@ impl View {
         Ok(reading.snapshot().await?.checkpoint(self.kept(of).uuid().into_bytes()).await?)
     }
 
-    /// [`App::inclusion`] of an entry that the viewer was found to be allowed to review.
+    /// The proof of an entry that the viewer was found to be allowed to review: see [`checkpoints::inclusion`].
     pub async fn inclusion(&self, of: Kept, position: u64) -> Result<Option<checkpoints::Proof>, Error> {
         let mut reading = self.reading.lock().await;
         checkpoints::inclusion(reading.snapshot().await?, self.kept(of), position).await
     }
 
-    /// [`App::consistency`] of that log.
+    /// The proof that this log only grew: see [`checkpoints::consistency`].
     pub async fn consistency(&self, of: Kept, from: u64, to: u64) -> Result<Vec<Hash>, Error> {
         let mut reading = self.reading.lock().await;
         checkpoints::consistency(reading.snapshot().await?, self.kept(of), (from, to)).await

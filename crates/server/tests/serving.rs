@@ -425,8 +425,8 @@ async fn a_downloaded_proof_is_verified_without_a_database() {
     let app = open::app(&settings, &World::machine(), store, Purpose::Serve).await.unwrap();
     app.sign_checkpoints(None).await.unwrap();
     let key = app.public_key().unwrap();
-    let proof = app.inclusion(log, 1).await.unwrap().unwrap();
     let mut snapshot = app.store().snapshot().await.unwrap();
+    let proof = app::checkpoints::inclusion(&mut snapshot, log, 1).await.unwrap().unwrap();
     let records = snapshot.records(log.uuid().into_bytes(), 0, 1).await.unwrap();
     snapshot.close().await.unwrap();
     let record = String::from_utf8(records[0].1.clone()).unwrap();

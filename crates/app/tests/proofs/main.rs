@@ -7,7 +7,7 @@ mod tampering;
 use std::path::Path;
 use std::sync::Arc;
 
-use app::checkpoints::{Folder, Witness, notes, origin};
+use app::checkpoints::{Folder, Witness, consistency, inclusion, notes, origin};
 use app::clock::{Clock as _, Standing};
 use app::mail::{MailSettings, Post};
 use app::record::Through;
@@ -476,31 +476,36 @@ both! {
 
     async fn proofs_verify_offline(stage: &Stage) {
         let (_, founder, log) = stage.practice(140).await;
-        assert_eq!(stage.app.audit_head(log).await.unwrap(), None);
-        assert_eq!(stage.app.inclusion(log, 1).await.unwrap(), None);
+        let id = log.uuid().into_bytes();
+        let mut snapshot = stage.app.store().snapshot().await.unwrap();
+        assert_eq!(snapshot.checkpoint(id).await.unwrap(), None);
+        assert_eq!(inclusion(&mut snapshot, log, 1).await.unwrap(), None);
+        snapshot.close().await.unwrap();
         stage.app.sign_checkpoints(None).await.unwrap();
-        let first = stage.app.audit_head(log).await.unwrap().unwrap();
+        let first = stage.app.store().snapshot().await.unwrap().checkpoint(id).await.unwrap().unwrap();
         stage.pass(1);
         stage.add(log, founder, "later@example.com").await;
         stage.app.sign_checkpoints(None).await.unwrap();
-        let second = stage.app.audit_head(log).await.unwrap().unwrap();
+        let mut snapshot = stage.app.store().snapshot().await.unwrap();
+        let second = snapshot.checkpoint(id).await.unwrap().unwrap();
         let note = signer().verifier().verify(&second.note).unwrap();
         assert_eq!((note.origin, note.size, note.root), (origin(&log.to_string()), 284, second.root));
         assert_eq!(note.extensions, [format!("time {}", START.0 + MINUTE)]);
-        let records = stage.app.store().snapshot().await.unwrap().records(log.uuid().into_bytes(), 0, 1_000).await.unwrap();
+        let records = snapshot.records(id, 0, 1_000).await.unwrap();
         for seq in [1, 2, 255, 256, 257, 283, 284] {
-            let proof = stage.app.inclusion(log, seq).await.unwrap().unwrap();
+            let proof = inclusion(&mut snapshot, log, seq).await.unwrap().unwrap();
             let leaf = leaf_hash(&records[usize::try_from(seq).unwrap() - 1].1);
             assert_eq!((proof.leaf, proof.leaf_index, proof.size), (leaf, seq - 1, 284));
             assert_eq!(proof.note, second.note);
             verify_inclusion(&leaf, proof.leaf_index, proof.size, &proof.hashes, &second.root).unwrap();
         }
-        assert_eq!(stage.app.inclusion(log, 285).await.unwrap(), None);
-        assert_eq!(stage.app.inclusion(log, 0).await.unwrap(), None);
-        let proof = stage.app.consistency(log, first.seq, second.seq).await.unwrap();
+        assert_eq!(inclusion(&mut snapshot, log, 285).await.unwrap(), None);
+        assert_eq!(inclusion(&mut snapshot, log, 0).await.unwrap(), None);
+        let proof = consistency(&mut snapshot, log, (first.seq, second.seq)).await.unwrap();
         verify_consistency(first.seq, &first.root, second.seq, &second.root, &proof).unwrap();
-        assert!(matches!(stage.app.consistency(log, 2, 1).await, Err(Error::BadRequest(_))));
-        assert!(matches!(stage.app.consistency(log, 1, 285).await, Err(Error::BadRequest(_))));
+        assert!(matches!(consistency(&mut snapshot, log, (2, 1)).await, Err(Error::BadRequest(_))));
+        assert!(matches!(consistency(&mut snapshot, log, (1, 285)).await, Err(Error::BadRequest(_))));
+        snapshot.close().await.unwrap();
     }
 
     async fn mail_is_sent_once_and_only_while_it_is_wanted(stage: &Stage) {
@@ -686,6 +691,7 @@ async fn what_changed_is_signed_when_the_app_stops() {
     let note = witness.newest(log).unwrap().expect("a checkpoint");
     assert_eq!(signer().verifier().verify(&note).unwrap().size, 4);
     let app = open(&stage.url, stage.clock.clone()).await;
-    assert_eq!(app.audit_head(log).await.unwrap().unwrap().note, note);
+    let newest = app.store().snapshot().await.unwrap().checkpoint(log.uuid().into_bytes()).await.unwrap();
+    assert_eq!(newest.unwrap().note, note);
     app.stop().await;
 }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
-use app::checkpoints::{Folder, Witness};
+use app::checkpoints::{Folder, Witness, inclusion};
 use domain::id::LogId;
 use server::open::{self, Purpose};
 use server::{Settings, World};
@@ -28,8 +28,8 @@ async fn signed(settings: &Settings, file: &Path) -> (LogId, String) {
     let log = found(&app).await;
     let folder: Arc<dyn Witness> = Arc::new(Folder::open(&settings.checkpoint_dir).unwrap());
     assert!(app.sign_checkpoints(Some(&folder)).await.unwrap().signed > 0);
-    let proof = app.inclusion(log, 1).await.unwrap().unwrap();
     let mut snapshot = app.store().snapshot().await.unwrap();
+    let proof = inclusion(&mut snapshot, log, 1).await.unwrap().unwrap();
     let records = snapshot.records(log.uuid().into_bytes(), 0, 1).await.unwrap();
     snapshot.close().await.unwrap();
     let record = String::from_utf8(records[0].1.clone()).unwrap();
