@@ -255,6 +255,33 @@ both! {
         product.prove().await;
     }
 
+    /// Records with long texts, of which an entry shows a line, are read sixteen at a time, beside all that are short.
+    #[test]
+    async fn long_records_are_read_a_few_at_a_time(product: Product) {
+        let (coach, practice) = product.coach("Ada").await;
+        let robin = product.coachee(&coach, &practice, "Robin").await;
+        let log = "query($p: ID!) { viewer { coachPortal(practiceId: $p) {
+            activityLog(first: 20, filter: { kinds: [\"note_write\"] }) { nodes { entry changes { field now } } } } } }";
+        let mut taken = Vec::new();
+        for (name, text) in [("Short", "word ".to_owned()), ("Long", "word ".repeat(40_000))] {
+            for number in 0..20 {
+                let write = "mutation($i: WriteNoteInput!) { writeNote(input: $i) { note { id } errors { code } } }";
+                let title = format!("{name} {number}");
+                let input = json!({ "practiceId": practice, "coacheeId": robin, "title": title, "text": text });
+                let written = coach.ask(write, json!({ "i": input })).await;
+                assert_eq!(written["writeNote"]["errors"], json!([]), "{written}");
+            }
+            let (answer, statements) = counted(&product, &coach, log, json!({ "p": practice })).await;
+            let line = |number: i32| json!({ "entry": "note_write",
+                "changes": [{ "field": "title", "now": format!("{name} {number}") }] });
+            let lines: Vec<Value> = (0..20).rev().map(line).collect();
+            assert_eq!(answer["viewer"]["coachPortal"]["activityLog"]["nodes"], json!(lines));
+            taken.push(statements);
+        }
+        assert_eq!(taken[1], taken[0] + 2, "twenty long records: {taken:?} statements");
+        product.prove().await;
+    }
+
     /// Who comes back is shown what they missed with a statement a table, however much it was. What a login costs to be
     /// followed is counted with it, whenever it is asked: a handful.
     #[test]

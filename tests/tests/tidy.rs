@@ -235,6 +235,20 @@ fn every_record_ever_stored_can_be_read() {
     }
 }
 
+/// What a page of the activity log leaves out of long records (`app/src/view/read.rs`), no entry shows.
+#[test]
+fn no_entry_shows_a_text_that_has_revisions() {
+    let mut texts = 0;
+    for line in read("tests/golden/records.jsonl").lines() {
+        let mut event = app::record::decode(line.as_bytes()).expect("a record").event;
+        event.secrets(&mut |secret, _| texts += usize::from(secret.kind().has_revisions()));
+        for change in event.entry().changes {
+            assert!(!change.confidential.is_some_and(domain::text::Kind::has_revisions), "{}: {line}", change.field);
+        }
+    }
+    assert!(texts >= 3, "only {texts} such texts were looked at");
+}
+
 /// Who sees one coachee is not told of events about another (`app/src/hub.rs`): they would be shown nothing of it.
 #[test]
 fn an_event_about_a_coachee_shows_another_coachee_nothing() {

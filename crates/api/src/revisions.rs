@@ -252,7 +252,7 @@ async fn text_at<W: Written>(view: &View, row: &W, revision: u32) -> Result<Opti
     let mut patches: Vec<String> = Vec::new();
     let mut before = None;
     loop {
-        let entries = Entries { before, limit: CHUNK, ..saves::<W>(row.id()) };
+        let entries = Entries { before, limit: CHUNK, saves: true, ..saves::<W>(row.id()) };
         let entries = view.entries(&entries).await.map_err(error)?;
         let Some(oldest) = entries.last() else { return Ok(None) };
         before = Some(oldest.when.seq);

@@ -125,19 +125,9 @@ async fn histories(
     let ids: Vec<store::Id> = actions.iter().map(|action| action.uuid().into_bytes()).collect();
     let wanted = store::Activity {
         log: log.uuid().into_bytes(),
-        sight: None,
-        thing: None,
-        subject: None,
-        actor: None,
         kinds: ORIGIN_READS.iter().map(|kind| (*kind).to_owned()).collect(),
-        to_both: Vec::new(),
-        from_at: None,
-        to_at: None,
-        after_seq: None,
-        before_seq: None,
-        record_bytes_max: None,
-        descending: false,
         limit: HISTORY_MAX,
+        ..store::Activity::default()
     };
     for (place, stored) in snapshot.histories(&wanted, "thing", &ids).await? {
         if let Some(action) = actions.get(place) {

@@ -217,19 +217,10 @@ impl App {
         }
         let wanted = store::Activity {
             log,
-            sight: None,
-            thing: None,
-            subject: None,
-            actor: None,
             kinds: reactor.reads().iter().map(|kind| (*kind).to_owned()).collect(),
-            to_both: Vec::new(),
-            from_at: None,
-            to_at: None,
             after_seq: Some(after),
-            before_seq: None,
-            record_bytes_max: None,
-            descending: false,
             limit: EVENTS_AT_ONCE,
+            ..store::Activity::default()
         };
         let stored = snapshot.activity(&wanted).await?;
         snapshot.close().await?;

@@ -209,6 +209,8 @@ pub struct Entries {
     pub before: Option<u64>,
     /// The newest first.
     pub newest_first: bool,
+    /// With the texts that save themselves. Entries show none of them, so else they come as if they were forgotten.
+    pub saves: bool,
     /// At most so many.
     pub limit: u32,
 }
@@ -575,7 +577,7 @@ impl View {
     pub async fn record(&self, of: Kept, position: u64) -> Result<Option<String>, Error> {
         let (after, before) = (Some(position.saturating_sub(1)), Some(position.saturating_add(1)));
         let wanted = Entries { of, after, before, limit: 1, ..Entries::default() };
-        let found = self.stored_entries(&mut *self.reading.lock().await, &[&wanted]).await?.pop();
+        let found = self.stored_entries(&mut *self.reading.lock().await, &[&wanted], None).await?.pop();
         let stored = found.map(|(_, stored)| stored).filter(|stored| stored.seq == position);
         stored.map(|stored| String::from_utf8(stored.record)).transpose().map_err(Error::internal)
     }

@@ -242,6 +242,14 @@ texts! {
     FileKey "file" line 64..=64;
 }
 
+impl Kind {
+    /// Whether it is a text that saves itself, or the difference between two of them: the longest that there are. The
+    /// activity log names their revisions, and shows none of their words.
+    pub const fn has_revisions(self) -> bool {
+        matches!(self, Self::Notes | Self::NotesPatch | Self::NoteText | Self::NotePatch)
+    }
+}
+
 impl Rating {
     /// A rating, 1 to 10 (S1.45).
     ///
@@ -357,6 +365,8 @@ pub trait Sealable {
     fn seal(&mut self, sealed: Vec<u8>);
     /// Keeps the opened text.
     fn open(&mut self, text: &str);
+    /// Leaves the text out, as if it were forgotten.
+    fn leave_out(&mut self);
 }
 
 /// Where a kind of secret is kept in the clear.
@@ -391,6 +401,9 @@ impl<T: Text, P: Kept> Sealable for Secret<T, P> {
     }
     fn open(&mut self, text: &str) {
         self.open = Some(T::stored(text));
+    }
+    fn leave_out(&mut self) {
+        (self.open, self.sealed) = (None, None);
     }
 }
 

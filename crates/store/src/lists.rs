@@ -145,14 +145,15 @@ pub(crate) fn histories(
         rows.row([Bind::count(number as u64), Bind::Bytes(id)]);
     }
     let mut statement = Statement::new(database);
-    statement.push("select ").push(EVENT).push(", k.column1 from ").keys(&rows)?;
+    statement.push("select ").push_on(Database::Sqlite, &one.columns()).push_on(Database::Postgres, EVENT);
+    statement.push(", k.column1 from ").keys(&rows)?;
     match database {
         Database::Sqlite => {
             statement.push(" cross join events as t where t.log_id = ").bind(Bind::Bytes(&one.log))?;
             statement.push(" and t.seq in (select seq");
         }
         Database::Postgres => {
-            statement.push(" cross join lateral (select ").push(EVENT);
+            statement.push(" cross join lateral (select ").push(&one.columns());
         }
     }
     one.write_where(&mut statement)?;

@@ -3,7 +3,7 @@
 use crate::lists::{Lists, Parent, histories};
 use crate::log::Event;
 use crate::select::{Activity, Direction, Filter, Named, Owners, Select, Sight};
-use crate::snapshot::head_and;
+use crate::snapshot::{head_and, records_at};
 use crate::statement::{Bind, Rows, Statement};
 use crate::store::{Database, Options, Store};
 use crate::value::{Id, Table, Type, Value};
@@ -75,6 +75,8 @@ fn statements(database: Database, logs: &[Id], pairs: &[(Id, Id)]) -> Vec<(State
     let everything = Activity { log, before_seq: Some(7), descending: true, limit: 20, ..Activity::default() };
     let next = Activity { log, after_seq: Some(3), before_seq: Some(9), limit: 5, ..Activity::default() };
     let short = Activity { record_bytes_max: Some(9), ..next };
+    let mut records = Statement::new(database);
+    records.lookup("t.seq, t.record", "events", &["log_id", "seq"], &records_at(&log, &[3, 4])).unwrap();
     let events = "select seq from events where log_id = ? and seq > ? order by seq limit ?";
     let binds = [Bind::Bytes(&log), Bind::Int(1), Bind::Int(9)];
     vec![
@@ -91,6 +93,7 @@ fn statements(database: Database, logs: &[Id], pairs: &[(Id, Id)]) -> Vec<(State
         (head_and(database, log, table, log).unwrap(), "PRIMARY KEY (log_id=? AND id=?)", "using goal_1_pkey"),
         (under(&parents), "INDEX goal_2_subject (log_id=? AND subject=?)", "using goal_2_subject"),
         (under(&placed), "INDEX goal_2_subject (log_id=? AND subject=? AND (due,id)>(?,?))", "using goal_2_subject"),
+        (records, "PRIMARY KEY (log_id=? AND seq=?)", "using events_pkey"),
         (histories("thing"), "PRIMARY KEY (log_id=? AND seq=?)", "using events_by_thing"),
         (histories("thing"), "INDEX events_by_thing (log_id=? AND thing=?)", "using events_by_thing"),
         (histories("subject"), "INDEX events_by_subject (log_id=? AND subject=?)", "using events_by_subject"),

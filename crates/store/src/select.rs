@@ -1,7 +1,9 @@
 //! Asking for rows: who may see them, which ones, in which order, from where on.
 
+use std::borrow::Cow;
+
 use crate::error::Error;
-use crate::snapshot::EVENT;
+use crate::snapshot::{EVENT, RECORD};
 use crate::statement::{Bind, Statement};
 use crate::store::Database;
 use crate::value::{Id, Table, Type, Value};
@@ -161,6 +163,8 @@ pub struct Activity<'a> {
     pub before_seq: Option<u64>,
     /// Whose records have so many bytes at most.
     pub record_bytes_max: Option<u32>,
+    /// Records with more bytes are left out: their events come with none.
+    pub short_bytes_max: Option<u32>,
     /// Newest first.
     pub descending: bool,
     /// At most so many.
@@ -451,10 +455,17 @@ fn write_cursor(
 impl Activity<'_> {
     pub(crate) fn statement(&self, database: Database) -> Result<Statement, Error> {
         let mut statement = Statement::new(database);
-        statement.push("select ").push(EVENT);
+        statement.push("select ").push(&self.columns());
         self.write_where(&mut statement)?;
         self.write_page(&mut statement)?;
         Ok(statement)
+    }
+
+    /// The columns of an event, as they are asked for here.
+    pub(crate) fn columns(&self) -> Cow<'static, str> {
+        let Some(most) = self.short_bytes_max else { return Cow::Borrowed(EVENT) };
+        let short = format!("case when length({RECORD}) <= {most} then {RECORD} end as {RECORD}");
+        Cow::Owned(EVENT.replace(RECORD, &short))
     }
 
     /// Writes everything that restricts the events.

@@ -12,6 +12,8 @@ use crate::value::{FIXED, Id, Row, Table, Type, Value};
 pub(crate) const HEAD: &str = "log_id, kind, seq, at, frontier, generation, folded";
 pub(crate) const EVENT: &str =
     "log_id, seq, thing, kind, version, subject, owner, actor, behalf, command, at, record, leaf";
+/// The column of [`EVENT`] that may be long.
+pub(crate) const RECORD: &str = "record";
 /// How many columns [`EVENT`] names.
 const EVENT_COLUMNS: usize = 13;
 pub(crate) const OUTBOX: &str = "log_id, id, seq, kind, due, attempts, sent_at";
@@ -121,6 +123,18 @@ impl Snapshot {
         let text = "select seq, record from events where log_id = ? and seq > ? order by seq limit ?";
         let rows = self.ask(text, &[Bind::Bytes(&log), Bind::count(after), Bind::Int(limit.into())]).await?;
         rows.iter().map(|row| Ok((row.count(0)?, row.bytes(1)?))).collect()
+    }
+
+    /// The records at these positions of a log, in no order: `(seq, record)`.
+    pub async fn records_at(&mut self, log: Id, positions: &[u64]) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+        let mut found = Vec::with_capacity(positions.len());
+        for positions in positions.chunks(KEYS_A_STATEMENT) {
+            let rows = records_at(&log, positions);
+            for row in self.join("t.seq, t.record", "events", &["log_id", "seq"], &rows).await? {
+                found.push((row.count(0)?, row.bytes(1)?));
+            }
+        }
+        Ok(found)
     }
 
     /// The newest position of a log, at most `until`, whose event is not later than a time; 0 where its first event is.
@@ -434,6 +448,15 @@ fn forgotten_of(row: &Answer) -> Result<Forgotten, Error> {
     Ok(Forgotten { log: row.array(0)?, subject: row.array(1)?, seq: row.count(2)?, at: row.int(3)? })
 }
 
+/// What [`Snapshot::records_at`] looks up.
+pub(crate) fn records_at<'a>(log: &'a Id, positions: &[u64]) -> Rows<'a> {
+    let mut rows = Rows::new(vec![Type::Bytes, Type::Int]);
+    for position in positions {
+        rows.row([Bind::Bytes(log), Bind::count(*position)]);
+    }
+    rows
+}
+
 /// What [`Snapshot::head_and`] asks.
 pub(crate) fn head_and(database: Database, log: Id, table: &Table, id: Id) -> Result<Statement, Error> {
     let mut statement = Statement::new(database);
@@ -488,7 +511,7 @@ fn event_of(row: &Answer) -> Result<Event, Error> {
         behalf: row.id_or_null(8)?,
         command: row.array(9)?,
         at: row.int(10)?,
-        record: row.bytes(11)?,
+        record: row.bytes_or_null(11)?.unwrap_or_default(),
         leaf: row.array(12)?,
     })
 }

@@ -82,19 +82,10 @@ async fn known(snapshot: &mut Snapshot, practice: PracticeId) -> Result<BTreeMap
     loop {
         let wanted = store::Activity {
             log: practice.uuid().into_bytes(),
-            sight: None,
-            thing: None,
-            subject: None,
-            actor: None,
             kinds: kinds.map(str::to_owned).to_vec(),
-            to_both: Vec::new(),
-            from_at: None,
-            to_at: None,
             after_seq: Some(after),
-            before_seq: None,
-            record_bytes_max: None,
-            descending: false,
             limit: EVENTS_AT_ONCE,
+            ..store::Activity::default()
         };
         let stored = snapshot.activity(&wanted).await?;
         let Some(last) = stored.last() else { return Ok(files) };

@@ -1,7 +1,8 @@
 //! Reading what several asked: one statement for rows of a kind, for a list under many parents, for many histories.
 //!
 //! Each answer is what its question alone would be answered. What opening texts will need is loaded here, for all rows at
-//! once.
+//! once. A record has some hundred bytes, and one with a text that saves itself some hundred KiB, of which an entry shows a
+//! number: long records are read a few at a time, and that text goes before the next ones are read.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -15,6 +16,11 @@ use super::together::{Question, Turn};
 use super::{Entries, Filter, Kept, Page, Reading, Under, Value, View, Wanted, sight};
 use crate::record::{self, Happened};
 use crate::{Error, tables};
+
+/// Records of so many bytes come with their entries; longer ones are read apart.
+const SHORT_BYTES: u32 = 8 << 10;
+/// How many long records are read at once.
+const LONG_AT_ONCE: usize = 16;
 
 impl View {
     /// The rows that each of several asks for.
@@ -157,23 +163,50 @@ impl View {
         reading: &mut Reading,
         asked: &[&Entries],
     ) -> Result<Vec<Vec<Happened>>, Error> {
+        let Some(wanted) = asked.first() else { return Ok(Vec::new()) };
         let (places, stored): (Vec<usize>, Vec<store::Event>) =
-            self.stored_entries(reading, asked).await?.into_iter().unzip();
+            self.stored_entries(reading, asked, Some(SHORT_BYTES)).await?.into_iter().unzip();
         let mut answers = vec![Vec::new(); asked.len()];
-        if asked.first().is_some_and(|wanted| wanted.of == Kept::Changes) {
+        if wanted.of == Kept::Changes {
             self.prepare_entries(reading, &stored).await?;
         }
+        let long = self.long_entries(reading, wanted, &stored).await?;
         for (place, stored) in places.into_iter().zip(&stored) {
-            answers[place].push(record::decode(&stored.record)?);
+            answers[place].push(match long.get(&stored.seq) {
+                Some(known) => known.clone(),
+                None => entry(&stored.record, wanted)?,
+            });
         }
         Ok(answers)
     }
 
-    /// The same as they are stored, each with the place of whom it answers.
+    /// Those of these entries whose records did not come with them, by position.
+    async fn long_entries(
+        &self,
+        reading: &mut Reading,
+        wanted: &Entries,
+        stored: &[store::Event],
+    ) -> Result<HashMap<u64, Happened>, Error> {
+        let mut long: Vec<u64> = stored.iter().filter(|event| event.record.is_empty()).map(|event| event.seq).collect();
+        long.sort_unstable();
+        long.dedup();
+        let mut entries = HashMap::new();
+        for positions in long.chunks(LONG_AT_ONCE) {
+            let log = self.kept(wanted.of).uuid().into_bytes();
+            for (seq, record) in reading.snapshot().await?.records_at(log, positions).await? {
+                entries.insert(seq, entry(&record, wanted)?);
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The same as they are stored, each with the place of whom it answers. Records of more than so many bytes are left
+    /// out, where that is said.
     pub(super) async fn stored_entries(
         &self,
         reading: &mut Reading,
         asked: &[&Entries],
+        short_bytes_max: Option<u32>,
     ) -> Result<Vec<(usize, store::Event)>, Error> {
         let Some(wanted) = asked.first() else { return Ok(Vec::new()) };
         let (sees, allowed, to_both) = self.scope.entries();
@@ -210,6 +243,7 @@ impl View {
             after_seq: wanted.after,
             before_seq,
             record_bytes_max: None,
+            short_bytes_max,
             descending: wanted.newest_first,
             limit: wanted.limit,
         };
@@ -221,6 +255,19 @@ impl View {
             _ => reading.snapshot().await?.activity(&activity).await?.into_iter().map(|event| (0, event)).collect(),
         })
     }
+}
+
+/// What a record says, without what the entry shows nothing of.
+fn entry(record: &[u8], wanted: &Entries) -> Result<Happened, Error> {
+    let mut happened = record::decode(record)?;
+    if !wanted.saves {
+        happened.event.secrets(&mut |secret, _| {
+            if secret.kind().has_revisions() {
+                secret.leave_out();
+            }
+        });
+    }
+    Ok(happened)
 }
 
 /// A page of these rows.

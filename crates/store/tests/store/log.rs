@@ -309,5 +309,16 @@ async fn activity_is_what_was_asked(stage: &Stage) {
         let found = snapshot.activity(&asked).await.unwrap();
         assert_eq!(found.iter().collect::<Vec<_>>(), wanted, "{asked:?}");
     }
+    // Long records are left out, and are there when they are asked for.
+    let is_short = |event: &Event| event.record.len() <= 9;
+    let without = |event: &Event| Event { record: if is_short(event) { event.record.clone() } else { Vec::new() }, ..event.clone() };
+    let wanted: Vec<Event> = events[..60].iter().map(without).collect();
+    assert_eq!(snapshot.activity(&Activity { short_bytes_max: Some(9), ..base }).await.unwrap(), wanted);
+    let long: Vec<u64> = events[..60].iter().filter(|event| !is_short(event)).map(|event| event.seq).collect();
+    assert!(!long.is_empty() && long.len() < 60);
+    let mut records = snapshot.records_at(id(1), &long).await.unwrap();
+    records.sort_unstable();
+    assert_eq!(records, long.iter().map(|seq| (*seq, event(1, *seq).record)).collect::<Vec<_>>());
+    assert!(snapshot.records_at(id(1), &[61]).await.unwrap().is_empty());
 }
 }

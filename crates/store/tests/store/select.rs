@@ -336,7 +336,7 @@ async fn histories_are_answered_as_one_by_one(stage: &Stage) {
         let mut answered = 0;
     for (column, ids) in [("thing", [0, 1, 9]), ("subject", [10, 11, 12])] {
         for asked in [
-            Activity { log: id(1), limit: 4, ..Activity::default() },
+            Activity { log: id(1), limit: 4, short_bytes_max: Some(9), ..Activity::default() },
             Activity { log: id(1), limit: 40, descending: true, sight: Some(&sight), ..Activity::default() },
             Activity { log: id(1), limit: 3, kinds: vec!["plan.goal_set".to_owned()], before_seq: Some(50), descending: true, ..Activity::default() },
         ] {
