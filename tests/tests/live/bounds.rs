@@ -1,5 +1,6 @@
 //! The bounds of what is live: coalescing, who was away for too long, heartbeats, sockets and subscriptions.
 
+use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use tests::both;
 
@@ -88,6 +89,34 @@ both! {
             parts += 1;
         }
         assert!(parts > 1, "all of it was read at once");
+    }
+
+    /// What all who follow share is shown without waiting: who stood back in the middle of it would stand behind all others.
+    #[test]
+    async fn who_is_told_of_news_is_shown_it_at_once(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let robin = product.coachee(&ada, &practice, "Robin").await;
+        let person = ada.id.parse::<domain::id::PersonId>().expect("an id");
+        let log = practice.parse::<domain::id::PracticeId>().expect("an id");
+        let reader = app::Reader::new(person, app::Through::Program);
+        let mut watch = product.app.watch(&reader, log, domain::account::Portal::Coach, None).await.expect("a portal");
+        let until = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        // The first is read from the log, perhaps; who has come to its end is told of the second.
+        for title in ["Lead", "Rest"] {
+            let goal = goal(&ada, &practice, &robin, title).await.parse::<domain::id::GoalId>().expect("an id");
+            loop {
+                let news = watch.next(until).await.expect("it goes on").expect("it is told");
+                let app::watch::News::Rows { view, rows, .. } = news else { panic!("nothing is to be loaded again") };
+                if !rows.iter().any(|row| row.id == domain::id::Id::uuid(goal)) {
+                    continue;
+                }
+                if title == "Rest" {
+                    let shown = view.one::<domain::plan::Goal>(goal).now_or_never().expect("it waits for nobody");
+                    assert!(shown.expect("it is read").is_some());
+                }
+                break;
+            }
+        }
     }
 
     /// An idle client's position stays fresh, also while everything that happens is somebody else's.

@@ -6,6 +6,9 @@
 //! others that can run put theirs down too, takes those that one statement can answer together with its own, answers
 //! them all, and goes on. The others find their answers when their turn comes.
 //!
+//! Rows that a view knows already are not asked for here: of ten thousand who are told of one change, each would give way
+//! to all others before it is shown the row that they share.
+//!
 //! What holds: every question is answered from the same snapshot as if it had been asked alone. Nobody depends on
 //! whoever asked first: where that resolver is dropped (an error beside it ended its list), its questions stay where
 //! they are and the next one in line answers them. What nobody fetches goes with the view.
