@@ -23,9 +23,12 @@ use app::{App, Settings};
 use domain::value::Time;
 pub use form::{BOUNDARY, Downloaded, Form, file};
 use futures_util::{SinkExt as _, StreamExt as _};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tower::ServiceExt as _;
 
 /// Which database a story runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,17 +141,22 @@ macro_rules! both {
     )+};
 }
 
-/// Serves an app until the story ends: the address.
-async fn serve(app: &App, bounds: api::http::Bounds) -> SocketAddr {
+/// An app's routes, with these bounds, that count here.
+fn routes(app: &App, bounds: api::http::Bounds, numbers: api::http::Numbers) -> axum::Router {
     let settings = api::http::Settings {
         origins: Vec::new(),
         session_cookie: api::cookies::SESSION.to_owned(),
         browser_cookie: api::cookies::BROWSER.to_owned(),
         nonce: 1,
         bounds,
-        numbers: api::http::Numbers::default(),
+        numbers,
     };
-    let router = api::router(app.clone(), settings);
+    api::router(app.clone(), settings)
+}
+
+/// Serves an app until the story ends: the address.
+async fn serve(app: &App, bounds: api::http::Bounds) -> SocketAddr {
+    let router = routes(app, bounds, api::http::Numbers::default());
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let address = listener.local_addr().expect("its address");
     let listener = api::http::patience::Patient::new(listener, Duration::from_secs(10));
@@ -230,6 +238,22 @@ impl Product {
     /// Another address of this node, where a client may use something else.
     pub async fn address_with(&self, bounds: api::http::Bounds) -> SocketAddr {
         serve(&self.app, bounds).await
+    }
+
+    /// A connection to the product that holds so many bytes each way, and no more, while nobody reads; what is live is
+    /// counted here.
+    pub fn narrow(&self, bytes: usize, numbers: &api::http::Numbers) -> tokio::io::DuplexStream {
+        let (client, server) = tokio::io::duplex(bytes);
+        let routes = routes(&self.app, api::http::Bounds::default(), numbers.clone());
+        let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            routes.clone().oneshot(request.map(axum::body::Body::new))
+        });
+        let serving = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), service);
+        self.app.tasks().start("a narrow connection", async move {
+            // It serves until it breaks off, or the story ends.
+            let _ended_or_broken = serving.await;
+        });
+        client
     }
 
     /// The product's folder.

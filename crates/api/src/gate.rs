@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use app::App;
+use app::{App, Looked};
 use domain::id::Id as _;
 use tokio::sync::oneshot;
 
@@ -16,6 +16,7 @@ pub struct Doorkeeper(pub App, pub Trusted);
 
 impl Gate for Doorkeeper {
     type Viewer = Viewer;
+    type Looked = Looked;
 
     async fn identify(&self, credentials: Credentials) -> Result<Viewer, Refused> {
         let Credentials { bearer, session_cookie, browser_cookie: browser, peer, agent } = credentials;
@@ -72,6 +73,17 @@ impl Gate for Doorkeeper {
                 std::future::pending::<()>().await;
             }
         }
+    }
+
+    async fn stands(&self, looked: &Looked) -> Result<(), Refused> {
+        self.0.still_sees(looked).await.map_err(|error| {
+            if matches!(error, app::Error::Forbidden | app::Error::NotFound) {
+                return Refused::new("FORBIDDEN", "What this shows left your sight while you read what came before.");
+            }
+            let message = "Your sight may have changed while you read what came before, so this is not shown. Ask again: a \
+                           subscription after its item before, a change with the same idempotency key.";
+            Refused::new("UNAVAILABLE", message)
+        })
     }
 
     fn stopping(&self) -> impl Future<Output = ()> + Send + 'static + use<> {

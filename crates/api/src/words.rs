@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use app::programs::Program;
 use app::readings::{Noted, OneByOne};
 use app::tokens::Kind;
-use app::{App, Done, Idempotency, Origin, Reader, Request, Through, View};
+use app::{App, Done, Idempotency, Looked, Origin, Reader, Request, Through, View};
 use async_graphql::parser::types::Field;
 use async_graphql::registry::{MetaEnumValue, MetaType, Registry};
 use async_graphql::{
@@ -110,10 +110,11 @@ pub fn viewer<'c>(ctx: &Context<'c>) -> Result<&'c Viewer> {
 }
 
 /// This person, as who reads in this request: one view at a time. What they read of others' words is entered before the
-/// answer leaves.
+/// answer leaves; how they looked is noted where the answer may have to wait.
 pub fn reader(ctx: &Context<'_>, person: PersonId) -> Result<Reader> {
     let (noted, looks) = (ctx.data::<Noted>()?.clone(), ctx.data::<OneByOne>()?.clone());
-    Ok(Reader { person, through: viewer(ctx)?.through(), noted, looks })
+    let looked = ctx.data_opt::<Looked>().cloned().unwrap_or_default();
+    Ok(Reader { person, through: viewer(ctx)?.through(), noted, looks, looked })
 }
 
 /// A row's confidential text for its reader; nothing where there is none, or it is empty or forgotten.

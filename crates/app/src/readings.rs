@@ -23,6 +23,7 @@ use domain::sight::Scope;
 use domain::text::Kind;
 use domain::value::Time;
 
+use crate::looked::Looked;
 use crate::record::Through;
 use crate::{App, Error, Inner, Request};
 
@@ -42,12 +43,14 @@ pub struct Reader {
     pub noted: Noted,
     /// Their turn to look.
     pub looks: OneByOne,
+    /// Under which sights they have looked.
+    pub looked: Looked,
 }
 
 impl Reader {
     /// Somebody who reads apart from others.
     pub fn new(person: PersonId, through: Through) -> Self {
-        Self { person, through, noted: Noted::default(), looks: OneByOne::default() }
+        Self { person, through, noted: Noted::default(), looks: OneByOne::default(), looked: Looked::default() }
     }
 }
 

@@ -86,17 +86,9 @@ pub enum Kept {
 impl Reading {
     /// The snapshot. Where it is opened only now, the viewer's sight must still be the one that the view has.
     async fn snapshot(&mut self) -> Result<&mut store::Snapshot, Error> {
-        let opened = if let Some(open) = self.snapshot.take() {
-            open
-        } else {
-            let Scope { person, practice, .. } = *self.scope;
-            let (mut open, _) = self.app.snapshot_of(LogId::Practice(practice)).await?.ok_or(Error::NotFound)?;
-            let side = side(&self.app.inner, &mut open, practice, person, self.scope.side.portal()).await?;
-            if side.as_ref() != Some(&self.scope.side) {
-                open.close().await?;
-                return Err(if side.is_none() { Error::Forbidden } else { Error::Again });
-            }
-            open
+        let opened = match self.snapshot.take() {
+            Some(open) => open,
+            None => self.app.snapshot_under(&self.scope).await?,
         };
         Ok(self.snapshot.insert(opened))
     }
@@ -281,6 +273,7 @@ impl App {
             return Err(Error::BadRequest("this practice's log has not come to that position yet".to_owned()));
         }
         let scope = Arc::new(Scope { person, practice, side });
+        reader.looked.add(&scope, head.seq);
         let reading = Reading {
             app: self.clone(),
             scope: scope.clone(),
@@ -308,6 +301,7 @@ impl App {
     pub(crate) fn view_of(&self, reader: &Reader, scope: &Arc<Scope>, known: Vec<Arc<Known>>) -> Option<View> {
         let newest = known.last()?;
         let (position, keys) = (newest.position, newest.keys.clone());
+        reader.looked.renew(scope, position);
         // What the newest says comes last, and so counts.
         let leads =
             known.iter().flat_map(|known| known.leads.iter().map(|(subject, lead)| (*subject, *lead))).collect();
@@ -329,7 +323,7 @@ impl App {
 }
 
 /// As what somebody looks at a practice.
-async fn side(
+pub(crate) async fn side(
     inner: &Inner,
     snapshot: &mut store::Snapshot,
     practice: PracticeId,

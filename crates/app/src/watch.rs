@@ -190,6 +190,7 @@ impl Watch {
         };
         let was_one = self.scope.one();
         (self.scope, self.looked_at, self.looked_upto) = (view.scope.clone(), Instant::now(), view.position);
+        self.reader.looked.renew(&self.scope, self.looked_upto);
         if self.scope.one() != was_one {
             self.follower = self.app.follow_one(self.log(), self.scope.one(), self.follower.position());
         }
@@ -474,6 +475,7 @@ impl Watch {
             let when = entry.happened.when;
             if self.scope.sees_entry(&entry.happened.event, when.subject, when.owner) {
                 let (scope, reader) = (self.scope.clone(), self.reader.clone());
+                reader.looked.renew(&scope, when.seq);
                 return Ok(Some(Line { heard: entry, scope, reader }));
             }
         }

@@ -1,9 +1,14 @@
 //! A4: whoever loses their sign-in or their portal hears nothing more, whichever way they listen.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tests::both;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{ACTIVITY, Events, changes_of};
+use super::{ACTIVITY, Events, REVOKE, changes_of};
+use crate::audit::grant;
+use crate::note::written;
 use crate::plan::{goal, position};
 
 both! {
@@ -48,5 +53,71 @@ both! {
         assert_eq!(stream.ends().await, "FORBIDDEN");
         println!("removed: the stream ended within {:.1?} of the answer", answered.elapsed());
         assert!(!stream.everything().contains("Not Bob's"));
+    }
+
+    /// What is half written to who reads slowly, and what waits behind it, is theirs no more when they lose access.
+    #[test]
+    async fn what_was_not_on_its_way_when_access_ended_never_arrives(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let bob = product.further_coach(&ada, &practice, "Bob", "COACH").await;
+        let robin = product.coachee(&ada, &practice, "Robin").await;
+        grant(&ada, &practice, &bob, &robin).await;
+        let after = position(&bob, &practice).await;
+        let text = "word ".repeat(20_000);
+        written(&bob, &practice, &robin, "A long one", &text).await;
+        let numbers = api::http::Numbers::default();
+        let mut connection = product.narrow(4096, &numbers);
+        let query = "subscription($p: ID!, $a: Position) { coachPortalChanges(practiceId: $p, after: $a) {
+            position changes { ... on Note { id text } } } }";
+        let body = json!({ "query": query, "variables": { "p": practice, "a": after } }).to_string();
+        let (token, length) = (bob.token.as_ref().expect("signed in"), body.len());
+        let request = format!(
+            "POST /graphql HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\ncontent-type: application/json\r\n\
+             authorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        connection.write_all(request.as_bytes()).await.expect("it is sent");
+        let mut arrived = Vec::new();
+        while !String::from_utf8_lossy(&arrived).contains("event: next") {
+            let more = tokio::time::timeout(Duration::from_secs(20), connection.read_buf(&mut arrived));
+            assert!(more.await.expect("something must come").expect("it is read") > 0, "it ended");
+        }
+        ada.ask(REVOKE, json!({ "i": { "practiceId": practice, "coachId": bob.id, "coacheeId": robin } })).await;
+        let ends = async {
+            while numbers.streams() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), ends).await.expect("the stream ends though nobody reads");
+        connection.read_to_end(&mut arrived).await.expect("the rest");
+        assert!(arrived.len() < text.len() / 2, "{} bytes arrived", arrived.len());
+    }
+
+    /// What was looked at is looked at again, before it is told to who was slow.
+    #[test]
+    async fn what_was_seen_is_asked_for_again(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let bob = product.further_coach(&ada, &practice, "Bob", "COACH").await;
+        let (robin, kim) = (product.coachee(&ada, &practice, "Robin").await, product.coachee(&ada, &practice, "Kim").await);
+        grant(&ada, &practice, &bob, &robin).await;
+        let log = practice.parse::<domain::id::PracticeId>().expect("an id");
+        let reader = |who: &tests::Person| app::Reader::new(who.id.parse().expect("an id"), app::Through::Program);
+        let (adas, bobs) = (reader(&ada), reader(&bob));
+        let coach = domain::account::Portal::Coach;
+        product.app.view(&adas, log, coach, None).await.expect("a portal");
+        let mut watch = product.app.watch(&bobs, log, coach, None).await.expect("a portal");
+        for looked in [&adas.looked, &bobs.looked] {
+            product.app.still_sees(looked).await.expect("nothing has changed");
+        }
+        ada.ask(REVOKE, json!({ "i": { "practiceId": practice, "coachId": bob.id, "coacheeId": robin } })).await;
+        assert!(matches!(product.app.still_sees(&bobs.looked).await, Err(app::Error::Again)));
+        product.app.still_sees(&adas.looked).await.expect("hers has not changed");
+        watch.look().await.expect("Bob is a coach");
+        product.app.still_sees(&bobs.looked).await.expect("it was looked at anew");
+        let erase = json!({ "i": { "practiceId": practice, "coacheeId": kim, "confirmName": "Kim Reed" } });
+        ada.ask("mutation($i: EraseCoacheeInput!) { eraseCoachee(input: $i) { errors { code } } }", erase).await;
+        assert!(matches!(product.app.still_sees(&adas.looked).await, Err(app::Error::Again)));
+        let remove = json!({ "i": { "practiceId": practice, "coachId": bob.id } });
+        ada.ask("mutation($i: RemoveCoachInput!) { removeCoach(input: $i) { errors { code } } }", remove).await;
+        assert!(matches!(product.app.still_sees(&bobs.looked).await, Err(app::Error::Forbidden)));
     }
 }

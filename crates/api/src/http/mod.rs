@@ -13,6 +13,7 @@
 //! | `origin` | credentials and cross-site requests |
 //! | `asked` | the parameters of a request, whichever way they came |
 //! | `run` | execute, with a deadline and a catch for panics |
+//! | `results` | what operations have still to tell, made beside what is written |
 //! | `answer` | what a client is told, and with which status |
 //! | `post`, `sse`, `socket` | the three transports |
 //! | `upload` | a file with a request |
@@ -40,6 +41,7 @@ mod numbers;
 pub(crate) mod origin;
 pub mod patience;
 mod post;
+mod results;
 mod run;
 mod seats;
 mod serving;
@@ -57,6 +59,10 @@ pub trait Gate: Clone + Send + Sync + 'static {
     /// Who asks. Each request's data holds it, so resolvers find it with `ctx.data::<Viewer>()`.
     type Viewer: Clone + Send + Sync + 'static;
 
+    /// Of what an operation shows something, and under which sight. The data of each operation of a live connection holds
+    /// one, which its resolvers fill. Clones are the same one.
+    type Looked: Clone + Default + Send + Sync + Unpin + 'static;
+
     /// Says who shows these credentials. Without credentials that is the anonymous viewer; a bad or ended credential is
     /// refused, with the code `UNAUTHENTICATED`.
     fn identify(&self, credentials: Credentials) -> impl Future<Output = Result<Self::Viewer, Refused>> + Send;
@@ -64,6 +70,10 @@ pub trait Gate: Clone + Send + Sync + 'static {
     /// Resolves when the viewer's session or access ends. Their sockets then close with 4403, and their streams of events
     /// end.
     fn ended(&self, viewer: &Self::Viewer) -> impl Future<Output = ()> + Send + 'static + use<Self>;
+
+    /// Whether what was made by looking so may be told still: asked where it had to wait for a client that reads slowly. Else
+    /// the refusal is told in its place, and the operation ends.
+    fn stands(&self, looked: &Self::Looked) -> impl Future<Output = Result<(), Refused>> + Send;
 
     /// The person behind the viewer, for whom sockets are counted. Anonymous viewers are counted by address.
     fn key(&self, viewer: &Self::Viewer) -> Option<[u8; 16]>;

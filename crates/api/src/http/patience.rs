@@ -1,8 +1,8 @@
 //! A listener whose connections do not wait for ever for their reader, and are not too many.
 //!
-//! While a client does not read, its connection cannot write, and then nothing above it is asked to do anything: no
-//! stream of events is polled, no deadline of theirs is looked at. So the one place where a reader that stands still can
-//! be noticed is the write itself. A connection that has something to write and cannot write one byte of it for the
+//! While a client does not read, its connection cannot write, and then nothing above it is sure to be asked for anything:
+//! a long answer is not polled, no deadline of its is looked at. So the one place where a reader that stands still can be
+//! noticed whatever is written is the write itself. A connection that has something to write and cannot write one byte of it for the
 //! given time is broken off, which drops all that was being made for it.
 //!
 //! Each connection is an open file, and who runs out of them cannot open its database's either. So there are never more

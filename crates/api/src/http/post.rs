@@ -126,9 +126,10 @@ async fn answer<E: Executor, G: Gate>(room: Arc<Room<E, G>>, arrival: Arrival) -
             return Fault::refused(refused).respond(media);
         };
         let ended = room.gate.ended(&viewer).boxed();
-        let results = run::stream(Arc::clone(&room), checked.by(viewer, deadline));
+        let looked = G::Looked::default();
+        let results = run::stream(Arc::clone(&room), checked.with(looked.clone()).by(viewer, deadline));
         let stopping = room.gate.stopping().boxed();
-        return sse::begin(results, (ended, stopping), seat, &room.settings);
+        return sse::begin(room.gate.clone(), (results, looked), (ended, stopping), seat, &room.settings);
     }
     run::once(&room, checked.by(viewer, deadline)).await.respond(media)
 }

@@ -4,8 +4,8 @@
 //! of the session, the next heartbeat) and does that wholly before it waits again. So there is no queue of answers: a
 //! result is taken from its operation only when the one before has been written, and an operation makes the next one only
 //! then. Whoever does not read in [`Bounds::write`](super::Bounds::write) is cut off, and holds one message until then, and
-//! one result of each other operation: those go on being made ([`Results`]). Else they would stand still wherever they are,
-//! with a snapshot in hand, or opening what all who follow a practice wait for.
+//! one result of each other operation: those go on being made ([`Results`]). Where the session ends, or what is written may
+//! not be told any more, while a message is half written, the socket breaks off: nothing can be said behind that half.
 //!
 //! | closed with | when |
 //! | --- | --- |
@@ -20,8 +20,8 @@
 //! | 1013 | whoever the viewer is cannot be found out at present |
 
 use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
-use std::pin::{Pin, pin};
+use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,9 +29,8 @@ use async_graphql::{Executor, ServerError};
 use axum::extract::WebSocketUpgrade;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use axum::response::Response;
-use futures_util::future::{self, AbortHandle, BoxFuture};
-use futures_util::stream::{self, BoxStream, FuturesUnordered, StreamFuture};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
+use futures_util::future::{self, AbortHandle, BoxFuture, Fuse};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -40,6 +39,7 @@ use tokio::time::{Instant, Interval, Sleep};
 use super::answer::{Fault, Told};
 use super::asked::Asked;
 use super::numbers::{Kind, Open};
+use super::results::{Operation, Results};
 use super::seats::{Seat, Sitter};
 use super::{Credentials, Gate, Refused, Room, guard, origin, run};
 
@@ -100,7 +100,7 @@ struct Session<E, G: Gate> {
     credentials: Credentials,
     member: Option<Member<G::Viewer>>,
     /// Resolves when the member's session or access ends.
-    ended: BoxFuture<'static, ()>,
+    ended: Fuse<BoxFuture<'static, ()>>,
     /// Resolves when the server stops.
     stopping: BoxFuture<'static, ()>,
     /// Until `connection_init`.
@@ -108,7 +108,7 @@ struct Session<E, G: Gate> {
     heartbeat: Interval,
     /// Whether anything came since the last heartbeat.
     was_heard: bool,
-    results: Results,
+    results: Results<G>,
     running: HashMap<String, AbortHandle>,
     _open: Open,
 }
@@ -152,12 +152,12 @@ impl<E: Executor, G: Gate> Session<E, G> {
             wire,
             credentials,
             member: None,
-            ended: future::pending().boxed(),
+            ended: future::pending().boxed().fuse(),
             stopping: room.gate.stopping().boxed(),
             patience: Box::pin(tokio::time::sleep(bounds.init)),
             heartbeat: tokio::time::interval_at(Instant::now() + bounds.heartbeat, bounds.heartbeat),
             was_heard: true,
-            results: Results::default(),
+            results: Results::new(),
             running: HashMap::new(),
             _open: open,
             room,
@@ -195,14 +195,14 @@ impl<E: Executor, G: Gate> Session<E, G> {
                     None => Err(Closing::Gone),
                 }
             }
-            ((id, told), operation) = self.results.next() => {
-                self.pass_on(&id, told).await?;
+            (told, operation) = self.results.next(&self.room.gate) => {
+                Box::pin(self.pass_on((operation.id.as_str(), &operation.looked), told)).await?;
                 self.results.goes_on(operation);
                 Ok(())
             }
             _ = self.heartbeat.tick() => {
                 if std::mem::take(&mut self.was_heard) {
-                    self.write(Message::Ping(bytes::Bytes::new())).await
+                    Box::pin(self.write(Message::Ping(bytes::Bytes::new()), None)).await
                 } else {
                     Err(Closing::Gone)
                 }
@@ -219,7 +219,7 @@ impl<E: Executor, G: Gate> Session<E, G> {
         let Incoming { kind, id, payload } = serde_json::from_str(text).map_err(|_| invalid())?;
         match (&*kind, id) {
             ("connection_init", _) => self.init(payload).await,
-            ("ping", _) => self.say(&Outgoing { kind: "pong", id: None, payload }).await,
+            ("ping", _) => self.say(&Outgoing { kind: "pong", id: None, payload }, None).await,
             ("pong", _) => Ok(()),
             ("subscribe", Some(id)) if !id.is_empty() && id.len() <= MAX_OPERATION_ID_BYTES => {
                 self.subscribe(id, payload.ok_or_else(invalid)?).await
@@ -263,9 +263,9 @@ impl<E: Executor, G: Gate> Session<E, G> {
         let Some(seat) = self.room.sockets.take(sitter, most) else {
             return Err(Closing::With(4403, format!("Forbidden: at most {most} sockets are open at once").into()));
         };
-        self.ended = self.room.gate.ended(&viewer).boxed();
+        self.ended = self.room.gate.ended(&viewer).boxed().fuse();
         self.member = Some(Member { viewer, _seat: seat });
-        self.say(&Outgoing::<()> { kind: "connection_ack", id: None, payload: None }).await
+        self.say(&Outgoing::<()> { kind: "connection_ack", id: None, payload: None }, None).await
     }
 
     async fn subscribe(&mut self, id: String, payload: &RawValue) -> Turn {
@@ -285,12 +285,12 @@ impl<E: Executor, G: Gate> Session<E, G> {
             Ok(checked) => checked,
             Err(fault) => return self.fail(&id, &<Fault as Into<Told>>::into(fault).errors).await,
         };
-        let runnable = checked.by(member.viewer.clone(), Instant::now() + self.room.settings.bounds.request);
+        let (looked, until) = (G::Looked::default(), Instant::now() + self.room.settings.bounds.request);
+        let runnable = checked.with(looked.clone()).by(member.viewer.clone(), until);
         let results = run::stream(Arc::clone(&self.room), runnable);
-        let results = results.map(|told| Some(Box::new(told)));
-        let (results, abort) = stream::abortable(results.chain(stream::iter([None])));
-        self.running.insert(id.clone(), abort);
-        self.results.goes_on(results.map(move |told| (id.clone(), told)).boxed());
+        let (operation, abort) = Operation::new(id.clone(), results, looked);
+        self.running.insert(id, abort);
+        self.results.goes_on(operation);
         Ok(())
     }
 
@@ -302,7 +302,7 @@ impl<E: Executor, G: Gate> Session<E, G> {
         self.results.forget(id);
     }
 
-    async fn pass_on(&mut self, id: &str, told: Option<Box<Told>>) -> Turn {
+    async fn pass_on(&mut self, (id, looked): (&str, &G::Looked), told: Option<Box<Told>>) -> Turn {
         // It may have ended while the one before was written: then nothing more is told.
         if (&mut self.ended).now_or_never().is_some() {
             return Err(Closing::has_ended());
@@ -312,29 +312,32 @@ impl<E: Executor, G: Gate> Session<E, G> {
                 self.forget(id);
                 self.fail(id, &told.errors).await
             }
-            Some(told) => self.say(&Outgoing { kind: "next", id: Some(id), payload: Some(told) }).await,
+            Some(told) => self.say(&Outgoing { kind: "next", id: Some(id), payload: Some(told) }, Some(looked)).await,
             None => {
                 self.forget(id);
-                self.say(&Outgoing::<()> { kind: "complete", id: Some(id), payload: None }).await
+                self.say(&Outgoing::<()> { kind: "complete", id: Some(id), payload: None }, None).await
             }
         }
     }
 
     async fn fail(&mut self, id: &str, errors: &[ServerError]) -> Turn {
-        self.say(&Outgoing { kind: "error", id: Some(id), payload: Some(errors) }).await
+        self.say(&Outgoing { kind: "error", id: Some(id), payload: Some(errors) }, None).await
     }
 
-    async fn say<P: Serialize>(&mut self, message: &Outgoing<'_, P>) -> Turn {
+    /// Says something, which shows what was looked at so.
+    async fn say<P: Serialize>(&mut self, message: &Outgoing<'_, P>, shows: Option<&G::Looked>) -> Turn {
         let text = serde_json::to_string(message).map_err(|_| Closing::because(4500, "Internal error"))?;
-        self.write(Message::text(text)).await
+        self.write(Message::text(text), shows).await
     }
 
-    async fn write(&mut self, message: Message) -> Turn {
-        let patience = self.room.settings.bounds.write;
-        match tokio::time::timeout(patience, self.results.made_until(self.wire.send(message))).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Closing::Gone),
-            Err(_) => {
+    async fn write(&mut self, message: Message, shows: Option<&G::Looked>) -> Turn {
+        let bounds = &self.room.settings.bounds;
+        let write = tokio::time::timeout(bounds.write, self.wire.send(message));
+        let shows = (&self.room.gate, shows);
+        match self.results.made_until_written(write, &mut self.ended, shows).await {
+            Some(Ok(Ok(()))) => Ok(()),
+            Some(Ok(Err(_))) | None => Err(Closing::Gone),
+            Some(Err(_)) => {
                 self.room.settings.numbers.cut_one();
                 Err(Closing::Gone)
             }
@@ -344,111 +347,12 @@ impl<E: Executor, G: Gate> Session<E, G> {
     async fn close(mut self, code: u16, reason: &str) {
         let reason = reason.get(..reason.floor_char_boundary(MAX_REASON_BYTES)).unwrap_or_default();
         // whoever was served sits no longer, and nothing of theirs runs while they say goodbye
-        (self.member, self.results) = (None, Results::default());
-        if self.write(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await.is_err() {
+        (self.member, self.results) = (None, Results::new());
+        if self.write(Message::Close(Some(CloseFrame { code, reason: reason.into() })), None).await.is_err() {
             return;
         }
         // A connection dropped with something unread is reset, and a reset can overtake the close. So read to the end.
         let to_the_end = async { while let Some(Ok(_)) = self.wire.recv().await {} };
         let _ended_or_not = tokio::time::timeout(GOODBYE, to_the_end).await;
-    }
-}
-
-/// A result of an operation, by the operation's id; `None` where it is complete.
-type Made = (String, Option<Box<Told>>);
-/// What an operation has still to tell.
-type Operation = BoxStream<'static, Made>;
-
-/// The operations that run: of each its next result is being made, or has been and waits.
-#[derive(Default)]
-struct Results {
-    making: FuturesUnordered<StreamFuture<Operation>>,
-    /// What was made while something else was written, with what comes after it.
-    made: VecDeque<(Made, Operation)>,
-}
-
-impl Results {
-    /// Makes the next result of an operation.
-    fn goes_on(&mut self, operation: Operation) {
-        self.making.push(operation.into_future());
-    }
-
-    /// The next result; its operation makes no other one until it goes on.
-    async fn next(&mut self) -> (Made, Operation) {
-        loop {
-            if let Some(next) = self.made.pop_front() {
-                return next;
-            }
-            self.make().await;
-        }
-    }
-
-    /// Makes results until this is done.
-    async fn made_until<T>(&mut self, done: impl Future<Output = T>) -> T {
-        let mut done = pin!(done);
-        loop {
-            tokio::select! {
-                biased;
-                done = &mut done => return done,
-                () = self.make() => {}
-            }
-        }
-    }
-
-    /// Waits until one more is made; for ever where nothing is.
-    async fn make(&mut self) {
-        match self.making.next().await {
-            Some((Some(made), operation)) => self.made.push_back((made, operation)),
-            // It was complete before.
-            Some((None, _)) => {}
-            None => future::pending().await,
-        }
-    }
-
-    fn forget(&mut self, id: &str) {
-        self.made.retain(|((of, _), _)| of != id);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::sync::oneshot;
-    use tokio::task::yield_now;
-
-    #[tokio::test]
-    async fn a_result_that_was_begun_is_made_while_another_is_written() {
-        let (over, is_made) = oneshot::channel();
-        let made = async move {
-            yield_now().await;
-            over.send(()).unwrap();
-            ("a".to_owned(), Some(Box::default()))
-        };
-        let mut results = Results::default();
-        results.goes_on(stream::once(made).boxed());
-        let written = tokio::time::timeout(Duration::from_mins(1), results.made_until(is_made));
-        assert_eq!(written.await, Ok(Ok(())), "what is written ends when the other is made");
-        assert_eq!(results.next().await.0.0, "a");
-    }
-
-    #[tokio::test]
-    async fn an_operation_is_one_result_ahead_and_no_more() {
-        let mut results = Results::default();
-        for id in ["a", "b"] {
-            results.goes_on(stream::repeat_with(move || (id.to_owned(), Some(Box::default()))).boxed());
-        }
-        results
-            .made_until(async {
-                for _ in 0..9 {
-                    yield_now().await;
-                }
-            })
-            .await;
-        assert_eq!(results.made.len(), 2);
-        results.forget("a");
-        let ((id, _), operation) = results.next().await;
-        assert_eq!((id.as_str(), results.next().now_or_never().is_none()), ("b", true));
-        results.goes_on(operation);
-        assert_eq!(results.next().await.0.0, "b");
     }
 }

@@ -5,34 +5,39 @@
 //! `id` of an event is the position of its item; when the browser connects again it sends the last one, and the
 //! operation's variable `after` is set to it: nothing is missed. An item that is not whole has none: it counts as not told.
 //!
-//! The connection asks for the next event when it has room for it, and one result is made ahead, in a task of its own. Else
-//! one that was begun would stand still where somebody reads slowly, with a snapshot in hand, or opening what all who
-//! follow a practice wait for. A reader that stands still is cut off by the listener ([`super::patience`]).
+//! A connection is given the next piece of the stream when it has written the one before ([`Piece`]): so there is nothing
+//! behind it that was made and cannot be taken back. What the operation makes meanwhile, and what becomes of it where its
+//! reader loses access, is as on a socket ([`super::results`]); where that happens while something is half written, the
+//! connection breaks off. A reader that stands still is cut off by the listener ([`super::patience`]).
 
-use std::convert::Infallible;
+use std::io;
 
 use async_graphql::Value;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use futures_util::future::BoxFuture;
-use futures_util::stream::{self, BoxStream, Fuse};
+use bytes::Bytes;
+use futures_util::future::{BoxFuture, Fuse};
+use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, Interval};
 
 use super::answer::{Media, Told};
 use super::numbers::{Kind, Open};
+use super::results::{Operation, Results};
 use super::seats::Seat;
-use super::{Refused, Settings};
+use super::{Gate, Refused, Settings};
 
 const COMPLETE: &str = "event: complete\ndata:\n\n";
+/// How much of a long event is given to the connection at once.
+const PIECE_BYTES_MAX: usize = 128 << 10;
 
 /// Begins the event stream, or answers with a status if the operation failed before execution.
-pub(super) fn begin(
-    results: BoxStream<'static, Told>,
+pub(super) fn begin<G: Gate>(
+    gate: G,
+    (results, looked): (BoxStream<'static, Told>, G::Looked),
     (ended, stopping): (BoxFuture<'static, ()>, BoxFuture<'static, ()>),
     seat: Seat,
     settings: &Settings,
@@ -46,15 +51,33 @@ pub(super) fn begin(
     };
     let every = settings.bounds.heartbeat;
     let heartbeat = tokio::time::interval_at(Instant::now() + every, every);
-    let open = settings.numbers.open(Kind::Stream);
-    let (results, making) = made(results);
-    let feed =
-        Feed { first, results, ended, stopping, heartbeat, is_over: false, _making: making, _seat: seat, _open: open };
-    let events = stream::unfold(feed, |mut feed| async {
-        let event = feed.event().await?;
-        Some((Ok::<_, Infallible>(event), feed))
+    let mut feed = Feed {
+        gate,
+        results: Results::new(),
+        telling: None,
+        text: Bytes::new(),
+        written: None,
+        ended: ended.fuse(),
+        stopping,
+        heartbeat,
+        is_over: false,
+        _seat: seat,
+        _open: settings.numbers.open(Kind::Stream),
+    };
+    // It is one of one, so no id is needed.
+    let (operation, _) = Operation::new(String::new(), results.boxed(), looked);
+    match first {
+        Some(told) => {
+            feed.text = next(&told).into();
+            feed.telling = Some(operation);
+        }
+        None => feed.results.goes_on(operation),
+    }
+    let pieces = stream::unfold(feed, |mut feed| async {
+        let piece = feed.piece().await?;
+        Some((piece, feed))
     });
-    let mut response = Body::from_stream(events).into_response();
+    let mut response = Body::from_stream(pieces).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -64,39 +87,69 @@ pub(super) fn begin(
     response
 }
 
-/// Results as they are made, one ahead of whoever takes them, for as long as the set is held.
-fn made(mut results: Fuse<BoxStream<'static, Told>>) -> (mpsc::Receiver<Told>, JoinSet<()>) {
-    let (sender, made) = mpsc::channel(1);
-    let mut making = JoinSet::new();
-    making.spawn(async move {
-        while let Ok(room) = sender.reserve().await {
-            let Some(told) = results.next().await else { return };
-            room.send(told);
-        }
-    });
-    (made, making)
+/// Bytes that are given to the connection, which drops them when it has written them.
+struct Piece {
+    bytes: Bytes,
+    /// Dropped with them, which is what is waited for.
+    _written: oneshot::Sender<()>,
 }
 
-struct Feed {
-    first: Option<Told>,
-    results: mpsc::Receiver<Told>,
-    ended: BoxFuture<'static, ()>,
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+struct Feed<G: Gate> {
+    gate: G,
+    results: Results<G>,
+    /// The operation whose result is being told. It goes on when that is written.
+    telling: Option<Operation<G>>,
+    /// What of the event that is being told was not given to the connection yet.
+    text: Bytes,
+    /// Resolves when the connection has written what it was given.
+    written: Option<oneshot::Receiver<()>>,
+    ended: Fuse<BoxFuture<'static, ()>>,
     stopping: BoxFuture<'static, ()>,
     heartbeat: Interval,
     is_over: bool,
-    _making: JoinSet<()>,
     _seat: Seat,
     _open: Open,
 }
 
-impl Feed {
+impl<G: Gate> Feed<G> {
+    /// The next piece of the stream, once the one before is written; an error where it must break off, or `None` at the end.
+    async fn piece(&mut self) -> Option<io::Result<Bytes>> {
+        let broken_off = || Some(Err(io::Error::other("who reads has lost access")));
+        if let Some(written) = self.written.take() {
+            let shows = (&self.gate, self.telling.as_ref().map(|operation| &operation.looked));
+            if self.results.made_until_written(written, &mut self.ended, shows).await.is_none() {
+                return broken_off();
+            }
+        }
+        if self.text.is_empty() {
+            if let Some(operation) = self.telling.take() {
+                self.results.goes_on(operation);
+            }
+            self.text = self.event().await?.into();
+        } else {
+            // What is left of an event is told only if it still stands.
+            let looked = self.telling.as_ref().map(|operation| operation.looked.clone()).unwrap_or_default();
+            let stands = self.results.made_until(Box::pin(self.gate.stands(&looked))).await;
+            if stands.is_err() || (&mut self.ended).now_or_never().is_some() {
+                return broken_off();
+            }
+        }
+        let bytes = self.text.split_to(self.text.len().min(PIECE_BYTES_MAX));
+        let (sender, written) = oneshot::channel();
+        self.written = Some(written);
+        Some(Ok(Bytes::from_owner(Piece { bytes, _written: sender })))
+    }
+
     /// The next event's text, or `None` at the end.
     async fn event(&mut self) -> Option<String> {
         if self.is_over {
             return None;
-        }
-        if let Some(told) = self.first.take() {
-            return Some(next(&told));
         }
         Some(tokio::select! {
             biased;
@@ -107,9 +160,19 @@ impl Feed {
             }
             // The stream ends without being complete, so an EventSource comes again and goes on.
             () = &mut self.stopping => return None,
-            told = self.results.recv() => if let Some(told) = told { next(&told) } else {
-                self.is_over = true;
-                COMPLETE.to_owned()
+            (told, operation) = self.results.next(&self.gate) => match told {
+                Some(told) if told.is_unexecuted() => {
+                    self.is_over = true;
+                    next(&told) + COMPLETE
+                }
+                Some(told) => {
+                    self.telling = Some(operation);
+                    next(&told)
+                }
+                None => {
+                    self.is_over = true;
+                    COMPLETE.to_owned()
+                }
             },
             _ = self.heartbeat.tick() => ":\n\n".to_owned(),
         })
@@ -133,56 +196,80 @@ fn position(data: &Value) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, mpsc};
     use std::time::Duration;
 
-    use tokio::sync::oneshot;
-    use tokio::task::yield_now;
+    use axum::body::BodyDataStream;
 
     use super::*;
+    use crate::http::answer::Incidents;
+    use crate::http::results::tests::Open as Everybody;
     use crate::http::seats::{Seats, Sitter};
     use crate::http::{Bounds, Numbers};
 
-    /// An event stream of these results, whose session never ends.
-    fn begun(results: BoxStream<'static, Told>) -> Response {
+    /// The pieces of an event stream of these results, which are to be seen in this way and whose session never ends.
+    fn begun(results: BoxStream<'static, Told>, looked: Arc<AtomicBool>, heartbeat: Duration) -> BodyDataStream {
         let settings = Settings {
             origins: Vec::new(),
             session_cookie: String::new(),
             browser_cookie: String::new(),
             nonce: 7,
-            bounds: Bounds::default(),
+            bounds: Bounds { heartbeat, ..Bounds::default() },
             numbers: Numbers::default(),
         };
         let seat = Seats::default().take(Sitter::Person([1; 16]), 1).unwrap();
-        begin(results, (pending().boxed(), pending().boxed()), seat, &settings)
+        let ends = (pending().boxed(), pending().boxed());
+        begin(Everybody, (results, looked), ends, seat, &settings).into_body().into_data_stream()
+    }
+
+    /// As many results as are asked for, each of which is counted.
+    fn counted() -> (BoxStream<'static, Told>, mpsc::Receiver<()>) {
+        let ((count, counted), incidents) = (mpsc::channel(), Incidents::new(7));
+        let results = stream::repeat_with(move || {
+            count.send(()).unwrap();
+            incidents.tell(async_graphql::Response::new(Value::Null))
+        });
+        (results.boxed(), counted)
     }
 
     #[tokio::test]
-    async fn a_result_that_was_begun_is_made_though_nobody_reads() {
-        let (over, is_made) = oneshot::channel();
+    async fn a_result_that_was_begun_is_made_while_a_sign_of_life_is_written() {
+        let ((goes_on, is_waited_for), (over, is_made)) = (oneshot::channel::<()>(), oneshot::channel());
         let made = async move {
-            yield_now().await;
+            is_waited_for.await.unwrap();
             over.send(()).unwrap();
             Told::default()
         };
-        let response = begun(stream::once(made).boxed());
-        assert_eq!(tokio::time::timeout(Duration::from_mins(1), is_made).await, Ok(Ok(())));
-        drop(response);
+        let mut pieces = begun(stream::once(made).boxed(), Arc::default(), Duration::from_millis(1));
+        let unwritten = pieces.next().await.unwrap().unwrap();
+        assert_eq!(unwritten, ":\n\n");
+        goes_on.send(()).unwrap();
+        tokio::select! {
+            _ = pieces.next() => panic!("nothing is given before what was given is written"),
+            made = is_made => made.unwrap(),
+        }
     }
 
     #[tokio::test]
-    async fn one_result_is_made_ahead_and_no_more() {
-        let (count, counted) = std::sync::mpsc::channel();
-        let results = stream::repeat_with(move || {
-            count.send(()).unwrap();
-            Told::default()
-        });
-        let (mut results, _making) = made(results.boxed().fuse());
+    async fn an_event_is_made_and_given_when_the_one_before_is_written() {
+        let (results, counted) = counted();
+        let mut pieces = begun(results, Arc::default(), Duration::from_mins(1));
         for _ in 0..3 {
-            for _ in 0..9 {
-                yield_now().await;
-            }
+            let unwritten = pieces.next().await.unwrap().unwrap();
+            assert_eq!(unwritten, "event: next\ndata: {\"data\":null}\n\n");
+            assert!(pieces.next().now_or_never().is_none());
             assert_eq!(counted.try_iter().count(), 1);
-            assert!(results.recv().await.is_some());
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_out_of_sight_is_not_written_to_its_end() {
+        let (results, _counted) = counted();
+        let looked = Arc::new(AtomicBool::new(false));
+        let mut pieces = begun(results, looked.clone(), Duration::from_mins(1));
+        let _unwritten = pieces.next().await.unwrap().unwrap();
+        looked.store(true, Ordering::Relaxed);
+        assert!(pieces.next().await.unwrap().is_err());
     }
 }

@@ -3,13 +3,21 @@
 use std::net::SocketAddr;
 
 use async_graphql::futures_util::{SinkExt, StreamExt};
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tower::ServiceExt as _;
 
 pub(crate) const GRAPHQL: &str = "application/graphql-response+json";
 
@@ -59,8 +67,17 @@ pub(crate) async fn events(mut response: Response, most: usize) -> Vec<String> {
     text.split_terminator("\n\n").map(str::to_owned).collect()
 }
 
+/// A connection to these routes that holds so many bytes each way, and no more, while nobody reads.
+pub(crate) fn narrow(routes: Router, bytes: usize) -> DuplexStream {
+    let (client, server) = tokio::io::duplex(bytes);
+    let service = service_fn(move |request: http::Request<Incoming>| routes.clone().oneshot(request.map(Body::new)));
+    let serving = http1::Builder::new().serve_connection(TokioIo::new(server), service).with_upgrades();
+    tokio::runtime::Handle::current().spawn(serving);
+    client
+}
+
 /// A client's end of a socket.
-pub(crate) struct Wire(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Wire<S = MaybeTlsStream<TcpStream>>(WebSocketStream<S>);
 
 impl Wire {
     pub(crate) async fn connect(server: SocketAddr, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
@@ -85,10 +102,25 @@ impl Wire {
     /// A socket that was acknowledged.
     pub(crate) async fn begun(server: SocketAddr, person: Option<&str>) -> Self {
         let mut wire = Self::open(server).await;
-        let payload = person.map_or(json!({}), |person| json!({ "authorization": format!("Bearer {person}") }));
-        wire.say(&json!({ "type": "connection_init", "payload": payload })).await;
-        assert_eq!(wire.hear().await, Ok(json!({ "type": "connection_ack" })));
+        wire.begin(person).await;
         wire
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    /// A socket over this connection that was acknowledged.
+    pub(crate) async fn over(connection: S, person: Option<&str>) -> Self {
+        let mut request = "ws://localhost/graphql".into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
+        let mut wire = Self(tokio_tungstenite::client_async(request, connection).await.unwrap().0);
+        wire.begin(person).await;
+        wire
+    }
+
+    async fn begin(&mut self, person: Option<&str>) {
+        let payload = person.map_or(json!({}), |person| json!({ "authorization": format!("Bearer {person}") }));
+        self.say(&json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(self.hear().await, Ok(json!({ "type": "connection_ack" })));
     }
 
     pub(crate) async fn say(&mut self, message: &Value) {

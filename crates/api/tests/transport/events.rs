@@ -1,9 +1,10 @@
 //! `graphql-sse` in distinct connections mode, as a browser's `EventSource` uses it.
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::conversation::{answer, code, events, get, is_alive, post};
-use super::toy::{self, SEEN};
+use super::conversation::{answer, code, events, get, is_alive, narrow, post};
+use super::toy::{self, PIPE_BYTES, SEEN, Toy, patient};
 use api::http::Bounds;
 
 const EVENTS: &str = "text/event-stream";
@@ -95,6 +96,24 @@ async fn a_stream_ends_when_access_ends_or_the_client_leaves() {
     assert_eq!(told.last().map(String::as_str), Some("event: complete\ndata:"));
     assert!(told.iter().any(|event| event.contains("UNAUTHENTICATED")), "{told:?}");
     toy.runs(0).await;
+}
+
+/// Nothing reaches the client but what was on its way: an item is longer than that.
+#[tokio::test]
+async fn what_is_half_written_when_access_ends_stays_so() {
+    for ends in [Toy::end_alice, Toy::hide_flood] {
+        let (routes, toy) = toy::routes(patient(), &[]);
+        let mut connection = narrow(routes, PIPE_BYTES);
+        let request = "GET /graphql?query=subscription%7Bflood%7Btext%7D%7D HTTP/1.1\r\nhost: localhost\r\n\
+                       accept: text/event-stream\r\nauthorization: Bearer alice\r\n\r\n";
+        connection.write_all(request.as_bytes()).await.unwrap();
+        toy.runs(1).await;
+        ends(&toy);
+        toy.runs(0).await;
+        let mut arrived = Vec::new();
+        connection.read_to_end(&mut arrived).await.unwrap();
+        assert!(arrived.len() <= PIPE_BYTES, "{} bytes arrived", arrived.len());
+    }
 }
 
 #[tokio::test]

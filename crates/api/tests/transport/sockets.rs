@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use tower::ServiceExt as _;
 
-use super::conversation::{Wire, is_alive};
-use super::toy::{self, SEEN, SOON};
+use super::conversation::{Wire, is_alive, narrow};
+use super::toy::{self, PIPE_BYTES, SEEN, SOON, Toy, patient};
 use api::http::Bounds;
 
 const ITEMS: &str = "subscription { items(to: 2) { text } }";
@@ -223,6 +223,38 @@ async fn a_socket_closes_when_access_ends() {
     toy.runs(1).await;
     bob.subscribe("2", "{ hello }").await;
     assert!(bob.hear().await.is_ok());
+}
+
+/// Nothing reaches the client but what was on its way: an item is longer than that.
+#[tokio::test]
+async fn what_is_half_written_when_access_ends_stays_so() {
+    for ends in [Toy::end_alice, Toy::hide_flood] {
+        let (routes, toy) = toy::routes(patient(), &[]);
+        let mut wire = Wire::over(narrow(routes, PIPE_BYTES), Some("alice")).await;
+        wire.subscribe("1", "subscription { flood { text } }").await;
+        toy.runs(1).await;
+        ends(&toy);
+        toy.runs(0).await;
+        assert!(wire.hear().await.is_err(), "an item arrived");
+    }
+}
+
+#[tokio::test]
+async fn what_waits_when_access_ends_is_not_told() {
+    let (routes, toy) = toy::routes(patient(), &[]);
+    let mut wire = Wire::over(narrow(routes, PIPE_BYTES), Some("alice")).await;
+    wire.subscribe("waits", "subscription { news { text } }").await;
+    toy.runs(1).await;
+    wire.subscribe("blocks", "subscription { flood { text } }").await;
+    toy.runs(2).await;
+    toy.are_told().await;
+    toy.hidden.lock().unwrap().push("news");
+    let told = wire.hear().await.unwrap();
+    assert_eq!((&told["type"], &told["id"]), (&json!("next"), &json!("blocks")));
+    let told = wire.hear().await.unwrap();
+    assert_eq!((&told["type"], &told["id"]), (&json!("error"), &json!("waits")), "{told}");
+    assert_eq!(told["payload"][0]["extensions"]["code"], "FORBIDDEN", "{told}");
+    assert_eq!(wire.hear().await.unwrap()["id"], "blocks", "the other goes on");
 }
 
 #[tokio::test]

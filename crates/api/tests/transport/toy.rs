@@ -4,8 +4,8 @@
 #![expect(clippy::unused_async, reason = "resolvers are asynchronous by the library's contract")]
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::http::patience::Patient;
@@ -25,7 +25,11 @@ pub(crate) struct Toy {
     pub(crate) ended: Arc<watch::Sender<Vec<String>>>,
     /// How many mutations have run.
     pub(crate) mutations: Arc<AtomicUsize>,
-    /// How many `endless` or `flood` subscriptions run.
+    /// What may be told no more: of `flood`, of `news`.
+    pub(crate) hidden: Arc<Mutex<Vec<&'static str>>>,
+    /// Whether there are news, and how many were told.
+    pub(crate) news: Arc<watch::Sender<(bool, usize)>>,
+    /// How many `endless`, `flood` or `news` subscriptions run.
     pub(crate) running: Arc<watch::Sender<usize>>,
     /// What the transports count.
     pub(crate) numbers: Numbers,
@@ -34,13 +38,35 @@ pub(crate) struct Toy {
 #[derive(Clone)]
 pub(crate) struct Viewer(Option<String>);
 
+/// What was looked at.
+#[derive(Clone, Default)]
+pub(crate) struct Looked(Arc<Mutex<Vec<&'static str>>>);
+
 impl Toy {
-    /// Waits until so many `endless` and `flood` subscriptions run, and fails when that never comes.
+    /// Waits until so many `endless`, `flood` and `news` subscriptions run, and fails when that never comes.
     pub(crate) async fn runs(&self, count: usize) {
         let mut running = self.running.subscribe();
         let comes = tokio::time::timeout(Duration::from_mins(1), running.wait_for(|running| *running == count));
         let found = *self.running.borrow();
         assert!(comes.await.is_ok(), "{count} subscriptions never run; {found} did");
+    }
+
+    /// Ends the sessions of one.
+    pub(crate) fn end_alice(&self) {
+        self.ended.send_replace(vec!["alice".to_owned()]);
+    }
+
+    /// What floods may be told no more.
+    pub(crate) fn hide_flood(&self) {
+        self.hidden.lock().unwrap().push("flood");
+    }
+
+    /// Lets there be news, and waits until somebody is told.
+    pub(crate) async fn are_told(&self) {
+        self.news.send_replace((true, 0));
+        let mut news = self.news.subscribe();
+        let comes = tokio::time::timeout(Duration::from_mins(1), news.wait_for(|(_, told)| *told > 0));
+        assert!(comes.await.is_ok(), "the news are never told");
     }
 
     /// Waits until something holds of what the transports count, and fails when it never does.
@@ -56,6 +82,7 @@ impl Toy {
 
 impl Gate for Toy {
     type Viewer = Viewer;
+    type Looked = Looked;
 
     async fn identify(&self, credentials: Credentials) -> Result<Viewer, Refused> {
         match credentials.bearer.or(credentials.session_cookie).as_deref() {
@@ -70,6 +97,11 @@ impl Gate for Toy {
         async move {
             let _ = ended.wait_for(|ended| viewer.0.as_ref().is_some_and(|name| ended.contains(name))).await;
         }
+    }
+
+    async fn stands(&self, looked: &Looked) -> Result<(), Refused> {
+        let (looked, hidden) = (looked.0.lock().unwrap(), self.hidden.lock().unwrap());
+        if looked.iter().any(|it| hidden.contains(it)) { Err(Refused::new("FORBIDDEN", "No more.")) } else { Ok(()) }
     }
 
     fn key(&self, viewer: &Viewer) -> Option<[u8; 16]> {
@@ -232,9 +264,22 @@ impl Live {
 
     async fn flood(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Item> + use<>> {
         let running = running(ctx)?;
+        look(ctx, "flood");
         Ok(stream::iter(1..).map(move |n| {
             let _held = &running;
             Item::new(n, "much text ".repeat(10_000))
+        }))
+    }
+
+    /// One item, when there are news.
+    async fn news(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Item> + use<>> {
+        let running = running(ctx)?;
+        look(ctx, "news");
+        Ok(stream::once(async move {
+            let news = &running.0.news;
+            news.subscribe().wait_for(|(there_are, _)| *there_are).await.unwrap();
+            news.send_modify(|(_, told)| *told += 1);
+            Item::new(1, "the news")
         }))
     }
 
@@ -254,6 +299,13 @@ impl Live {
     }
 }
 
+/// Notes that something is looked at, where that may have to be asked again.
+fn look(ctx: &Context<'_>, at: &'static str) {
+    if let Some(looked) = ctx.data_opt::<Looked>() {
+        looked.0.lock().unwrap().push(at);
+    }
+}
+
 fn running(ctx: &Context<'_>) -> Result<Running> {
     let toy = ctx.data::<Toy>()?.clone();
     toy.running.send_modify(|running| *running += 1);
@@ -267,6 +319,8 @@ pub(crate) const COMPLEXITY_MAX: usize = 100_000;
 pub(crate) fn routes(bounds: Bounds, origins: &[&str]) -> (axum::Router, Toy) {
     let toy = Toy {
         ended: Arc::new(watch::Sender::new(Vec::new())),
+        hidden: Arc::default(),
+        news: Arc::default(),
         mutations: Arc::default(),
         running: Arc::new(watch::Sender::new(0)),
         numbers: Numbers::default(),
@@ -299,6 +353,15 @@ pub(crate) async fn start_on(address: &str, bounds: Bounds, origins: &[&str]) ->
 /// Starts a toy server with the product's bounds.
 pub(crate) async fn start() -> (SocketAddr, Toy) {
     start_on("127.0.0.1:0", Bounds::default(), &[]).await
+}
+
+/// How many bytes are on their way to a client who does not read: fewer than any item of a flood has.
+pub(crate) const PIPE_BYTES: usize = 4096;
+
+/// Bounds under which nobody is cut off for reading slowly.
+pub(crate) fn patient() -> Bounds {
+    let long = Duration::from_mins(10);
+    Bounds { write: long, heartbeat: long, ..Bounds::default() }
 }
 
 /// A time that nobody needs to wait for.
