@@ -9,6 +9,7 @@
 //! [`ROWS_MAX`] of them; who was away for longer than [`REPLAY_MAX`] events loads anew, which costs less than the replay.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use domain::entry::To;
 use domain::id::{CoacheeId, ConversationId, Id as _, LogId, PersonId, PracticeId, SessionId, Subject};
 use domain::sight::{Move, Scope, Sees, Side, Thing};
 use domain::{Event, Table};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, Sleep};
 use uuid::Uuid;
 
 use crate::follow::{Follower, Part};
@@ -72,6 +73,8 @@ pub struct Watch {
     reader: Reader,
     scope: Arc<Scope>,
     follower: Follower,
+    /// Until when the next events are waited for.
+    patience: Pin<Box<Sleep>>,
     /// Where the viewer has to load again, since they were away for too long.
     begins_anew: Option<u64>,
     /// Events that wait to be told one by one.
@@ -162,6 +165,7 @@ impl App {
             reader: reader.clone(),
             scope: view.scope.clone(),
             follower,
+            patience: Box::pin(tokio::time::sleep_until(Instant::now())),
             begins_anew,
             entries: VecDeque::new(),
             looked_at: Instant::now(),
@@ -245,10 +249,10 @@ impl Watch {
             return Ok(Some(self.begin_anew(position)));
         }
         loop {
-            let Ok(part) = timeout_at(until, self.follower.part()).await else { return Ok(self.nothing()) };
+            let Some(part) = self.part(until).await? else { return Ok(self.nothing()) };
             let mut gathered = Gathered::default();
             // What follows is boxed here and below: of thousands who wait, few are told something at a time.
-            Box::pin(self.gather_all(part?, &mut gathered)).await?;
+            Box::pin(self.gather_all(part, &mut gathered)).await?;
             if let Some(news) = Box::pin(self.tell(gathered)).await? {
                 return Ok(Some(news));
             }
@@ -271,8 +275,21 @@ impl Watch {
             if Instant::now() >= until {
                 return Ok(None);
             }
-            let Ok(part) = timeout_at(until, self.follower.part()).await else { return Ok(self.nothing()) };
-            Box::pin(self.keep(part?)).await?;
+            let Some(part) = self.part(until).await? else { return Ok(self.nothing()) };
+            Box::pin(self.keep(part)).await?;
+        }
+    }
+
+    /// The next events; nothing where none come until then.
+    async fn part(&mut self, until: Instant) -> Result<Option<Part>, Error> {
+        // Put off and not made anew: that takes no lock of the timers', where thousands are told something at once.
+        if self.patience.deadline() != until {
+            self.patience.as_mut().reset(until);
+        }
+        tokio::select! {
+            biased;
+            part = self.follower.part() => part.map(Some),
+            () = &mut self.patience => Ok(None),
         }
     }
 
