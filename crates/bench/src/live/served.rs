@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::{place, portal};
 
 /// As the product's: what a socket reads at once is zero-filled for each of them.
-const READ_BUFFER_BYTES: usize = 4 * 1024;
+const READ_BUFFER_BYTES: usize = 1024;
 /// How many frames a socket may be behind.
 const LAG_MAX: usize = 1_024;
 
