@@ -69,7 +69,7 @@ impl Line {
 #[derive(Debug)]
 pub(crate) struct Known {
     pub position: u64,
-    pub keys: LogKeys,
+    pub keys: Arc<LogKeys>,
     /// Who leads the coachees whom the passage is about.
     pub leads: HashMap<Subject, Option<PersonId>>,
     rows: HashMap<(Table, Uuid), Option<Vec<u8>>>,
@@ -214,6 +214,6 @@ impl App {
             }
         }
         snapshot.close().await?;
-        Ok(Arc::new(Known { position: head.seq, keys, leads, rows, later }))
+        Ok(Arc::new(Known { position: head.seq, keys: Arc::new(keys), leads, rows, later }))
     }
 }

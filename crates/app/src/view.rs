@@ -64,7 +64,7 @@ struct Reading {
     snapshot: Option<store::Snapshot>,
     /// The rows of an earlier moment.
     moment: Option<store::Snapshot>,
-    keys: LogKeys,
+    keys: Arc<LogKeys>,
     /// The newest first.
     known: Vec<Arc<Known>>,
     /// Who leads whom, as far as it was asked.
@@ -279,7 +279,7 @@ impl App {
             scope: scope.clone(),
             snapshot: Some(snapshot),
             moment: None,
-            keys: LogKeys::new(&self.inner.roots, log),
+            keys: Arc::new(LogKeys::new(&self.inner.roots, log)),
             known: Vec::new(),
             leads: HashMap::new(),
             _turn: Some(turn),
@@ -624,7 +624,8 @@ async fn load_keys(reading: &mut Reading, whose: impl IntoIterator<Item = crate:
     }
     reading.snapshot().await?;
     match &mut reading.snapshot {
-        Some(snapshot) => reading.keys.load_for_reading(snapshot, whose).await,
+        // Those that all who follow share are copied where this viewer needs others.
+        Some(snapshot) => Arc::make_mut(&mut reading.keys).load_for_reading(snapshot, whose).await,
         None => Err(Error::Unavailable),
     }
 }
