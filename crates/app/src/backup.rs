@@ -117,7 +117,7 @@ pub struct BackedUp {
 /// deletes keyrings beside the new one that have expired.
 ///
 /// One snapshot is open for as long as it takes; the store must allow it to be. `outside` is where checkpoints are kept
-/// outside the database, if that is here.
+/// outside the database, if that is here: those of the backup are kept there, too, before it has its name.
 ///
 /// # Errors
 /// [`Error::Refused`] where the folder or the keyring is there already, somebody is writing it, or the keyring would lie in
@@ -148,6 +148,7 @@ pub async fn backup(
     let target = Store::open(&carry::options(&database)).await?;
     let mut batch = target.batch().await?;
     let heads = carry::carry(&mut snapshot, &mut batch, carry::Keys::LeftBehind, told).await?;
+    let (ids, signed): (Vec<LogId>, Vec<SignedRoot>) = signed.into_iter().unzip();
     batch.put_checkpoints(&signed).await?;
     batch.commit().await?;
     let ring = keys(&mut snapshot, now).await?;
@@ -157,6 +158,11 @@ pub async fn backup(
     let proved = proved(&target, &mine, &notes).await;
     target.close().await;
     let events = proved?;
+    if let Some(outside) = outside {
+        for (log, note) in ids.into_iter().zip(&notes) {
+            keep(outside, (log, note.as_str()), &mine)?;
+        }
+    }
     file::sync(&database)?;
     file::write(&draft.join(CHECKPOINTS), notes.concat().as_bytes())?;
     let manifest = Manifest { at: now, logs: heads, events };
@@ -231,7 +237,7 @@ async fn sign(
     signer: &Signer,
     kept: &BTreeMap<store::Id, String>,
     now: Time,
-) -> Result<Vec<SignedRoot>, Error> {
+) -> Result<Vec<(LogId, SignedRoot)>, Error> {
     let (mut signed, mut after) = (Vec::new(), None);
     loop {
         let heads = snapshot.heads(after, 1_000).await?;
@@ -242,9 +248,17 @@ async fn sign(
                 .ok_or_else(|| Error::NotInOrder(format!("a head calls its log a `{}`", head.kind)))?;
             let outside = kept.get(&head.log).map(String::as_str);
             let root = checkpoints::of_snapshot(snapshot, signer, (log, head), outside, now.0).await?;
-            signed.push(root.map_err(|why| Error::NotInOrder(format!("{log}: {why}")))?);
+            signed.push((log, root.map_err(|why| Error::NotInOrder(format!("{log}: {why}")))?));
         }
     }
+}
+
+/// Keeps outside, too, what is signed for the backup. Servers may have kept more meanwhile: a smaller tree behind a larger
+/// one would be the newest.
+fn keep(outside: &Folder, (log, note): (LogId, &str), mine: &Verifiers) -> Result<(), Error> {
+    let size = |note: &str| mine.verify(note).ok().map(|(checkpoint, _)| checkpoint.size);
+    let kept = outside.keep_unless(log, note, |newest| size(newest) >= size(note));
+    kept.map_err(|error| Error::file("write", &outside.path(log), error))
 }
 
 /// The keys of a snapshot.
@@ -306,5 +320,34 @@ async fn logs(snapshot: &mut Snapshot) -> Result<BTreeSet<store::Id>, store::Err
         let Some(last) = heads.last() else { return Ok(logs) };
         after = Some(last.log);
         logs.extend(heads.iter().map(|head| head.log));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::id::{Id as _, PracticeId};
+    use store::checkpoint::Checkpoint;
+
+    use super::*;
+
+    /// R2: the newest note outside is that of the largest tree; one by a key of before says nothing.
+    #[test]
+    fn a_smaller_tree_is_not_kept_behind_a_larger_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let outside = Folder::open(directory.path()).unwrap();
+        let log = LogId::Practice(PracticeId::of(uuid::Uuid::from_u128(1)));
+        let (signer, before) = (Signer::parse("now", &[1; 32]).unwrap(), Signer::parse("before", &[2; 32]).unwrap());
+        let note = |signer: &Signer, size| {
+            let origin = checkpoints::origin(&log.to_string());
+            signer.sign(&Checkpoint { origin, size, root: [9; 32], extensions: Vec::new() }).unwrap()
+        };
+        let mine = Verifiers::from(signer.verifier().clone());
+        outside.keep(log, &note(&before, 7)).unwrap();
+        for (kept, newest) in [(3, 3), (5, 5), (4, 5), (5, 5), (6, 6)] {
+            keep(&outside, (log, note(&signer, kept).as_str()), &mine).unwrap();
+            assert_eq!(outside.newest(log).unwrap(), Some(note(&signer, newest)), "{kept}");
+        }
+        let all = std::fs::read_to_string(outside.path(log)).unwrap();
+        assert_eq!(checkpoints::notes(&all).len(), 4, "what says nothing new is not written");
     }
 }

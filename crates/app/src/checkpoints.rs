@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,12 +111,29 @@ impl Folder {
     }
 }
 
-impl Witness for Folder {
-    fn keep(&self, log: LogId, note: &str) -> std::io::Result<()> {
+impl Folder {
+    /// Keeps a note, unless the newest one that is there already says as much. One process at a time: none cuts off what
+    /// another one is writing.
+    pub(crate) fn keep_unless(
+        &self,
+        log: LogId,
+        note: &str,
+        says_as_much: impl FnOnce(&str) -> bool,
+    ) -> std::io::Result<()> {
         let path = self.path(log);
         let new = !path.exists();
         let mut file = std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        // Some file systems lock nothing.
+        drop(file.lock());
+        if new {
+            // Whoever backs up need not be whom the folder belongs to, and who is to go on with this file.
+            let folder = std::fs::metadata(&self.0)?;
+            drop(std::os::unix::fs::fchown(&file, Some(folder.uid()), Some(folder.gid())));
+        }
         let (from, end) = Self::end(&mut file)?;
+        if notes(&String::from_utf8_lossy(&end)).pop().is_some_and(|newest| says_as_much(&newest)) {
+            return Ok(());
+        }
         let whole = end.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         let length = from + whole as u64;
         file.set_len(length)?;
@@ -123,6 +141,12 @@ impl Witness for Folder {
         file.write_all(note.as_bytes())?;
         file.sync_all()?;
         if new { sync_directory(&self.0) } else { Ok(()) }
+    }
+}
+
+impl Witness for Folder {
+    fn keep(&self, log: LogId, note: &str) -> std::io::Result<()> {
+        self.keep_unless(log, note, |_| false)
     }
 
     fn newest(&self, log: LogId) -> std::io::Result<Option<String>> {
@@ -558,6 +582,19 @@ mod tests {
             let all = notes(&std::fs::read_to_string(folder.path(log)).unwrap());
             assert_eq!((all.len(), &all[299]), (301, &note(300)), "{cut}");
         }
+    }
+
+    /// A command may be run by another user than the server, which has to go on with the file.
+    #[test]
+    fn a_new_file_belongs_to_whom_the_folder_belongs_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = Folder::open(directory.path().join("notes")).unwrap();
+        // Only root can give it away.
+        drop(std::os::unix::fs::chown(&folder.0, Some(65_534), Some(65_534)));
+        let log = LogId::Practice(PracticeId::of(uuid::Uuid::from_u128(1)));
+        folder.keep(log, &note(1)).unwrap();
+        let of = |path: &Path| std::fs::metadata(path).map(|is| (is.uid(), is.gid())).unwrap();
+        assert_eq!(of(&folder.path(log)), of(&folder.0));
     }
 
     #[test]

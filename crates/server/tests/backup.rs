@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use app::App;
 use app::backup::{self, Age, Source};
+use app::checkpoints::{Folder, Witness as _};
 use app::clock::{Clock as _, Standing};
 use app::signin::{Credentials, SignedIn};
 use app::tokens::Kind;
@@ -400,6 +401,36 @@ async fn a_backup_writes_over_nothing_and_keeps_keys_apart() {
     std::fs::rename(&new, &cut).unwrap();
     assert!(backup(&new, &source.keyring).await.unwrap_err().contains("is there already"));
     assert!(source.keyring.exists());
+}
+
+/// R2: what a backup signs is kept outside of the database, too: whoever holds that folder can prove it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_checkpoints_of_a_backup_are_kept_outside_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, _) = world();
+    let here = settings(folder.path(), None);
+    let served = serve::open(&here, &world).await.unwrap();
+    let practice = Practice::found(served.app()).await;
+    practice.add(served.app(), 1).await;
+    let outside = Folder::open(&here.checkpoint_dir).unwrap();
+    for (name, number) in [("first", 2), ("second", 3)] {
+        let (source, _) = back_up(&here, &world, name).await.unwrap();
+        let signed = std::fs::read_to_string(source.folder.join(backup::CHECKPOINTS)).unwrap();
+        let newest = outside.newest(LogId::Practice(practice.id)).unwrap().unwrap();
+        assert!(signed.contains(&newest), "{newest} is not in {signed}");
+        practice.add(served.app(), number).await;
+    }
+    // A server goes on from there, and what is there already is not written again.
+    back_up(&here, &world, "third").await.unwrap();
+    back_up(&here, &world, "fourth").await.unwrap();
+    served.stop().await;
+    let written = std::fs::read_to_string(outside.path(LogId::Practice(practice.id))).unwrap();
+    assert_eq!(
+        app::checkpoints::notes(&written).len(),
+        4,
+        "three by backups, and one by the server that stops: {written}"
+    );
+    proved(&here, &world).await;
 }
 
 /// R2: a database that was put back to an earlier state is not signed as a backup either: the checkpoints that are kept
