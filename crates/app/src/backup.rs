@@ -36,7 +36,7 @@ use store::checkpoint::{Signer, Verifiers};
 use store::tree::Frontier;
 use store::{SignedRoot, Snapshot, Store};
 
-pub use carry::{ARRIVING, MOVED, Moved, move_to};
+pub use carry::{ARRIVING, MOVED, Moved, move_to, settle};
 pub use keyring::{DAYS as KEYRING_DAYS, Keyring};
 pub use manifest::Manifest;
 pub use restore::{Age, Restored, Source, restore};

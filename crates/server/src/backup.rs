@@ -168,3 +168,22 @@ pub async fn move_to(
 fn at(time: Time) -> String {
     jiff::Timestamp::from_microsecond(time.0).map_or_else(|_| time.0.to_string(), |at| at.to_string())
 }
+
+/// Takes the database that the settings name into use, which a move has left out of use, since the other one of the two is
+/// lost.
+///
+/// # Errors
+/// [`Error::Backup`] where no move has left it so, and where it is not in order.
+pub async fn settle(settings: &Settings, out: &mut dyn Write) -> Result<(), Error> {
+    let store = open::even_moved(settings, Purpose::Inspect).await?;
+    let settled = backup::settle(&store).await;
+    store.close().await;
+    let settled = settled?;
+    writeln!(out, "{} events of {} logs are verified, and may be served again", settled.events, settled.logs)?;
+    writeln!(
+        out,
+        "never serve the other database again, should it come back; `throughline verify` says whether something was signed \
+         that is not here"
+    )?;
+    Ok(())
+}

@@ -150,6 +150,12 @@ enum Command {
         #[arg(long, value_name = "URL")]
         to: String,
     },
+    /// Take a database into use that a move was to leave or to bring, and whose other one is lost: that of --data or --database
+    Settle {
+        /// That the other one is lost: were it served again, two would go on from the same logs
+        #[arg(long, required = true)]
+        other_is_lost: bool,
+    },
     /// What concerns the keys
     #[command(subcommand)]
     Keys(Keys),
@@ -322,6 +328,8 @@ pub async fn run(
         Command::Move { from, to } => {
             backup::move_to(&settings(&flags)?, &World::machine(), (&from, &to), out).await.map(|()| 0)
         }
+        // Without the flag nothing is parsed.
+        Command::Settle { other_is_lost: _ } => backup::settle(&settings(&flags)?, out).await.map(|()| 0),
         Command::Keys(Keys::Rotate { new_root }) => {
             vault::Os.check()?;
             keys::run(&settings(&flags)?, &World::machine(), new_root.as_deref(), out).await.map(|()| 0)
@@ -411,6 +419,7 @@ mod tests {
             "throughline replay --practice goal_01h455vb4pex5vsknk084sn02q",
             "throughline migrate --listen 1",
             "throughline log --as-of yesterday",
+            "throughline settle",
             "throughline log --follow --practice practice_01h455vb4pex5vsknk084sn02q --as-of 3",
         ] {
             assert!(Cli::try_parse_from(words.split(' ')).is_err(), "{words}");

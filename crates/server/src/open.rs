@@ -63,9 +63,11 @@ pub async fn store(settings: &Settings, purpose: Purpose) -> Result<Store, Error
     let (moved, arriving) = (snapshot.meta(app::backup::MOVED).await?, snapshot.meta(app::backup::ARRIVING).await?);
     snapshot.close().await?;
     let why = if moved.is_some() {
-        "this database was moved to another one, which is to be served now (`database_url`)"
+        "this database was moved to another one, which is to be served now (`database_url`); where that one is lost, \
+         `throughline settle --other-is-lost` takes this one into use again"
     } else if arriving.is_some() {
-        "a move into this database was cut short: give the same `throughline move` again, which finishes it"
+        "a move into this database was cut short: give the same `throughline move` again, which finishes it; where the \
+         database that it came from is lost, `throughline settle --other-is-lost` takes this one into use"
     } else {
         return Ok(store);
     };

@@ -571,3 +571,63 @@ async fn a_move_that_was_cut_short_forks_nothing_and_is_repeated() {
     again.stop().await;
     proved(&there, &world).await;
 }
+
+/// The command `settle`: what it says.
+async fn settle(settings: &Settings) -> Result<String, String> {
+    let mut said = Vec::new();
+    let settled = server::backup::settle(settings, &mut said).await;
+    settled.map(|()| String::from_utf8(said).unwrap()).map_err(|error| error.to_string())
+}
+
+/// D9: where one of the two databases is lost before a move is over, the other one is not lost with it.
+async fn one_of_two_is_lost(from: Option<String>, to: Option<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, clock) = world();
+    let here = settings(folder.path(), from);
+    let new = || format!("sqlite:{}", folder.path().join("new.db").display());
+    let there = Settings { database_url: to.unwrap_or_else(new), ..here.clone() };
+    let served = serve::open(&here, &world).await.unwrap();
+    let practice = Practice::found(served.app()).await;
+    practice.add(served.app(), 1).await;
+    let (before, whole) = (practice.portal(&served).await, everything(served.app().store()).await);
+    served.stop().await;
+    assert!(settle(&here).await.unwrap_err().contains("no move has left"), "one that is in use is left alone");
+
+    // The new one is written, and the old one is lost before its heads are put aside.
+    let in_the_way = open::store(&here, Purpose::Inspect).await.unwrap();
+    in_the_way.ensure("create table if not exists heads_moved (log_id bytea not null primary key)", 0).await.unwrap();
+    assert!(go(&world, &here, &there).await.is_err());
+    in_the_way.drop_table("heads_moved").await.unwrap();
+    in_the_way.close().await;
+    assert!(refused(&there, &world).await.contains("settle --other-is-lost"));
+    assert!(settle(&there).await.unwrap().contains("may be served again"));
+    let again = serve::open(&there, &world).await.unwrap();
+    assert_eq!((everything(again.app().store()).await, practice.portal(&again).await), (whole, before));
+    practice.add(again.app(), 2).await;
+    let (before, whole) = (practice.portal(&again).await, everything(again.app().store()).await);
+    again.stop().await;
+    proved(&there, &world).await;
+
+    // The old one is out of use, and the new one is lost: the old one is the newest there is.
+    clock.set(clock.now().plus_minutes(1));
+    let third =
+        Settings { database_url: format!("sqlite:{}", folder.path().join("third.db").display()), ..here.clone() };
+    go(&world, &there, &third).await.unwrap();
+    assert!(refused(&there, &world).await.contains("settle --other-is-lost"));
+    assert!(settle(&there).await.unwrap().contains("may be served again"));
+    let again = serve::open(&there, &world).await.unwrap();
+    assert_eq!((everything(again.app().store()).await, practice.portal(&again).await), (whole, before));
+    practice.add(again.app(), 3).await;
+    again.stop().await;
+    proved(&there, &world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_from_sqlite_to_postgres_whose_other_one_is_lost_is_settled() {
+    one_of_two_is_lost(None, Some(postgres("settled"))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_from_postgres_to_sqlite_whose_other_one_is_lost_is_settled() {
+    one_of_two_is_lost(Some(postgres("settled")), None).await;
+}

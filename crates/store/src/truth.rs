@@ -210,4 +210,9 @@ impl Batch {
     pub async fn retire(&mut self) -> Result<(), Error> {
         self.door.script("alter table heads rename to heads_moved".to_owned()).await
     }
+
+    /// Puts them back: what [`Batch::retire`] has put aside is in use again.
+    pub async fn reinstate(&mut self) -> Result<(), Error> {
+        self.door.script("alter table heads_moved rename to heads".to_owned()).await
+    }
 }

@@ -151,6 +151,31 @@ pub async fn move_to(from: &Store, to: &Store, now: Time, told: Told<'_>) -> Res
     Ok(moved)
 }
 
+/// Takes a database into use that a move has left out of use, since the other one of the two is lost: the new one as it has
+/// arrived, or the old one with its heads put back. What was appended to the other one alone is lost with it. Whoever served
+/// that one again would go on from the same logs a second time.
+///
+/// # Errors
+/// [`Error::Refused`] where no move has left it so; [`Error::NotInOrder`] where a log is not what its checkpoints say: a new
+/// database is not taken into use then.
+pub async fn settle(store: &Store) -> Result<Moved, Error> {
+    if value(store, MOVED).await?.is_some() {
+        let mut batch = store.batch().await?;
+        batch.reinstate().await?;
+        batch.unset_meta(MOVED).await?;
+        batch.commit().await?;
+        return arrived(store).await;
+    }
+    if value(store, ARRIVING).await?.is_none() {
+        return Err(Error::Refused("no move has left this database out of use".to_owned()));
+    }
+    let found = arrived(store).await?;
+    let mut batch = store.batch().await?;
+    batch.unset_meta(ARRIVING).await?;
+    batch.commit().await?;
+    Ok(found)
+}
+
 /// A value of an installation.
 async fn value(store: &Store, name: &str) -> Result<Option<Vec<u8>>, store::Error> {
     let mut snapshot = store.snapshot().await?;
@@ -227,7 +252,7 @@ async fn may_be_written(source: &mut Batch, target: &mut Batch) -> Result<(), Er
 async fn arrived(to: &Store) -> Result<Moved, Error> {
     let verified = crate::verify::verify(to, None, None, &[], &mut ()).await?;
     if let Some(finding) = verified.finding {
-        return Err(Error::NotInOrder(format!("{finding}, in the database that was written: repeat the move")));
+        return Err(Error::NotInOrder(format!("{finding}, in the database that was moved")));
     }
     let mut written = to.snapshot().await?;
     let logs = super::logs(&mut written).await?.len() as u64;
