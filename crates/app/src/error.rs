@@ -88,6 +88,7 @@ impl From<store::Error> for Error {
             }
             store::Error::Open(_)
             | store::Error::Empty
+            | store::Error::InUse
             | store::Error::TooOld { .. }
             | store::Error::Unsafe(_)
             | store::Error::Wall(_)

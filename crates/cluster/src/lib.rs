@@ -54,13 +54,16 @@ pub fn url(given: Option<&str>) -> Result<String, Error> {
 pub fn database(given: Option<&str>, hint: &str) -> Result<String, Error> {
     let server = url(given)?;
     let name = fresh_name(hint);
-    let create = format!("create database {name} template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'");
     if given.is_some() {
         // another process of the same number may have left one on a server that stays
         psql(given, &server, &format!("drop database if exists {name} with (force)"))?;
     }
-    psql(given, &server, &create)?;
+    psql(given, &server, &create(&name))?;
     Ok(with_database(&server, &name))
+}
+
+fn create(name: &str) -> String {
+    format!("create database {name} template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'")
 }
 
 /// A name that no other database of this process has.
@@ -91,6 +94,13 @@ pub fn drop_database(given: Option<&str>, url_of_database: &str) -> Result<(), E
     let server = url(given)?;
     let (_, name) = split(url_of_database);
     psql(given, &server, &format!("drop database if exists {name} with (force)"))
+}
+
+/// Drops a database that [`database`] made, also while it is used, and makes an empty one with its name.
+pub fn make_again(given: Option<&str>, url_of_database: &str) -> Result<(), Error> {
+    drop_database(given, url_of_database)?;
+    let (_, name) = split(url_of_database);
+    psql(given, &url(given)?, &create(name))
 }
 
 /// The log of this process's own server, for a message about what went wrong in it.

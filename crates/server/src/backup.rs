@@ -64,7 +64,8 @@ pub async fn backup(
     Ok(())
 }
 
-/// Restores a backup into the database that the settings name, which must hold no log, and makes its read models. `key` is
+/// Restores a backup into the database that the settings name, which must hold no log and be open to nobody else, and makes
+/// its read models. `key` is
 /// the public key of whoever signed it, instead of this server's own.
 ///
 /// # Errors
@@ -83,7 +84,7 @@ pub async fn restore(
         ))
     })?;
     let roots = Arc::new(open::held_roots(settings)?);
-    let store = open::store(settings, Purpose::Serve).await?;
+    let store = open::store(settings, Purpose::Fill).await?;
     let mut count = Count::new("rows");
     let told = &mut |done, total| count.done(done, total);
     let now = world.clock.now();
@@ -125,7 +126,7 @@ pub async fn restore(
     Ok(())
 }
 
-/// Moves a whole database into an empty one. Servers over the source are to be stopped before: it cannot be written
+/// Moves a whole database into an empty one, which nobody else has open. Servers over the source are to be stopped before: it cannot be written
 /// meanwhile, nor after. Where that was cut short, the same again finishes it.
 ///
 /// # Errors
@@ -143,7 +144,7 @@ pub async fn move_to(
     let place = |url: &str| Settings { database_url: url.to_owned(), database_reader_role: None, ..settings.clone() };
     let source = open::even_moved(&place(from), Purpose::Inspect).await?;
     // It is verified when it is written.
-    let options = store::Options { snapshot_limit: open::LONG_SNAPSHOT, ..place(to).store_options() };
+    let options = store::Options { snapshot_limit: open::LONG_SNAPSHOT, alone: true, ..place(to).store_options() };
     let target = Store::open(&options).await?;
     let mut count = Count::new("rows");
     let told = &mut |done, total| count.done(done, total);

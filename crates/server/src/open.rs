@@ -48,6 +48,8 @@ impl std::fmt::Debug for World {
 pub enum Purpose {
     /// To serve: it is made where there is none, and so are keys.
     Serve,
+    /// To be filled, alone: it is made where there is none.
+    Fill,
     /// To look at what is there, whole logs of it.
     Inspect,
 }
@@ -79,7 +81,7 @@ pub async fn store(settings: &Settings, purpose: Purpose) -> Result<Store, Error
 pub(crate) async fn even_moved(settings: &Settings, purpose: Purpose) -> Result<Store, Error> {
     let mut options = settings.store_options();
     match (purpose, file(settings)) {
-        (Purpose::Serve, Some(_)) => folder(&settings.data_dir, "data_dir")?,
+        (Purpose::Serve | Purpose::Fill, Some(_)) => folder(&settings.data_dir, "data_dir")?,
         // One that cannot be looked for is said so by whoever opens it.
         (Purpose::Inspect, Some(file)) if matches!(file.try_exists(), Ok(false)) => {
             return Err(Error::Usage(format!(
@@ -87,12 +89,13 @@ pub(crate) async fn even_moved(settings: &Settings, purpose: Purpose) -> Result<
                 file.display()
             )));
         }
-        (Purpose::Serve | Purpose::Inspect, _) => {}
+        (Purpose::Serve | Purpose::Fill | Purpose::Inspect, _) => {}
     }
     if purpose == Purpose::Inspect {
         options.snapshot_limit = LONG_SNAPSHOT;
         options.begins = false;
     }
+    options.alone = purpose == Purpose::Fill;
     Ok(Store::open(&options).await?)
 }
 
@@ -110,12 +113,12 @@ pub async fn app(settings: &Settings, world: &World, store: Store, purpose: Purp
     let roots = roots(settings, world, &store).await?;
     let signer = match purpose {
         Purpose::Serve => Some(signer(settings, world)?),
-        Purpose::Inspect => None,
+        Purpose::Fill | Purpose::Inspect => None,
     };
     let files = match purpose {
         Purpose::Serve => files::open(settings)?,
         // Nobody who only looks at the database asks for the files.
-        Purpose::Inspect => store::Objects::memory(),
+        Purpose::Fill | Purpose::Inspect => store::Objects::memory(),
     };
     let app = app::Settings {
         store,

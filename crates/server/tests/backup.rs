@@ -271,6 +271,59 @@ async fn a_keyring_serves_for_thirty_days_and_older_backups_too() {
     assert!(!foreign.root_key_file.exists(), "none is made");
 }
 
+/// A server over an empty database has begun it with keys of its own, and would go on with them.
+async fn not_beside_a_server(database: Option<String>) {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (world, _) = world();
+    let (here, practice, source) = backed_up(folder.path(), &world).await;
+    let there = keys_only(&here, other.path(), database);
+    let served = serve::open(&there, &world).await.unwrap();
+    let refused = restore(&there, &world, &source).await.unwrap_err().to_string();
+    assert!(refused.contains("has the database open"), "{refused}");
+    let refused = go(&world, &here, &there).await.unwrap_err();
+    assert!(refused.contains("has the database open"), "{refused}");
+    served.stop().await;
+    restore(&there, &world, &source).await.unwrap();
+    let again = serve::open(&there, &world).await.unwrap();
+    practice.add(again.app(), 2).await;
+    again.stop().await;
+    proved(&there, &world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_is_not_restored_beside_a_server() {
+    not_beside_a_server(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_is_not_restored_beside_a_server() {
+    not_beside_a_server(Some(postgres("beside"))).await;
+}
+
+/// D1: a server whose database's file was taken away acknowledges nothing into it, and does not take the restored one for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_notices_that_another_file_was_put_in_the_place_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, _) = world();
+    let (here, practice, source) = backed_up(folder.path(), &world).await;
+    let served = serve::open(&here, &world).await.unwrap();
+    practice.add(served.app(), 2).await;
+    let file = here.database_url.strip_prefix("sqlite:").unwrap();
+    for end in ["", "-wal", "-shm"] {
+        std::fs::remove_file(format!("{file}{end}")).unwrap();
+    }
+    restore(&here, &world, &source).await.unwrap();
+    assert!(practice.try_add(served.app(), 3).await.is_err());
+    assert!(!served.app().accepts_writes());
+    let ready = reqwest::get(format!("http://{}/readyz", served.address())).await.unwrap();
+    assert_eq!(ready.status(), 503);
+    served.stop().await;
+    let again = serve::open(&here, &world).await.unwrap();
+    practice.add(again.app(), 2).await;
+    again.stop().await;
+    proved(&here, &world).await;
+}
+
 /// D9: whoever was forgotten is not brought back by an older backup with the newest keyring.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_forgotten_stays_forgotten() {

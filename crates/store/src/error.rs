@@ -18,6 +18,12 @@ pub enum Error {
     /// There is a database, and none of this program in it.
     #[error("there is no database of this program yet: `throughline serve` or `throughline migrate` makes it")]
     Empty,
+    /// It was to be opened alone, and somebody else has it open.
+    #[error(
+        "another process of this program has the database open: stop the servers over it, wait until other commands have \
+         ended, and try again"
+    )]
+    InUse,
     /// The database's program is too old to be trusted with the log.
     #[error("{database} {found} is too old; {needed} or newer is needed")]
     TooOld {

@@ -27,6 +27,7 @@ pub mod limit;
 mod lists;
 mod log;
 pub mod objects;
+mod place;
 #[cfg(test)]
 mod plans;
 mod pools;

@@ -29,6 +29,7 @@ use sqlx::{
 
 use crate::door::{self, Connection};
 use crate::error::{During, Error};
+use crate::place::{self, DatabaseFile, Identity};
 use crate::store::{Database, Options};
 use crate::value::Id;
 use crate::wall::{self, Wall};
@@ -50,11 +51,15 @@ pub(crate) enum Pools {
         readers: SqlitePool,
         /// Its name in the memory file system, if it lies there.
         memory: Option<String>,
+        /// The file, if it lies in one.
+        file: Option<DatabaseFile>,
         /// How many transactions that write have begun.
         begun: Arc<AtomicU32>,
     },
     Postgres {
         pool: PgPool,
+        /// Which database it is.
+        identity: Identity,
         /// Who reads single logs, where there is a wall between them.
         walled: Option<PgPool>,
     },
@@ -67,23 +72,24 @@ impl Pools {
         }
         if options.url.starts_with("postgres://") || options.url.starts_with("postgresql://") {
             let connections = options.connections.max(2);
-            return Ok(Pools::Postgres { pool: open_postgres(options, connections, &[])?, walled: None });
+            let identity = Identity::default();
+            let pool = open_postgres(options, connections, &[], &identity)?;
+            return Ok(Pools::Postgres { pool, identity, walled: None });
         }
         Err(Error::Open("its address begins with neither sqlite: nor postgres://".to_owned()))
     }
 
     /// The same, with connections of their own for those who read single logs: theirs are two thirds of all.
     pub(crate) fn walled(self, options: &Options, wall: &Wall) -> Result<Pools, Error> {
-        if self.database() == Database::Sqlite {
-            return Ok(self);
-        }
+        let Pools::Postgres { identity, .. } = &self else { return Ok(self) };
         let readers = (options.connections.saturating_mul(2) / 3).max(1);
         let others = options.connections.saturating_sub(readers).max(2);
         // What was opened until now is closed as it comes back.
         let settings = [("role", wall.role.as_str()), ("search_path", wall.schema.as_str())];
         Ok(Pools::Postgres {
-            pool: open_postgres(options, others, &[])?,
-            walled: Some(open_postgres(options, readers, &settings)?),
+            pool: open_postgres(options, others, &[], identity)?,
+            walled: Some(open_postgres(options, readers, &settings, identity)?),
+            identity: identity.clone(),
         })
     }
 
@@ -98,31 +104,46 @@ impl Pools {
     /// an answer to give has given it; `stopped` is where it is noted that the storage has failed then.
     pub(crate) async fn begin_writing(&self, stopped: &Arc<AtomicBool>) -> Result<Connection, Error> {
         match self {
-            Pools::Sqlite { writer, memory, begun, .. } => {
+            Pools::Sqlite { writer, memory, file, begun, .. } => {
                 let looks = memory.is_none() && begun.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_EVERY);
                 if looks {
                     Whole::new(keep_short(writer.clone(), stopped.clone())).await?;
                 }
-                Ok(Connection::Sqlite(begin(writer, || "begin immediate".into_sql_str()).await?))
+                let transaction = begin(writer, || "begin immediate".into_sql_str()).await?;
+                // It may have waited in line.
+                is_in_place(file.as_ref())?;
+                Ok(Connection::Sqlite(transaction))
             }
-            Pools::Postgres { pool, .. } => Ok(Connection::Postgres(begin(pool, || "begin".into_sql_str()).await?)),
+            Pools::Postgres { pool, identity, .. } => {
+                let transaction = begin(pool, || "begin".into_sql_str()).await?;
+                identity.is_the_same()?;
+                Ok(Connection::Postgres(transaction))
+            }
         }
     }
 
     /// Begins a transaction that reads one state of the database.
     pub(crate) async fn begin_reading(&self) -> Result<Connection, Error> {
         match self {
-            Pools::Sqlite { readers, .. } => Ok(Connection::Sqlite(begin(readers, || "begin".into_sql_str()).await?)),
-            Pools::Postgres { pool, .. } => {
-                Ok(Connection::Postgres(begin(pool, || wall::READING.into_sql_str()).await?))
+            Pools::Sqlite { readers, file, .. } => {
+                // A connection that is opened now would make a file where there is none.
+                is_in_place(file.as_ref())?;
+                Ok(Connection::Sqlite(begin(readers, || "begin".into_sql_str()).await?))
+            }
+            Pools::Postgres { pool, identity, .. } => {
+                let transaction = begin(pool, || wall::READING.into_sql_str()).await?;
+                identity.is_the_same()?;
+                Ok(Connection::Postgres(transaction))
             }
         }
     }
 
     /// The same, of these logs only, where there is a wall between logs.
     pub(crate) async fn begin_reading_of(&self, logs: &[Id]) -> Result<Connection, Error> {
-        if let Pools::Postgres { walled: Some(walled), .. } = self {
-            return Ok(Connection::Postgres(begin(walled, || wall::begins(logs)).await?));
+        if let Pools::Postgres { walled: Some(walled), identity, .. } = self {
+            let transaction = begin(walled, || wall::begins(logs)).await?;
+            identity.is_the_same()?;
+            return Ok(Connection::Postgres(transaction));
         }
         self.begin_reading().await
     }
@@ -150,7 +171,7 @@ impl Pools {
                 drop(last);
                 closed.await;
             }
-            Pools::Postgres { pool, walled } => {
+            Pools::Postgres { pool, walled, .. } => {
                 if let Some(walled) = walled {
                     walled.close().await;
                 }
@@ -158,6 +179,11 @@ impl Pools {
             }
         }
     }
+}
+
+/// That the file is where it was opened.
+fn is_in_place(file: Option<&DatabaseFile>) -> Result<(), Error> {
+    file.map_or(Ok(()), DatabaseFile::is_in_place)
 }
 
 /// How long a connection of SQLite's waits for what others hold.
@@ -300,6 +326,9 @@ fn is_lost(error: &sqlx::Error) -> bool {
 async fn open_sqlite(options: &Options) -> Result<Pools, Error> {
     let failed = |error: sqlx::Error| Error::Open(error.to_string());
     let (connect, memory) = sqlite(options)?;
+    if options.alone && memory.is_none() {
+        place::alone_in_file(&connect).await?;
+    }
     let pool = |connections: u32| {
         SqlitePoolOptions::new()
             .min_connections(1)
@@ -310,9 +339,10 @@ async fn open_sqlite(options: &Options) -> Result<Pools, Error> {
             .test_before_acquire(false)
     };
     let writer = pool(1).connect_with(connect.clone()).await.map_err(failed)?;
+    let file = if memory.is_none() { DatabaseFile::at(connect.get_filename()) } else { None };
     let readers =
         pool(options.readers.max(1)).connect_with(connect.pragma("query_only", "on")).await.map_err(failed)?;
-    Ok(Pools::Sqlite { writer, readers, memory, begun: Arc::default() })
+    Ok(Pools::Sqlite { writer, readers, memory, file, begun: Arc::default() })
 }
 
 /// How one SQLite connection is set up, the one that writes and those that read alike; and the database's name in the
@@ -350,10 +380,15 @@ fn sqlite(options: &Options) -> Result<(SqliteConnectOptions, Option<String>), E
     Ok((connect, memory))
 }
 
-fn open_postgres(options: &Options, connections: u32, settings: &[(&str, &str)]) -> Result<PgPool, Error> {
+fn open_postgres(
+    options: &Options,
+    connections: u32,
+    settings: &[(&str, &str)],
+    identity: &Identity,
+) -> Result<PgPool, Error> {
     let connect = PgConnectOptions::from_str(&options.url)
         .map_err(|error| Error::Open(error.to_string()))?
-        .application_name("throughline")
+        .application_name(place::PROGRAM)
         .statement_cache_capacity(STATEMENTS)
         .options([
             ("synchronous_commit", "on"),
@@ -372,9 +407,11 @@ fn open_postgres(options: &Options, connections: u32, settings: &[(&str, &str)])
         ])
         .options(settings.iter().copied())
         .disable_statement_logging();
+    let identity = identity.clone();
     Ok(PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(options.patience)
         .test_before_acquire(false)
+        .after_connect(move |connection, _| Box::pin(identity.clone().ask(connection)))
         .connect_lazy_with(connect))
 }

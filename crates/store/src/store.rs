@@ -12,6 +12,7 @@ use crate::doorbell::{self, Doorbell};
 use crate::error::{During, Error};
 use crate::limit::{Recorder, Recording};
 use crate::log::{Outbox, Work};
+use crate::place;
 use crate::pools::Pools;
 use crate::schema;
 use crate::snapshot::{self, Snapshot};
@@ -46,6 +47,8 @@ pub struct Options {
     pub snapshot_limit: Duration,
     /// Whether a database without our tables is given them; else it is left as it is, with [`Error::Empty`].
     pub begins: bool,
+    /// Whether nobody else may have it open when it is opened: it is to be filled. Else there is [`Error::InUse`].
+    pub alone: bool,
 }
 
 impl Options {
@@ -60,6 +63,7 @@ impl Options {
             patience: Duration::from_secs(5),
             snapshot_limit: Duration::from_secs(10),
             begins: true,
+            alone: false,
         }
     }
 }
@@ -90,7 +94,7 @@ impl Store {
     /// Opens a database and brings its schema up to date.
     ///
     /// # Errors
-    /// [`Error::Open`], [`Error::Empty`], [`Error::TooOld`] and [`Error::NewerSchema`] say what to do; what else failed
+    /// [`Error::Open`], [`Error::InUse`], [`Error::Empty`], [`Error::TooOld`] and [`Error::NewerSchema`] say what to do; what else failed
     /// while migrating left the schema as it was.
     pub async fn open(options: &Options) -> Result<Store, Error> {
         let pools = Pools::open(options).await?;
@@ -102,6 +106,9 @@ impl Store {
             Ok(door) => door,
             Err(error) => return Err(Error::Open(store.why(&error, options.patience).await)),
         };
+        if options.alone {
+            place::alone_in_database(&mut door, options.patience).await?;
+        }
         schema::check_program(&mut door).await?;
         if !options.begins && !schema::is_there(&mut door).await? {
             return Err(Error::Empty);
@@ -180,7 +187,7 @@ impl Store {
             Pools::Sqlite { writer, readers, .. } => {
                 of(writer.size() + readers.size(), writer.num_idle() + readers.num_idle())
             }
-            Pools::Postgres { pool, walled } => {
+            Pools::Postgres { pool, walled, .. } => {
                 let (size, idle) = walled.as_ref().map_or((0, 0), |walled| (walled.size(), walled.num_idle()));
                 of(pool.size() + size, pool.num_idle() + idle)
             }

@@ -26,6 +26,11 @@ impl Stage {
         if self.directory.is_some() { Stage::sqlite() } else { Stage::postgres() }
     }
 
+    /// Drops the database of PostgreSQL's, though it is used, and makes another one with its name.
+    pub(crate) fn make_again(&self) {
+        cluster::make_again(given().as_deref(), &self.options.url).expect("another one");
+    }
+
     pub(crate) async fn open(&self) -> Store {
         Store::open(&self.options).await.expect("the store opens")
     }

@@ -3,9 +3,9 @@
 use std::pin::pin;
 use std::task::Poll;
 
-use store::{Error, Type, Value};
+use store::{Error, Options, Store, Type, Value};
 
-use crate::stage::{Stage, event, id};
+use crate::stage::{Stage, both, event, id};
 
 /// Ends all other connections to a PostgreSQL database, as a restart of the server would.
 async fn cut_all_others(store: &store::Store) {
@@ -321,4 +321,72 @@ async fn who_waited_while_a_checkpoint_of_sqlite_failed_does_nothing_more() {
     let failed = done.iter().position(Result::is_err).expect("one of eight looks");
     assert!(failed < 7, "others wait behind it");
     assert!(done[failed + 1..].iter().all(|begun| begun.as_ref().is_err_and(refused)), "{done:?}");
+}
+
+async fn append(store: &Store, seq: u64) -> Result<(), Error> {
+    let mut batch = store.batch().await?;
+    batch.append(&[event(1, seq)]).await?;
+    batch.commit().await
+}
+
+both! {
+    /// Who fills a database has it alone: whoever has it open has read what is about to be replaced.
+    async fn a_database_is_had_alone_or_not_at_all(stage: &Stage) {
+        let (other, alone) = (stage.open().await, Options { alone: true, ..stage.options.clone() });
+        let once = Options { patience: std::time::Duration::from_secs(1), ..alone.clone() };
+        let refused = Store::open(&once).await.map(drop);
+        assert_eq!(refused, Err(Error::InUse));
+        append(&other, 1).await.expect("who has it open is not disturbed");
+        other.close().await;
+        let store = Store::open(&alone).await.expect("nobody else has it open");
+        append(&store, 2).await.unwrap();
+        let beside = stage.open().await;
+        append(&beside, 3).await.expect("and it is everybody's from then on");
+    }
+}
+
+/// What is written to a file that was removed is gone, and what takes its place is another database.
+#[tokio::test]
+async fn a_file_that_is_not_in_its_place_is_neither_read_nor_written() {
+    let stage = Stage::sqlite();
+    let store = stage.open().await;
+    append(&store, 1).await.unwrap();
+    let path = stage.options.url.strip_prefix("sqlite:").unwrap().to_owned();
+    let aside = format!("{path}.aside");
+    let moved = |from: &str, to: &str| {
+        for end in ["", "-wal", "-shm"] {
+            std::fs::rename(format!("{from}{end}"), format!("{to}{end}")).unwrap();
+        }
+    };
+    moved(&path, &aside);
+    let gone = |answer: Result<(), Error>| assert!(matches!(answer, Err(Error::Fatal(_))), "{answer:?}");
+    gone(store.snapshot().await.map(drop));
+    moved(&aside, &path);
+    append(&store, 2).await.expect("it is there again");
+
+    moved(&path, &aside);
+    let other = stage.open().await;
+    append(&other, 1).await.unwrap();
+    gone(store.snapshot().await.map(drop));
+    assert!(store.accepts_writes());
+    gone(append(&store, 3).await);
+    assert!(!store.accepts_writes());
+    append(&other, 2).await.expect("the one in its place is in order");
+    let whole = Store::open(&Options::new(format!("sqlite:{aside}"))).await;
+    drop(whole.expect("what was moved can be opened where it is"));
+}
+
+/// A database that was dropped and made again is another one, though it has the name and the address of the first.
+#[tokio::test]
+async fn a_database_of_postgres_that_was_made_again_is_neither_read_nor_written() {
+    let stage = Stage::postgres();
+    let store = stage.open().await;
+    append(&store, 1).await.unwrap();
+    stage.make_again();
+    let gone = |answer: Result<(), Error>| assert!(matches!(answer, Err(Error::Fatal(_))), "{answer:?}");
+    gone(store.snapshot().await.map(drop));
+    assert!(store.accepts_writes());
+    gone(append(&store, 2).await);
+    assert!(!store.accepts_writes());
+    append(&stage.open().await, 1).await.expect("whoever opens it now has the new one");
 }
