@@ -15,7 +15,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::str::FromStr as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -38,6 +38,12 @@ use crate::wall::{self, Wall};
 const STATEMENTS: usize = 2048;
 /// From how many pages on the write-ahead log is copied into the database's file: 32 MiB.
 const CHECKPOINT_PAGES: i64 = 8192;
+/// From how many pages on readers are waited for, so that it can begin anew: 64 MiB.
+const LONG_PAGES: i64 = 2 * CHECKPOINT_PAGES;
+/// How long they are waited for, for each [`CHECKPOINT_PAGES`] that it has: who wants to write waits meanwhile.
+const WAIT_A_PART: Duration = Duration::from_millis(50);
+/// How long at most. Who waits to write is patient for longer.
+const WAIT_MOST: Duration = Duration::from_secs(2);
 /// At every how many-th transaction that writes the write-ahead log's length is looked at.
 const LOOK_EVERY: u32 = 8;
 /// To what the write-ahead log's file is cut down after a checkpoint, in bytes.
@@ -55,6 +61,8 @@ pub(crate) enum Pools {
         file: Option<DatabaseFile>,
         /// How many transactions that write have begun.
         begun: Arc<AtomicU32>,
+        /// From how many pages of the write-ahead log on readers are waited for.
+        waits_from: Arc<AtomicI64>,
     },
     Postgres {
         pool: PgPool,
@@ -104,10 +112,10 @@ impl Pools {
     /// an answer to give has given it; `stopped` is where it is noted that the storage has failed then.
     pub(crate) async fn begin_writing(&self, stopped: &Arc<AtomicBool>) -> Result<Connection, Error> {
         match self {
-            Pools::Sqlite { writer, memory, file, begun, .. } => {
+            Pools::Sqlite { writer, memory, file, begun, waits_from, .. } => {
                 let looks = memory.is_none() && begun.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_EVERY);
                 if looks {
-                    Whole::new(keep_short(writer.clone(), stopped.clone())).await?;
+                    Whole::new(keep_short(writer.clone(), waits_from.clone(), stopped.clone())).await?;
                 }
                 let transaction = begin(writer, || "begin immediate".into_sql_str()).await?;
                 // It may have waited in line.
@@ -217,24 +225,48 @@ async fn checkpoint(connection: &mut SqliteConnection, mode: &str, stopped: &Ato
 }
 
 /// Copies a write-ahead log that has become long. A sync that fails there ends writing.
-async fn keep_short(writer: SqlitePool, stopped: Arc<AtomicBool>) -> Result<(), Error> {
+///
+/// That alone keeps it short only where now and then nobody reads: it is begun anew where all of it is copied and no reader
+/// needs it. One that has become longer still is emptied, and readers are waited for, while nobody writes: those that have
+/// begun before end, and those that begin meanwhile read the file and need it no more. The longer it is the longer they are
+/// waited for. Where one reads on (a backup, a check), it is tried again when it has grown by an eighth.
+async fn keep_short(writer: SqlitePool, waits_from: Arc<AtomicI64>, stopped: Arc<AtomicBool>) -> Result<(), Error> {
     let mut connection = to_copy(&writer, &stopped).await?;
     let (_busy, pages) = checkpoint(&mut connection, "noop", &stopped).await?;
-    if pages >= CHECKPOINT_PAGES
-        && let Err(error) = checkpoint(&mut connection, "passive", &stopped).await
-        && error.ends_writing()
-    {
-        return Err(error);
+    let from = waits_from.load(Ordering::Relaxed);
+    if pages < LONG_PAGES {
+        waits_from.store(LONG_PAGES, Ordering::Relaxed);
     }
-    Ok(())
+    let done = if pages >= from.max(LONG_PAGES) {
+        waits_from.store(pages.saturating_add(CHECKPOINT_PAGES.max(pages / 8)), Ordering::Relaxed);
+        let parts = u32::try_from(pages / CHECKPOINT_PAGES).unwrap_or(u32::MAX);
+        let wait = WAIT_A_PART.saturating_mul(parts).min(WAIT_MOST);
+        emptied(&writer, &mut connection, wait, &stopped).await.map(drop)
+    } else if pages >= CHECKPOINT_PAGES {
+        checkpoint(&mut connection, "passive", &stopped).await.map(drop)
+    } else {
+        Ok(())
+    };
+    // What is not copied now is copied later.
+    done.or_else(|error| if error.ends_writing() { Err(error) } else { Ok(()) })
 }
 
 /// Copies all of it and cuts it to nothing; whether no reader kept it.
 async fn truncate(writer: SqlitePool, wait: Duration, stopped: Arc<AtomicBool>) -> Result<bool, Error> {
     let mut connection = to_copy(&writer, &stopped).await?;
-    wait_for_locks(&mut connection, wait).await?;
-    let answer = checkpoint(&mut connection, "truncate", &stopped).await;
-    wait_for_locks(&mut connection, writer.options().get_acquire_timeout()).await?;
+    emptied(&writer, &mut connection, wait, &stopped).await
+}
+
+/// The same, on the connection that writes.
+async fn emptied(
+    writer: &SqlitePool,
+    connection: &mut SqliteConnection,
+    wait: Duration,
+    stopped: &AtomicBool,
+) -> Result<bool, Error> {
+    wait_for_locks(connection, wait).await?;
+    let answer = checkpoint(connection, "truncate", stopped).await;
+    wait_for_locks(connection, writer.options().get_acquire_timeout()).await?;
     let (busy, _pages) = answer?;
     Ok(!busy)
 }
@@ -342,7 +374,8 @@ async fn open_sqlite(options: &Options) -> Result<Pools, Error> {
     let file = if memory.is_none() { DatabaseFile::at(connect.get_filename()) } else { None };
     let readers =
         pool(options.readers.max(1)).connect_with(connect.pragma("query_only", "on")).await.map_err(failed)?;
-    Ok(Pools::Sqlite { writer, readers, memory, file, begun: Arc::default() })
+    let waits_from = Arc::new(AtomicI64::new(LONG_PAGES));
+    Ok(Pools::Sqlite { writer, readers, memory, file, begun: Arc::default(), waits_from })
 }
 
 /// How one SQLite connection is set up, the one that writes and those that read alike; and the database's name in the

@@ -1,9 +1,11 @@
 //! What is known after something has gone wrong.
 
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
-use store::{Error, Options, Store, Type, Value};
+use store::{Error, Options, Snapshot, Store, Type, Value};
 
 use crate::stage::{Stage, both, event, id};
 
@@ -230,6 +232,49 @@ async fn the_write_ahead_log_of_sqlite_is_copied_before_it_grows_long() {
     }
     assert!(longest < written * 2 / 3, "{longest} of {written} bytes");
     assert!(bytes("") > written / 2, "the database's file has the most of it");
+}
+
+async fn read_two(store: &Store) -> Snapshot {
+    let mut snapshot = store.snapshot().await.unwrap();
+    assert_eq!(snapshot.events(id(1), 0, 2).await.unwrap().len(), 2);
+    snapshot
+}
+
+/// Reads until it is told to stop, and is never without a snapshot.
+async fn read_on(store: Store, done: Arc<AtomicBool>) {
+    let mut reading = read_two(&store).await;
+    while !done.load(Ordering::Relaxed) {
+        let next = read_two(&store).await;
+        reading.close().await.unwrap();
+        reading = next;
+    }
+    reading.close().await.unwrap();
+}
+
+/// While readers never pause there is no moment in which the write-ahead log could begin anew by itself.
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "those who read are tasks that the test waits for")]
+async fn the_write_ahead_log_of_sqlite_stays_short_while_readers_never_pause() {
+    let stage = Stage::sqlite();
+    let (store, done) = (stage.open().await, Arc::new(AtomicBool::new(false)));
+    let wal = format!("{}-wal", stage.options.url.trim_start_matches("sqlite:"));
+    let large = |seq| store::Event { record: vec![7; 2 << 20], ..event(1, seq) };
+    let (mut readers, mut longest, mut written) = (Vec::new(), 0, 0);
+    for seq in 1..=160 {
+        let mut batch = store.batch().await.unwrap();
+        batch.append(&[large(seq)]).await.unwrap();
+        batch.commit().await.unwrap();
+        written += 2 << 20;
+        longest = longest.max(std::fs::metadata(&wal).unwrap().len());
+        if seq == 2 {
+            readers.extend((0..4).map(|_| tokio::spawn(read_on(store.clone(), done.clone()))));
+        }
+    }
+    done.store(true, Ordering::Relaxed);
+    for reader in readers {
+        reader.await.unwrap();
+    }
+    assert!(longest < written * 2 / 3, "{longest} of {written} bytes");
 }
 
 /// A store whose next checkpoint fails, and what its file holds when it is whole.
