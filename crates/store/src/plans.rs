@@ -93,7 +93,7 @@ fn statements(database: Database, logs: &[Id], pairs: &[(Id, Id)]) -> Vec<(State
         (head_and(database, log, table, log).unwrap(), "PRIMARY KEY (log_id=? AND id=?)", "using goal_1_pkey"),
         (under(&parents), "INDEX goal_2_subject (log_id=? AND subject=?)", "using goal_2_subject"),
         (under(&placed), "INDEX goal_2_subject (log_id=? AND subject=? AND (due,id)>(?,?))", "using goal_2_subject"),
-        (records, "PRIMARY KEY (log_id=? AND seq=?)", "using events_pkey"),
+        (records, "PRIMARY KEY (log_id=? AND seq=?)", "Index Cond: ((log_id = k.column1) AND (seq = k.column2))"),
         (histories("thing"), "PRIMARY KEY (log_id=? AND seq=?)", "using events_by_thing"),
         (histories("thing"), "INDEX events_by_thing (log_id=? AND thing=?)", "using events_by_thing"),
         (histories("subject"), "INDEX events_by_subject (log_id=? AND subject=?)", "using events_by_subject"),
