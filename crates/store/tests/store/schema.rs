@@ -124,7 +124,8 @@ async fn a_postgres_that_would_lose_what_it_acknowledged_is_refused() {
 /// Every commit on SQLite is synced, and what is deleted is overwritten.
 #[tokio::test]
 async fn sqlite_is_set_up_to_keep_and_to_forget() {
-    let store = crate::stage::Stage::sqlite().open().await;
+    let stage = crate::stage::Stage::sqlite();
+    let store = stage.open().await;
     let mut batch = store.batch().await.unwrap();
     for (pragma, wanted) in [("pragma synchronous", 2), ("pragma secure_delete", 1), ("pragma foreign_keys", 0)] {
         let answer = batch.query(pragma, &[], &[store::Type::Int]).await.unwrap();
