@@ -121,7 +121,9 @@ impl From<Refusal> for Fault {
         match refusal {
             Refusal::TooMuch { .. } => Self::refused(Refused::new("QUERY_TOO_COMPLEX", message)),
             Refusal::Unreadable { .. } => Self::syntax(message, Vec::new()),
-            Refusal::Operations(_) | Refusal::SubscriptionRoot(_) | Refusal::Cycle(_) => Self::bad(message),
+            Refusal::Operations(_) | Refusal::SubscriptionRoot(_) | Refusal::Twice(_) | Refusal::Cycle(_) => {
+                Self::bad(message)
+            }
         }
     }
 }

@@ -86,6 +86,11 @@ pub enum Refusal {
     /// A subscription does not have exactly one root field, written directly (`BAD_REQUEST`).
     #[error("A subscription has exactly one root field, written without a fragment, and this one has {0}.")]
     SubscriptionRoot(usize),
+    /// Two root fields of a mutation have one response key (`BAD_REQUEST`).
+    #[error(
+        "A mutation has each root field once, and \"{0}\" stands there twice: write it once, or give one an alias."
+    )]
+    Twice(String),
     /// A fragment contains itself (`BAD_REQUEST`).
     #[error("Fragment \"{0}\" contains itself.")]
     Cycle(String),

@@ -5,7 +5,7 @@
 //! is as deep as the brackets along one chain of fragments, which [`super::guard::text`] has bounded by the number of
 //! tokens.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 
 use async_graphql::parser::types::{
@@ -43,7 +43,10 @@ pub fn shape(document: &ExecutableDocument, variables: &Variables) -> Result<Ope
     }
     match operation.ty {
         OperationType::Query => {}
-        OperationType::Mutation => within("root fields in the mutation", root.fields, MAX_ROOT_MUTATIONS)?,
+        OperationType::Mutation => {
+            within("root fields in the mutation", root.fields, MAX_ROOT_MUTATIONS)?;
+            survey.once(&operation.selection_set.node, &mut HashSet::new())?;
+        }
         OperationType::Subscription => {
             let items = &operation.selection_set.node.items;
             if items.len() != 1 || !items.iter().all(|item| matches!(item.node, Selection::Field(_))) {
@@ -187,6 +190,28 @@ impl<'a> Survey<'a> {
         Ok(used)
     }
 
+    /// Refuses these root fields where two have the same response key, fragments spread: they are one field (GraphQL October
+    /// 2021, section 6.4.3), and the executor would run both. They were summed before, so there are few, and no circle.
+    fn once(&self, set: &'a SelectionSet, keys: &mut HashSet<&'a str>) -> Result<(), Refusal> {
+        for item in &set.items {
+            match &item.node {
+                Selection::Field(field) => {
+                    let key = field.node.response_key().node.as_str();
+                    if !keys.insert(key) {
+                        return Err(Refusal::Twice(key.to_owned()));
+                    }
+                }
+                Selection::InlineFragment(fragment) => self.once(&fragment.node.selection_set.node, keys)?,
+                Selection::FragmentSpread(spread) => {
+                    if let Some(fragment) = self.fragments.get(&spread.node.fragment_name.node) {
+                        self.once(&fragment.node.selection_set.node, keys)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn fragment(&mut self, name: &Name) -> Result<Sum, Refusal> {
         // an unknown fragment is for the validator to name
         let Some((name, fragment)) = self.fragments.get_key_value(name) else { return Ok(Sum::default()) };
@@ -316,6 +341,18 @@ mod tests {
         assert!(shape_of(&format!("mutation {{ {} }}", aliased(10))).is_ok());
         let spread = format!("mutation {{ a ...F }} fragment F on M {{ {} }}", aliased(10));
         assert!(matches!(shape_of(&spread), Err(Refusal::TooMuch { most: MAX_ROOT_MUTATIONS, .. })));
+    }
+
+    #[test]
+    fn a_mutation_has_each_response_key_once() {
+        let twice = |key: &str| Err(Refusal::Twice(key.into()));
+        assert_eq!(shape_of("mutation { a { b } a { c } }"), twice("a"));
+        assert_eq!(shape_of("mutation { a b: a }"), Ok(OperationType::Mutation));
+        assert_eq!(shape_of("mutation { a b: a b: c }"), twice("b"), "an alias is the key");
+        assert_eq!(shape_of("mutation { a ... { b ...F } } fragment F on M { ... on M { a } }"), twice("a"));
+        assert_eq!(shape_of("mutation { ...F ...F } fragment F on M { a }"), twice("a"));
+        assert_eq!(shape_of("mutation { a { b b } c { b } }"), Ok(OperationType::Mutation), "of its root fields");
+        assert_eq!(shape_of("{ a { b } a { c } }"), Ok(OperationType::Query));
     }
 
     #[test]

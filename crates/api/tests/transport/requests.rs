@@ -226,6 +226,25 @@ async fn a_refused_credential_is_401_and_a_refused_document_403() {
 }
 
 #[tokio::test]
+async fn a_mutation_that_is_written_twice_does_not_run() {
+    let (server, toy) = toy::start().await;
+    for document in [
+        "mutation { count count }",
+        "mutation { a: count ...F } fragment F on Mutation { a: count }",
+        "mutation { ...F ... { ...F } } fragment F on Mutation { count }",
+    ] {
+        let (status, told) = answer(post(server, &json!({ "query": document })).header("accept", GRAPHQL)).await;
+        assert_eq!((status, code(&told), told.get("data")), (400, "BAD_REQUEST", None), "{document}: {told}");
+        assert!(told["errors"][0]["message"].as_str().unwrap().contains("alias"), "{told}");
+    }
+    assert_eq!(toy.mutations.load(Ordering::Relaxed), 0);
+    let (_, told) = answer(post(server, &json!({ "query": "mutation { count a: count }" }))).await;
+    assert_eq!(told, json!({ "data": { "count": 1, "a": 2 } }));
+    let (_, told) = answer(post(server, &json!({ "query": "{ this { hello } this { key } }" }))).await;
+    assert_eq!(told["data"]["this"], json!({ "hello": "world", "key": null }), "a query may");
+}
+
+#[tokio::test]
 async fn a_mutation_can_set_cookies() {
     let (server, _) = toy::start().await;
     let response = post(server, &json!({ "query": "mutation { signIn }" })).send().await.unwrap();
