@@ -4,19 +4,28 @@
 //! line a minute, costs a file and memory all the same. So each is closed whose first request's head is not there in
 //! time, and each that waits for the next one for too long. From a request's head on, its own bounds hold.
 //! ([`patience`](super::patience) has what else a connection may not.)
+//!
+//! A request may be answered before its body was read: most refusals are. Nobody waits for what is then still to come, so
+//! the connection ends with such an answer, which says so (RFC 9112, section 9.6): else its client would lose the next
+//! request on it.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use http::Request;
-use hyper::body::Incoming;
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, StatusCode};
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -77,7 +86,7 @@ async fn connection(
     let service = service_fn(move |mut request: Request<Incoming>| {
         asked.store(true, Ordering::Release);
         request.extensions_mut().insert(ConnectInfo(Peer(peer.ip())));
-        router.clone().oneshot(request.map(Body::new))
+        answer(router.clone(), request)
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(waits.next);
@@ -99,5 +108,43 @@ async fn connection(
                 serving.as_mut().graceful_shutdown();
             }
         }
+    }
+}
+
+/// Answers a request; an answer that was there before the body was read to its end says that it is the connection's last.
+async fn answer(router: Router, request: Request<Incoming>) -> Result<Response, Infallible> {
+    let is_read = Arc::new(AtomicBool::new(request.body().is_end_stream()));
+    let request = request.map(|body| Body::new(Noted { body, is_read: is_read.clone() }));
+    let mut response = router.oneshot(request).await?;
+    if !is_read.load(Ordering::Acquire) && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
+}
+
+/// A request's body that notes when it was read to its end.
+struct Noted {
+    body: Incoming,
+    is_read: Arc<AtomicBool>,
+}
+
+impl hyper::body::Body for Noted {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
+            self.is_read.store(true, Ordering::Release);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

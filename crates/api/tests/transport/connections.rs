@@ -15,13 +15,16 @@ use super::toy::SOON;
 
 /// Nobody waits so long, unless what is tried fails.
 const NEVER: Duration = Duration::from_mins(1);
+/// A request whose body, which follows, is read; and one whose is not.
+const SEND: &str = "POST / HTTP/1.1\r\nhost: localhost\r\n";
+const SEND_NOWHERE: &str = "PUT / HTTP/1.1\r\nhost: localhost\r\n";
 const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 /// A server that says hello, from a listener that is set up like this.
 async fn start(set_up: impl FnOnce(Patient) -> Patient) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = Router::new().route("/", get(async || "hello"));
+    let router = Router::new().route("/", get(async || "hello").post(async |body: String| body));
     let listener = set_up(Patient::new(listener, NEVER));
     tokio::runtime::Handle::current().spawn(serve(listener, router, std::future::pending()));
     address
@@ -122,4 +125,44 @@ async fn http_2_is_not_spoken() {
     let said = rest(&mut connection).await;
     assert!(said.is_empty() || said.starts_with("HTTP/1.1 400 "), "{said}");
     hello(&mut TcpStream::connect(server).await.unwrap()).await;
+}
+
+/// Who sends a body that nobody reads would otherwise find out by losing the next request.
+#[tokio::test]
+async fn an_answer_says_that_it_is_the_last_where_a_body_is_left_unread() {
+    let server = start(|patient| patient).await;
+    let own = String::from_utf8(ASK.to_vec()).unwrap();
+    let ask = own.strip_suffix("\r\n").unwrap();
+    for (head, status) in [
+        (format!("{ask}content-length: 5\r\n\r\n"), "200"),
+        (format!("{SEND_NOWHERE}content-length: 5\r\n\r\n"), "405"),
+        (format!("{SEND_NOWHERE}transfer-encoding: chunked\r\n\r\n"), "405"),
+        (format!("{SEND_NOWHERE}content-length: 5\r\nexpect: 100-continue\r\n\r\n"), "405"),
+    ] {
+        let mut connection = TcpStream::connect(server).await.unwrap();
+        connection.write_all(head.as_bytes()).await.unwrap();
+        let said = rest(&mut connection).await;
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{head}{said}");
+        assert!(said.to_ascii_lowercase().contains("\r\nconnection: close\r\n"), "{head}{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_goes_on_where_all_of_a_body_was_read() {
+    let server = start(|patient| patient).await;
+    let mut connection = TcpStream::connect(server).await.unwrap();
+    for (sent, end) in [
+        (format!("{SEND}content-length: 5\r\n\r\nhello"), "hello"),
+        (format!("{SEND}transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"), "hello"),
+        (format!("{SEND_NOWHERE}content-length: 0\r\n\r\n"), "\r\n\r\n"),
+    ] {
+        connection.write_all(sent.as_bytes()).await.unwrap();
+        let mut said = Vec::new();
+        while !said.ends_with(end.as_bytes()) {
+            let read = timeout(NEVER, connection.read_buf(&mut said)).await.expect("it is answered").unwrap();
+            assert!(read > 0, "{sent} is the last");
+        }
+        assert!(!String::from_utf8(said).unwrap().to_ascii_lowercase().contains("\r\nconnection:"), "{sent}");
+    }
+    hello(&mut connection).await;
 }
