@@ -580,6 +580,26 @@ both! {
         product.prove().await;
     }
 
+    /// D5: where the sign-in has ended, redeeming again with the same key says that the link was used: no digits would mend
+    /// that. Wrong digits, sent again, are asked for again, and are one try.
+    #[test]
+    async fn a_repeated_redemption_brings_no_ended_sign_in_back(product: Product) {
+        let (ada, digits) = asks(&product, "ada@practice.example").await;
+        let token = product.token("ada@practice.example", LINK).await;
+        let wrong = if digits == "000000" { "000001" } else { "000000" };
+        let elsewhere = product.stranger();
+        for _ in 0..7 {
+            let answer = elsewhere.once("guess", SIGN_IN, json!({ "t": token, "c": wrong })).await;
+            assert_eq!(answer.body["data"]["signIn"]["errors"][0]["code"], CODE_IS_NEEDED, "{}", answer.body);
+        }
+        let answer = ada.once("in", SIGN_IN, json!({ "t": token })).await;
+        let signed_in = answer.body["data"]["signIn"]["token"].as_str().unwrap_or_else(|| panic!("{}", answer.body));
+        ada.holding(Some(signed_in.to_owned())).ask("mutation { signOut { done } }", json!({})).await;
+        let answer = ada.once("in", SIGN_IN, json!({ "t": token })).await;
+        assert_eq!(answer.body["data"]["signIn"]["errors"][0]["code"], NOT_VALID, "{}", answer.body);
+        product.prove().await;
+    }
+
     /// D5: founding a practice again with the same key is one practice, with the same id and position.
     #[test]
     async fn a_repeated_founding_is_one_practice(product: Product) {

@@ -166,7 +166,8 @@ impl App {
     /// Redeems a sign-in link.
     ///
     /// # Errors
-    /// The refusals of [`account::SignIn`]; wrong digits are `SIGN_IN_CODE_IS_NEEDED` again, and counted.
+    /// The refusals of [`account::SignIn`]; wrong digits are `SIGN_IN_CODE_IS_NEEDED` again, and counted. A repeat whose
+    /// sign-in has ended is `SIGN_IN_LINK_IS_NOT_VALID`.
     pub async fn sign_in(
         &self,
         brought: &Credentials,
@@ -200,11 +201,15 @@ impl App {
                 Err(Error::Again) => {}
                 Err(error) => return Err(error),
                 Ok(done) => {
+                    let row = self.address_row(address).await?;
                     // A repeat that came at once may have opened the account under another id.
-                    let person = self.person_of(address).await?.unwrap_or(person);
-                    let token = self.token(Kind::Login, LogId::Account(person), done.command);
-                    let made = self.held(NewSession { person, token }).await?;
-                    return made.ok_or_else(|| Refusal::from(account::Refusal::CodeIsNeeded).into());
+                    let person = row.as_ref().and_then(|row| row.person).unwrap_or(person);
+                    let new = self.token(Kind::Login, LogId::Account(person), done.command);
+                    let made = self.held(NewSession { person, token: new }).await?;
+                    // Wrong digits leave the link as it is; what was made of one that is gone has ended since.
+                    let is_left = row.and_then(|row| row.link).is_some_and(|link| link.token == token);
+                    let why = if is_left { account::Refusal::CodeIsNeeded } else { account::Refusal::LinkIsNotValid };
+                    return made.ok_or_else(|| Refusal::from(why).into());
                 }
             }
         }
@@ -233,10 +238,14 @@ impl App {
 
     /// The account of an address, if it has one.
     pub async fn person_of(&self, address: AddressId) -> Result<Option<PersonId>, Error> {
+        Ok(self.address_row(address).await?.and_then(|row| row.person))
+    }
+
+    async fn address_row(&self, address: AddressId) -> Result<Option<Address>, Error> {
         let Some((mut snapshot, _)) = self.snapshot_of(LogId::Address(address)).await? else { return Ok(None) };
         let row = self.inner.row::<Address>(&mut snapshot, LogId::Address(address), address).await?;
         snapshot.close().await?;
-        Ok(row.and_then(|row| row.person))
+        Ok(row)
     }
 
     /// This sign-in, where it was made and still holds.
