@@ -59,7 +59,8 @@ pub(super) async fn post<E: Executor, G: Gate>(State(room): State<Arc<Room<E, G>
 pub(super) async fn get<E: Executor, G: Gate>(State(room): State<Arc<Room<E, G>>>, request: Request) -> Response {
     let deadline = Instant::now() + room.settings.bounds.request;
     let (mut parts, _) = request.into_parts();
-    if parts.headers.contains_key(UPGRADE) {
+    // Whoever offers another protocol is answered in this one (RFC 9110, section 7.8).
+    if parts.headers.get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket")) {
         return match origin::socket_credentials(&parts, &room.settings) {
             Ok(credentials) => match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
                 Ok(upgrade) => socket::open(room, upgrade, credentials),

@@ -118,6 +118,19 @@ async fn get_runs_queries_and_never_a_mutation() {
     }
 }
 
+/// Some HTTP libraries offer HTTP/2 with every request; only a socket is another protocol here.
+#[tokio::test]
+async fn whoever_offers_a_protocol_that_is_not_spoken_is_answered_in_this_one() {
+    let (server, _) = toy::start().await;
+    for offered in ["h2c", "TLS/1.0", "websockets"] {
+        let request = get(server, &[("query", "{ hello }")]).header("connection", "upgrade").header("upgrade", offered);
+        assert_eq!(answer(request).await, (200, json!({ "data": { "hello": "world" } })), "{offered}");
+    }
+    let request = get(server, &[]).header("connection", "upgrade").header("upgrade", "WebSocket");
+    let (status, told) = answer(request).await;
+    assert!(status == 400 && told.is_string(), "it lacks what a socket has: {told}");
+}
+
 #[tokio::test]
 async fn a_body_has_at_most_256_kib() {
     let (server, _) = toy::start().await;
