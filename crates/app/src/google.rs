@@ -27,7 +27,8 @@ use domain::id::{AddressId, GoogleId, Id as _, LogId, PersonId};
 use domain::text::{Email, Text as _};
 use domain::value::Time;
 use domain::{Actor, Refusal};
-use serde::Deserialize;
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 
 use crate::record::Through;
 use crate::signin::{Device, NewSession};
@@ -130,7 +131,9 @@ struct Header {
     alg: Option<String>,
     typ: Option<String>,
     kid: Option<String>,
-    crit: Option<serde_json::Value>,
+    /// Whether it has a member `crit`, whatever its value.
+    #[serde(default, rename = "crit", deserialize_with = "there")]
+    has_crit: bool,
 }
 
 /// What of the claims is looked at. A claim that stands twice, or has another type, makes the token unreadable.
@@ -209,7 +212,7 @@ impl Google {
         if !key.has_signed(signed.as_bytes(), &signature) {
             return Err(Fault::WrongSignature.into());
         }
-        let claims: Claims = serde_json::from_slice(&body).map_err(|_| Fault::ClaimsAreWrong)?;
+        let claims: Claims = object(&body).map_err(|_| Fault::ClaimsAreWrong)?;
         self.believed(claims, nonce, now).map_err(Trouble::Refused)
     }
 
@@ -250,17 +253,30 @@ impl Google {
 
 /// The key that a header names, where the header is as it must be.
 fn key_of(header: &[u8]) -> Result<String, Fault> {
-    let header: Header = serde_json::from_slice(header).map_err(|_| Fault::HeaderIsNotJson)?;
+    let header: Header = object(header).map_err(|_| Fault::HeaderIsNotJson)?;
     if header.alg.as_deref() != Some("RS256") {
         return Err(Fault::WrongAlgorithm);
     }
-    if header.crit.is_some() {
+    if header.has_crit {
         return Err(Fault::CriticalExtension);
     }
     if header.typ.is_some_and(|of| !of.eq_ignore_ascii_case("JWT")) {
         return Err(Fault::WrongType);
     }
     header.kid.ok_or(Fault::NoKey)
+}
+
+/// Reads a JSON object, never an array: the JSON reader would take one for the object's members in order.
+fn object<T: DeserializeOwned>(text: &[u8]) -> Result<T, serde_json::Error> {
+    if text.trim_ascii_start().starts_with(b"{") {
+        return serde_json::from_slice(text);
+    }
+    Err(serde_json::Error::custom("it is no JSON object"))
+}
+
+/// That a member is there.
+fn there<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| true)
 }
 
 /// Whether Google hands an address out itself: of Gmail, or of the organisation that it says the account belongs to

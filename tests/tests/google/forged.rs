@@ -82,6 +82,23 @@ fn shapes() -> Vec<Named> {
             forge(|issuer, made| issuer.signed(&made.header.to_string(), "[]", Signs::Issuer)),
         ),
         (
+            "a header that is a list",
+            HeaderIsNotJson,
+            forge(|issuer, made| {
+                let header = ["alg", "typ", "kid", "crit"].map(|name| made.header[name].clone());
+                issuer.signed(&json!(header).to_string(), &made.claims.to_string(), Signs::Issuer)
+            }),
+        ),
+        (
+            "claims that are a list of good ones",
+            ClaimsAreWrong,
+            forge(|issuer, made| {
+                let names = ["iss", "aud", "azp", "sub", "exp", "iat", "nbf", "nonce", "email", "email_verified", "hd"];
+                let claims = names.map(|name| made.claims[name].clone());
+                issuer.signed(&made.header.to_string(), &json!(claims).to_string(), Signs::Issuer)
+            }),
+        ),
+        (
             "two subjects",
             ClaimsAreWrong,
             forge(|issuer, made| {
@@ -125,10 +142,12 @@ fn headers() -> Vec<Named> {
             }),
         ),
         ("a critical extension", CriticalExtension, changed("header", "crit", Some(json!(["exp"])))),
+        ("a critical extension that is null", CriticalExtension, changed("header", "crit", Some(Value::Null))),
         ("another type", WrongType, changed("header", "typ", Some(json!("at+jwt")))),
         ("no key", NoKey, changed("header", "kid", None)),
         ("a key that nobody published", UnknownKey, key("key-0")),
         ("a key for encryption", UnknownKey, key("for-encryption")),
+        ("a key that encrypts", UnknownKey, key("encrypts")),
         ("a key of another algorithm", UnknownKey, key("another-algorithm")),
         ("a key of a curve", UnknownKey, key("curve")),
         ("a shared key", UnknownKey, key("shared")),

@@ -104,7 +104,10 @@ impl Published {
                     json!({ "kty": "RSA", "kid": 7 }),
                     json!({ "kty": "RSA", "n": [] }),
                 ];
-                let own = keys.as_array().cloned().unwrap_or_default();
+                let mut own = keys.as_array().cloned().unwrap_or_default();
+                for key in &mut own {
+                    key["key_ops"] = json!(["verify"]);
+                }
                 let mixed: Vec<_> = odd.into_iter().cycle().take(50).chain(own).collect();
                 json!({ "keys": mixed }).to_string().into_response()
             }
@@ -157,8 +160,11 @@ impl Issuer {
     /// Publishes its key under this name, with keys that are not for signing tokens beside it.
     pub fn rename(&self, kid: &str) {
         kid.clone_into(&mut self.kid.lock().expect("a name"));
+        let mut encrypts = public(&self.own, "encrypts", "sig", "RS256");
+        encrypts["key_ops"] = json!(["encrypt"]);
         *self.published.keys.lock().expect("keys") = json!([
             public(&self.own, kid, "sig", "RS256"),
+            encrypts,
             public(&self.other, "for-encryption", "enc", "RS256"),
             public(&self.other, "another-algorithm", "sig", "RS512"),
             { "kty": "EC", "kid": "curve", "use": "sig", "alg": "ES256", "crv": "P-256", "x": "AA", "y": "AA" },

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use tokio::task::JoinSet;
 
 use super::fetch::{Fetcher, may_fetch};
+use super::object;
 
 /// For how long what was published is taken as it is, in minutes.
 const FRESH_MINUTES: i64 = 60;
@@ -101,6 +102,7 @@ struct PublicKey {
     #[serde(rename = "use")]
     purpose: Option<String>,
     alg: Option<String>,
+    key_ops: Option<Vec<String>>,
     n: Option<String>,
     e: Option<String>,
 }
@@ -108,12 +110,13 @@ struct PublicKey {
 impl PublicKey {
     /// The key that a member of a set is, if it is one.
     fn read(member: serde_json::Value) -> Option<Self> {
-        serde_json::from_value(member).ok()
+        member.is_object().then(|| serde_json::from_value(member).ok()).flatten()
     }
 
     /// The key with its name, where it is one for RS256.
     fn named(self) -> Option<(String, Key)> {
-        let is_for_signing = self.purpose.is_none_or(|purpose| purpose == "sig");
+        let verifies = self.key_ops.is_none_or(|uses| uses.iter().any(|of| of == "verify"));
+        let is_for_signing = verifies && self.purpose.is_none_or(|purpose| purpose == "sig");
         let is_for_rs256 = self.kty == "RSA" && self.alg.is_none_or(|alg| alg == "RS256");
         let decode = |part: Option<String>| BASE64.decode(part?).ok();
         let (kid, modulus, exponent) = (self.kid?, decode(self.n)?, decode(self.e)?);
@@ -206,6 +209,6 @@ impl Published {
 
     async fn read<T: serde::de::DeserializeOwned>(&self, place: &str) -> Result<T, String> {
         let body = self.fetcher.fetch(place).await?;
-        serde_json::from_slice(&body).map_err(|error| format!("{place}: {error}"))
+        object(&body).map_err(|error| format!("{place}: {error}"))
     }
 }
