@@ -11,10 +11,8 @@
 //!    cannot read as a token it refuses, so the parser never meets a text in which the two could disagree about where a
 //!    string or a comment ends: a bracket is hidden from both or from neither.
 //! 2. [`super::shape::shape`] runs after the parser and before the validator. It sums the expanded selections of each
-//!    fragment once and refuses a fragment that contains itself. It also multiplies the lists of introspection, which
-//!    anybody may ask for, a name in them a thousand times, and which lead in circles: a type's possible types have
-//!    interfaces, which have possible types.
-//!    The executor answers them from memory without ever giving way, so no deadline could end it.
+//!    fragment once and refuses a fragment that contains itself. It also counts
+//!    introspection by the length of its lists (see [`super::introspection`]).
 //!    And it weighs the values of variables wherever they are used, in lists a thousand times in one argument, and in
 //!    fragments as often as these are spread: the validator, the counting of complexity and the executor copy the
 //!    whole value for each use.
@@ -41,15 +39,6 @@ pub const MAX_ALIASES: usize = 30;
 pub const MAX_SELECTIONS: usize = 2_000;
 /// The deepest nesting of fields, through fragments. The standard introspection query needs 14.
 pub const MAX_DEPTH: usize = 20;
-/// How many types introspection is taken to list; there are fewer.
-pub const INTROSPECTED_TYPES: usize = 500;
-/// How many fields each of all types is taken to have, on average; of everything else one, such as arguments a field.
-pub const FIELDS_A_TYPE: usize = 3;
-/// How many items a list of introspection is taken to have that is one type's own.
-pub const INTROSPECTED_ITEMS: usize = 20;
-/// The most that introspection may come to, its lists multiplied. The standard introspection query comes to 170 000. Of
-/// lists that are a type's own, three below each other have room for a few names, and four for nothing.
-pub const MAX_INTROSPECTED: usize = 200_000;
 /// What variables' values may come to, in bytes, each counted wherever it is used; one copy of each is free.
 pub const MAX_COPIED_BYTES: usize = 16 << 20;
 /// What a value counts for beside its text.

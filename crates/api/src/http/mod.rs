@@ -9,7 +9,7 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`guard`], [`shape`] | bound a document before it costs anything |
+//! | [`guard`], [`shape`], [`introspection`] | bound a document before it costs anything |
 //! | `origin` | credentials and cross-site requests |
 //! | `asked` | the parameters of a request, whichever way they came |
 //! | `run` | execute, with a deadline and a catch for panics |
@@ -37,6 +37,7 @@ use axum::routing::get;
 mod answer;
 mod asked;
 pub mod guard;
+pub mod introspection;
 mod numbers;
 pub(crate) mod origin;
 pub mod patience;

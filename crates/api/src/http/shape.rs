@@ -15,13 +15,10 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Positioned, Value, Variables};
 
 use super::guard::{
-    FIELDS_A_TYPE, INTROSPECTED_ITEMS, INTROSPECTED_TYPES, MAX_ALIASES, MAX_COPIED_BYTES, MAX_DEPTH, MAX_INTROSPECTED,
-    MAX_ROOT_MUTATIONS, MAX_SELECTIONS, Refusal, USE_BYTES, VALUE_BYTES, within,
+    MAX_ALIASES, MAX_COPIED_BYTES, MAX_DEPTH, MAX_ROOT_MUTATIONS, MAX_SELECTIONS, Refusal, USE_BYTES, VALUE_BYTES,
+    within,
 };
-
-/// The fields of introspection whose answers are lists of objects.
-const LISTS: [&str; 8] =
-    ["types", "directives", "fields", "inputFields", "interfaces", "possibleTypes", "enumValues", "args"];
+use super::introspection::{Costs, MAX_INTROSPECTED};
 
 /// What is bounded of variables.
 const COPIED: &str = "bytes of variables, counted wherever they are used";
@@ -90,12 +87,9 @@ struct Sum {
     depth: usize,
     /// Fields at the first level.
     fields: usize,
-    /// Fields at every level, those in lists of introspection as often as there are items: what it comes to if this
-    /// stands within introspection.
-    multiplied: usize,
-    /// The same for each type on average, if this stands in the list of all types: a few have many fields, most have few.
-    of_each_type: usize,
-    /// The same of what does stand within introspection.
+    /// What it costs if it stands within introspection.
+    costs: Costs,
+    /// What that comes to which does.
     introspected: usize,
     /// Bytes of variables' values, at every level.
     copied: usize,
@@ -104,26 +98,17 @@ struct Sum {
 impl Sum {
     /// Of a field, by what is selected in it.
     fn field(name: &str, inner: Self) -> Self {
-        let times = |items: usize, each: usize| each.saturating_add(1).saturating_mul(items);
-        let is_list = LISTS.contains(&name);
-        let multiplied = match name {
-            "types" => times(INTROSPECTED_TYPES, inner.of_each_type),
-            _ if is_list => times(INTROSPECTED_ITEMS, inner.multiplied),
-            _ => times(1, inner.multiplied),
-        };
-        let average = if name == "fields" { FIELDS_A_TYPE } else { 1 };
-        let of_each_type = times(average, if is_list { inner.of_each_type } else { inner.multiplied });
-        let introspected = if matches!(name, "__schema" | "__type") { multiplied } else { inner.introspected };
+        let costs = Costs::field(name, inner.costs);
+        let introspected = if matches!(name, "__schema" | "__type") { costs.whole() } else { inner.introspected };
         let (selections, depth) = (1 + inner.selections, 1 + inner.depth);
-        Self { selections, depth, fields: 1, multiplied, of_each_type, introspected, copied: inner.copied }
+        Self { selections, depth, fields: 1, costs, introspected, copied: inner.copied }
     }
 
     fn add(&mut self, other: Self) -> Result<(), Refusal> {
         self.selections += other.selections;
         self.depth = self.depth.max(other.depth);
         self.fields += other.fields;
-        self.multiplied = self.multiplied.saturating_add(other.multiplied);
-        self.of_each_type = self.of_each_type.saturating_add(other.of_each_type);
+        self.costs = self.costs.and(other.costs);
         self.introspected = self.introspected.saturating_add(other.introspected);
         self.copied = self.copied.saturating_add(other.copied);
         within("selections, counted where their fragments are spread", self.selections, MAX_SELECTIONS)?;
@@ -281,8 +266,16 @@ mod tests {
                 " } }".repeat(n)
             )
         };
-        assert_eq!(shape_of(&pairs(1)), Ok(OperationType::Query));
-        assert!(matches!(shape_of(&pairs(2)), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })));
+        assert_eq!(shape_of(&pairs(2)), Ok(OperationType::Query));
+        assert!(matches!(shape_of(&pairs(3)), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })));
+        let of_all = |n: usize| {
+            let (open, close) = ("interfaces { possibleTypes { ".repeat(n), " } }".repeat(n));
+            format!("{{ __schema {{ types {{ {open}name{close} }} }} }}")
+        };
+        assert_eq!(shape_of(&of_all(1)), Ok(OperationType::Query));
+        for n in 2..8 {
+            assert!(matches!(shape_of(&of_all(n)), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })), "{n}");
+        }
         let spread =
             "{ __type(name: \"N\") { ...A } } fragment A on __Type { fields { type { fields { type { ...B } } } } }
             fragment B on __Type { fields { type { fields { args { name } } } } }";
@@ -293,11 +286,11 @@ mod tests {
             };
             format!("{{ {} }}", (0..n).map(schema).collect::<String>())
         };
-        assert_eq!(shape_of(&beside(20)), Ok(OperationType::Query));
-        assert!(matches!(shape_of(&beside(25)), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })));
+        assert_eq!(shape_of(&beside(8)), Ok(OperationType::Query));
+        assert!(matches!(shape_of(&beside(9)), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })));
         let names = |n: usize| format!("{{ __schema {{ types {{ fields {{ {} }} }} }} }}", "name ".repeat(n));
-        assert_eq!(shape_of(&names(120)), Ok(OperationType::Query));
-        assert!(matches!(shape_of(&names(140)), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })));
+        assert_eq!(shape_of(&names(41)), Ok(OperationType::Query));
+        assert!(matches!(shape_of(&names(44)), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })));
         let elsewhere = format!("{}name{}", "{ fields ".repeat(10) + "{", "}".repeat(11));
         assert_eq!(
             shape_of(&elsewhere),

@@ -99,6 +99,25 @@ pub(crate) fn documents() -> Vec<Attack> {
         let schemas = repeated(count, |n| format!("a{n}: __schema {{ ...F }} "));
         add(format!("the schema {count} times"), format!("{{ {schemas} }} fragment F on __Schema {{ {whole} }}"));
     }
+    for pairs in [2, 3, 4, 8] {
+        let levels = "interfaces { possibleTypes { ".repeat(pairs);
+        add(
+            format!("{pairs} times to the interfaces of all types and back"),
+            format!("{{ __schema {{ types {{ {levels} name {} }} }} }}", "} }".repeat(pairs)),
+        );
+    }
+    for (what, selected) in [
+        ("the arguments of all fields 20 times", "name fields { name args { name type { name } } } ".repeat(20)),
+        ("the arguments of all fields 40 times", "fields { args { name } } ".repeat(40)),
+        ("the defaults of all input fields 350 times", format!("inputFields {{ {} }}", "defaultValue ".repeat(350))),
+        ("the values of all enums 90 times", "enumValues { name } ".repeat(90)),
+    ] {
+        add(what.to_owned(), format!("{{ __schema {{ types {{ {selected} }} }} }}"));
+    }
+    add(
+        "the fields of a long type 1 900 times".to_owned(),
+        format!("{{ __type(name: \"Mutation\") {{ fields {{ {} }} }} }}", "name ".repeat(1_900)),
+    );
     for count in [51, 60, 100, 400, 900] {
         add(format!("{count} directives"), format!("{{ hello {} }}", "@include(if: true) ".repeat(count.min(300))));
         add(format!("{count} bare directives"), format!("{{ hello {} }}", "@a ".repeat(count)));

@@ -4,7 +4,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use api::http::guard::{FIELDS_A_TYPE, INTROSPECTED_TYPES};
+use api::http::introspection::{
+    ARGUMENTS_IN_A_HUNDRED_FIELDS, IN_A_HUNDRED_TYPES, LONGEST, TYPES, WRAPPED_IN_A_HUNDRED,
+};
 use api::http::{Bounds, Numbers, Settings};
 use app::App;
 use app::clock::Standing;
@@ -131,23 +133,42 @@ async fn what_changed_costs_as_much_as_a_long_text() {
     }
 }
 
-/// The guard counts introspection by how much there is of each kind on average: there is no more.
+fn listed<'a>(of: &[&'a Value], name: &str) -> Vec<&'a Value> {
+    of.iter().flat_map(|it| it[name].as_array().into_iter().flatten()).collect()
+}
+
+/// The guard counts introspection by how much there is of each kind: there is no more, and on average not much less, or
+/// else the standard query would leave room for one that costs far more.
 #[tokio::test]
-async fn the_schema_is_no_larger_than_introspection_is_taken_to_be() {
+async fn introspection_is_counted_by_what_the_schema_has() {
     let (server, _folder) = start().await;
-    let query = "{ __schema { types { fields { args { name } } inputFields { name } interfaces { name }
-        possibleTypes { name } enumValues { name } } } }";
+    let query =
+        "{ __schema { directives { args { name } locations } types { fields { type { kind } args { type { kind } } }
+        inputFields { type { kind } } interfaces { name } possibleTypes { name } enumValues { name } } } }";
     let (_, told) = answer(post(server, &json!({ "query": query }))).await;
-    let types = told["data"]["__schema"]["types"].as_array().unwrap();
-    let listed = |of: &Value, name: &str| of[name].as_array().map_or(0, Vec::len);
-    let all = |name: &str| types.iter().map(|it| listed(it, name)).sum::<usize>();
-    let arguments =
-        |it: &Value| it["fields"].as_array().into_iter().flatten().map(|it| listed(it, "args")).sum::<usize>();
-    assert!(types.len() <= INTROSPECTED_TYPES && types.len() > 100);
-    assert!(all("fields") <= INTROSPECTED_TYPES * FIELDS_A_TYPE);
-    assert!(types.iter().map(arguments).sum::<usize>() <= INTROSPECTED_TYPES * FIELDS_A_TYPE);
-    for name in ["inputFields", "interfaces", "possibleTypes", "enumValues"] {
-        assert!(all(name) <= INTROSPECTED_TYPES, "{name}");
+    let schema = &told["data"]["__schema"];
+    let types = listed(&[schema], "types");
+    let (fields, inputs) = (listed(&types, "fields"), listed(&types, "inputFields"));
+    let arguments = listed(&fields, "args");
+    let in_a_hundred = |items: &[&Value], of: &[&Value]| (100 * items.len()).div_ceil(of.len());
+    let fits = |what: &str, found: usize, taken: usize| {
+        assert!(found <= taken && 4 * found >= 3 * taken, "{what}: {found}, taken to be {taken}");
+    };
+    fits("types", types.len(), TYPES);
+    for (name, taken) in IN_A_HUNDRED_TYPES {
+        fits(name, in_a_hundred(&listed(&types, name), &types), taken);
+    }
+    fits("arguments", in_a_hundred(&arguments, &fields), ARGUMENTS_IN_A_HUNDRED_FIELDS);
+    for (what, all) in [("fields", &fields), ("arguments", &arguments), ("input fields", &inputs)] {
+        let is_wrapped = |it: &&&Value| it["type"]["kind"] == "NON_NULL" || it["type"]["kind"] == "LIST";
+        let wrapped: Vec<&Value> = all.iter().filter(is_wrapped).copied().collect();
+        let found = in_a_hundred(&wrapped, all);
+        assert!(found <= WRAPPED_IN_A_HUNDRED, "{what}: {found}");
+    }
+    let holders = [vec![schema], listed(&[schema], "directives"), types, fields].concat();
+    for (name, taken) in LONGEST {
+        let longest = holders.iter().map(|it| it[name].as_array().map_or(0, Vec::len)).max().unwrap_or_default();
+        assert!(longest > 0 && longest <= taken, "{name}: {longest}, taken to be {taken}");
     }
 }
 

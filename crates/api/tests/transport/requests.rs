@@ -318,7 +318,7 @@ async fn the_standard_introspection_query_passes() {
         "query IntrospectionQuery {{ __schema {{ description queryType {{ name kind }} mutationType {{ name kind }}
             subscriptionType {{ name kind }} types {{ ...FullType }}
             directives {{ name description isRepeatable locations args(includeDeprecated: true) {{ ...InputValue }} }} }} }}
-        fragment FullType on __Type {{ kind name description specifiedByURL
+        fragment FullType on __Type {{ kind name description specifiedByURL isOneOf
             fields(includeDeprecated: true) {{ name description args(includeDeprecated: true) {{ ...InputValue }}
                 type {{ ...TypeRef }} isDeprecated deprecationReason }}
             inputFields(includeDeprecated: true) {{ ...InputValue }} interfaces {{ ...TypeRef }}
