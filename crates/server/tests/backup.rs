@@ -2,6 +2,8 @@
 //! and keyrings that will not do.
 #![cfg(test)]
 
+#[path = "backup/forgotten.rs"]
+mod forgotten;
 mod practice;
 
 use std::os::unix::fs::PermissionsExt as _;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::id::{CoacheeId, FileId, Id as _, LogId, PracticeId};
-use domain::{Event, coachee, file};
+use domain::{Event, file};
 use store::{Objects, Snapshot, Store};
 
 use super::object;
@@ -75,14 +75,19 @@ async fn practices(store: &Store, only: Option<LogId>) -> Result<Vec<PracticeId>
     Ok(found)
 }
 
-/// The files that a log knows, with whom they are about and how long they are.
+/// The files that a log knows, with whom they are about and how long they are. Those of whom it has forgotten are not
+/// missed, whether or not an event says so: none does where a backup was restored with a newer keyring.
 async fn known(snapshot: &mut Snapshot, practice: PracticeId) -> Result<BTreeMap<FileId, (CoacheeId, u32)>, Error> {
-    let kinds = ["file.uploaded", "file.deleted", "coachee.erased"];
+    let log = practice.uuid().into_bytes();
+    let forgotten: BTreeMap<store::Id, u64> =
+        snapshot.forgotten_of_log(log).await?.into_iter().map(|it| (it.subject, it.seq)).collect();
+    let is_forgotten =
+        |coachee: CoacheeId, seq| forgotten.get(coachee.uuid().as_bytes()).is_some_and(|until| seq <= *until);
     let (mut files, mut after) = (BTreeMap::new(), 0);
     loop {
         let wanted = store::Activity {
-            log: practice.uuid().into_bytes(),
-            kinds: kinds.map(str::to_owned).to_vec(),
+            log,
+            kinds: ["file.uploaded", "file.deleted"].map(str::to_owned).to_vec(),
             after_seq: Some(after),
             limit: EVENTS_AT_ONCE,
             ..store::Activity::default()
@@ -93,11 +98,11 @@ async fn known(snapshot: &mut Snapshot, practice: PracticeId) -> Result<BTreeMap
         for stored in &stored {
             let event = record::decode(&stored.record)?.event;
             if let Event::File(file::Event::Uploaded { file, coachee, size_bytes, .. }) = event {
-                files.insert(file, (coachee, size_bytes));
+                if !is_forgotten(coachee, stored.seq) {
+                    files.insert(file, (coachee, size_bytes));
+                }
             } else if let Event::File(file::Event::Deleted { file }) = event {
                 files.remove(&file);
-            } else if let Event::Coachee(coachee::Event::Erased { coachee, .. }) = event {
-                files.retain(|_, (about, _)| *about != coachee);
             }
         }
     }
