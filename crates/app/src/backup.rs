@@ -121,7 +121,8 @@ pub struct BackedUp {
 ///
 /// # Errors
 /// [`Error::Refused`] where the folder or the keyring is there already, somebody is writing it, or the keyring would lie in
-/// the backup; [`Error::NotInOrder`] where a log does not continue its newest checkpoints; files, database and keys.
+/// the backup; [`Error::NotInOrder`] where a log does not continue its newest checkpoints, or is not there; files, database
+/// and keys.
 pub async fn backup(
     store: &Store,
     (signer, outside): (&Signer, Option<&Folder>),
@@ -137,11 +138,11 @@ pub async fn backup(
     file::make_folder(file::folder_of(keyring))?;
 
     let kept = match outside {
-        Some(outside) => kept(store, outside).await?,
+        Some(outside) => kept(outside)?,
         None => BTreeMap::new(),
     };
     let mut snapshot = store.snapshot().await?;
-    let signed = sign(&mut snapshot, signer, &kept, now).await?;
+    let signed = sign(&mut snapshot, signer, kept, now).await?;
     let database = draft.join(DATABASE);
     // SQLite keeps the mode of a file that is there.
     file::write(&database, &[])?;
@@ -213,42 +214,41 @@ fn may_be_written(folder: &Path, keyring: &Path) -> Result<(), Error> {
 
 /// The newest notes that are kept outside, by log. They are read before the snapshot is taken that is signed: servers may
 /// sign more meanwhile.
-async fn kept(store: &Store, outside: &Folder) -> Result<BTreeMap<store::Id, String>, Error> {
-    let (mut kept, mut after) = (BTreeMap::new(), None);
-    let mut snapshot = store.snapshot().await?;
-    loop {
-        let heads = snapshot.heads(after, 1_000).await?;
-        let Some(last) = heads.last() else { break };
-        after = Some(last.log);
-        for log in heads.iter().filter_map(|head| LogId::of(&head.kind, uuid::Uuid::from_bytes(head.log))) {
-            let note = outside.newest(log).map_err(|error| Error::file("read", &outside.path(log), error))?;
-            if let Some(note) = note {
-                kept.insert(log.uuid().into_bytes(), note);
-            }
-        }
+fn kept(outside: &Folder) -> Result<BTreeMap<LogId, String>, Error> {
+    let mut kept = BTreeMap::new();
+    let folder: &Path = outside.as_ref();
+    for log in checkpoints::noted(folder).map_err(|error| Error::file("list", folder, error))? {
+        let note = outside.newest(log).map_err(|error| Error::file("read", &outside.path(log), error))?;
+        kept.extend(note.map(|note| (log, note)));
     }
-    snapshot.close().await?;
     Ok(kept)
 }
 
-/// A signed checkpoint of every log at the position that the snapshot shows.
+/// A signed checkpoint of every log at the position that the snapshot shows. No log is ever deleted: one of which a note is
+/// kept and that is not there is missing.
 async fn sign(
     snapshot: &mut Snapshot,
     signer: &Signer,
-    kept: &BTreeMap<store::Id, String>,
+    mut kept: BTreeMap<LogId, String>,
     now: Time,
 ) -> Result<Vec<(LogId, SignedRoot)>, Error> {
     let (mut signed, mut after) = (Vec::new(), None);
     loop {
         let heads = snapshot.heads(after, 1_000).await?;
-        let Some(last) = heads.last() else { return Ok(signed) };
+        let Some(last) = heads.last() else { break };
         after = Some(last.log);
         for head in &heads {
             let log = LogId::of(&head.kind, uuid::Uuid::from_bytes(head.log))
                 .ok_or_else(|| Error::NotInOrder(format!("a head calls its log a `{}`", head.kind)))?;
-            let outside = kept.get(&head.log).map(String::as_str);
-            let root = checkpoints::of_snapshot(snapshot, signer, (log, head), outside, now.0).await?;
+            let outside = kept.remove(&log);
+            let root = checkpoints::of_snapshot(snapshot, signer, (log, head), outside.as_deref(), now.0).await?;
             signed.push((log, root.map_err(|why| Error::NotInOrder(format!("{log}: {why}")))?));
+        }
+    }
+    match kept.keys().next() {
+        None => Ok(signed),
+        Some(log) => {
+            Err(Error::NotInOrder(format!("{log}: a checkpoint of it is kept outside, and there is no such log")))
         }
     }
 }

@@ -19,7 +19,7 @@ use store::checkpoint::{Checkpoint, Signer};
 use store::tree::{Frontier, Hash, Plan, Source, verify_consistency};
 use store::{SignedRoot, Snapshot, Type, Value};
 
-pub use self::folder::Folder;
+pub use self::folder::{Folder, noted};
 use crate::verify::damaged;
 use crate::{App, Error, pause};
 

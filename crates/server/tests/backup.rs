@@ -5,6 +5,8 @@
 #[path = "backup/forgotten.rs"]
 mod forgotten;
 mod practice;
+#[path = "backup/signed.rs"]
+mod signed;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

@@ -11,6 +11,24 @@ use super::{Witness, notes};
 /// The most bytes of a note, witnesses' signatures included.
 const NOTE_BYTES_MAX: u64 = 64 << 10;
 
+/// How the names of files of notes end.
+const EXTENSION: &str = "notes";
+
+/// The logs of which there are notes in a folder, in the order of their UUIDs.
+///
+/// # Errors
+/// The operating system's.
+pub fn noted(folder: &Path) -> std::io::Result<Vec<LogId>> {
+    let mut logs = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = PathBuf::from(entry?.file_name());
+        let name = path.file_stem().filter(|_| path.extension().is_some_and(|extension| extension == EXTENSION));
+        logs.extend(name.and_then(|name| LogId::parse(name.to_str()?)));
+    }
+    logs.sort_by_key(|log| log.uuid());
+    Ok(logs)
+}
+
 /// A folder with a file for each log, the newest note last. What a crash left half written is cut off by the next one.
 #[derive(Debug, Clone)]
 pub struct Folder(PathBuf);
@@ -28,7 +46,7 @@ impl Folder {
 
     /// Where a log's notes lie.
     pub fn path(&self, log: LogId) -> PathBuf {
-        self.0.join(format!("{log}.notes"))
+        self.0.join(format!("{log}.{EXTENSION}"))
     }
 
     /// A file's end, long enough for a whole note, and where it begins.
@@ -71,6 +89,12 @@ impl Folder {
         file.write_all(note.as_bytes())?;
         file.sync_all()?;
         if new { sync_directory(&self.0) } else { Ok(()) }
+    }
+}
+
+impl AsRef<Path> for Folder {
+    fn as_ref(&self) -> &Path {
+        &self.0
     }
 }
 

@@ -15,11 +15,7 @@ const LOGS_AT_ONCE: usize = 1_000;
 
 /// The logs of which the checkpoints' folder has notes. One that cannot be read was said so.
 fn noted(settings: &Settings) -> Vec<LogId> {
-    let files = std::fs::read_dir(&settings.checkpoint_dir).into_iter().flatten().flatten();
-    let mut logs: Vec<LogId> =
-        files.filter_map(|file| LogId::parse(file.file_name().to_str()?.strip_suffix(".notes")?)).collect();
-    logs.sort_by_key(|log| log.uuid());
-    logs
+    app::checkpoints::noted(&settings.checkpoint_dir).unwrap_or_default()
 }
 
 /// What it means that there is no database: nothing, unless logs were signed.
