@@ -37,7 +37,7 @@ use store::tree::Frontier;
 use store::{SignedRoot, Snapshot, Store};
 
 pub use carry::{ARRIVING, MOVED, Moved, move_to, settle};
-pub use keyring::{DAYS as KEYRING_DAYS, Keyring};
+pub use keyring::{DAYS as KEYRING_DAYS, Keyring, Pruned};
 pub use manifest::Manifest;
 pub use restore::{Age, Restored, Source, restore};
 
@@ -109,8 +109,8 @@ pub struct BackedUp {
     pub manifest: Manifest,
     /// How many keys the keyring holds.
     pub keys: u64,
-    /// Keyrings that had expired and were deleted.
-    pub pruned: Vec<PathBuf>,
+    /// What was found of keyrings beside the new one.
+    pub pruned: Pruned,
 }
 
 /// Writes a backup of a database into a new folder, and its keys into a new keyring, while the service goes on. Then

@@ -58,8 +58,16 @@ pub async fn backup(
         "files are not in it: copy what is in {} now, or after this; sealed as they are, they need no other care",
         settings.files
     )?;
-    for path in &done.pruned {
+    for path in &done.pruned.expired {
         writeln!(out, "deleted {}, which had expired", path.display())?;
+    }
+    for path in &done.pruned.ahead {
+        writeln!(
+            out,
+            "{} says that it was written at a time that is to come, and would not expire: unless it is this machine's clock \
+             that is wrong now, delete it",
+            path.display()
+        )?;
     }
     Ok(())
 }

@@ -135,7 +135,7 @@ enum Command {
         /// The newest keyring there is; it may be newer than the backup
         #[arg(long, value_name = "FILE")]
         keyring: PathBuf,
-        /// Take a keyring that has expired, or is older than the backup, since there is no other
+        /// Take a keyring that has expired, is older than the backup or of a time to come, since there is no other
         #[arg(long)]
         expired: bool,
         #[command(flatten)]

@@ -35,6 +35,9 @@ use super::{Error, file};
 
 /// How long a keyring serves, in days.
 pub const DAYS: i64 = 30;
+/// By how many days clocks may differ: one that was written later than that from now was written by a clock that was wrong,
+/// or is read by one that is.
+const DAYS_AHEAD: i64 = 1;
 /// The first line of what is signed.
 const HEAD: &str = "throughline keyring 1";
 /// How the names of keyrings end.
@@ -111,8 +114,21 @@ impl Keyring {
 
     /// Whether it is too old to be used.
     pub fn has_expired(&self, now: Time) -> bool {
-        self.at.plus_days(DAYS) < now
+        has_expired(self.at, now)
     }
+
+    /// Whether it is of a time that is to come: then nothing says how old it is, and it would serve for too long.
+    pub fn is_ahead(&self, now: Time) -> bool {
+        is_ahead(self.at, now)
+    }
+}
+
+fn has_expired(at: Time, now: Time) -> bool {
+    at.plus_days(DAYS) < now
+}
+
+fn is_ahead(at: Time, now: Time) -> bool {
+    now.plus_days(DAYS_AHEAD) < at
 }
 
 fn damaged(path: &Path, what: impl Into<String>) -> Error {
@@ -167,40 +183,50 @@ fn key(words: &[&str]) -> Option<Key> {
     })
 }
 
+/// The keyrings beside a new one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Those that had expired and were deleted.
+    pub expired: Vec<PathBuf>,
+    /// Those of a time that is to come. They stay: perhaps it is this machine's clock that is wrong.
+    pub ahead: Vec<PathBuf>,
+}
+
 /// Deletes the keyrings beside this one that have expired: those that these keys signed, and what was left of those whose
-/// writing was cut short. Which they were.
+/// writing was cut short.
 ///
 /// # Errors
 /// What the operating system says of the folder or a file.
-pub(crate) fn prune(kept: &Path, keys: &Verifiers, now: Time) -> Result<Vec<PathBuf>, Error> {
+pub(crate) fn prune(kept: &Path, keys: &Verifiers, now: Time) -> Result<Pruned, Error> {
     let folder = file::folder_of(kept);
-    let mut pruned = Vec::new();
+    let mut pruned = Pruned::default();
     for entry in std::fs::read_dir(folder).map_err(|error| Error::file("list", folder, error))? {
         let path = entry.map_err(|error| Error::file("list", folder, error))?.path();
-        let has_expired = match file::of_draft(&path) {
-            Some(whole) => is_named_well(&whole) && is_left_over(&path, now),
+        let written = match file::of_draft(&path) {
+            Some(whole) if is_named_well(&whole) => modified(&path),
             // What is no keyring of this installation is not ours to delete.
-            None => {
-                path != kept
-                    && is_named_well(&path)
-                    && Keyring::read(&path, keys).is_ok_and(|keyring| keyring.has_expired(now))
-            }
+            None if path != kept && is_named_well(&path) => Keyring::read(&path, keys).ok().map(|keyring| keyring.at),
+            Some(_) | None => None,
         };
-        if has_expired {
+        let Some(at) = written else { continue };
+        if has_expired(at, now) {
             std::fs::remove_file(&path).map_err(|error| Error::file("delete", &path, error))?;
-            pruned.push(path);
+            pruned.expired.push(path);
+        } else if is_ahead(at, now) {
+            pruned.ahead.push(path);
         }
     }
-    pruned.sort();
+    pruned.expired.sort();
+    pruned.ahead.sort();
     Ok(pruned)
 }
 
-/// Whether a draft is older than a keyring may be. It may be cut anywhere, so nothing that is signed says so.
-fn is_left_over(draft: &Path, now: Time) -> bool {
-    // One that is gone was given its name, or removed.
-    let Ok(written) = std::fs::metadata(draft).and_then(|draft| draft.modified()) else { return false };
+/// When a draft was written. It may be cut anywhere, so nothing that is signed says so. One that is gone was given its name,
+/// or removed.
+fn modified(draft: &Path) -> Option<Time> {
+    let written = std::fs::metadata(draft).and_then(|draft| draft.modified()).ok()?;
     let micros = written.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-    Time(i64::try_from(micros).unwrap_or(i64::MAX)).plus_days(DAYS) < now
+    Some(Time(i64::try_from(micros).unwrap_or(i64::MAX)))
 }
 
 /// Whether a keyring may be written here: it has a name by which it is found when it has expired.

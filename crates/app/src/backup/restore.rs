@@ -21,8 +21,8 @@ use crate::keys::{LASTING, ROOT};
 pub enum Age {
     /// Those of the last [`super::KEYRING_DAYS`] days that are not older than the backup.
     Fresh,
-    /// Also one that has expired, since there is no other, and whoever was forgotten since is forgotten again by hand; and
-    /// one that is older than the backup, though what was sealed with newer keys is lost. Its keys of people whom the backup
+    /// Also one that has expired, or of which a wrong clock says nothing, since there is no other, and whoever was forgotten
+    /// since is forgotten again by hand; and one that is older than the backup, though what was sealed with newer keys is lost. Its keys of people whom the backup
     /// knows to be forgotten are left out.
     Any,
 }
@@ -73,6 +73,13 @@ pub async fn restore(
              be of the same day as the backup",
             path.display(),
             super::KEYRING_DAYS
+        )));
+    }
+    if keyring.is_ahead(now) && source.age == Age::Fresh {
+        return Err(Error::Refused(format!(
+            "{} says that it was written at a time that is to come: a clock was wrong, and it may hold keys of people who \
+             were forgotten since. Take a newer one",
+            path.display()
         )));
     }
     if keyring.at < manifest.at && source.age == Age::Fresh {

@@ -1,4 +1,4 @@
-//! The files of whoever was erased after a backup was taken.
+//! Who was erased after a backup was taken: their files, and how long a keyring may know them.
 
 use domain::file::{MediaType, Permission, UploadFile};
 use domain::id::{CoacheeId, FileId};
@@ -74,4 +74,32 @@ async fn files_of_the_erased_are_not_missed_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn files_of_the_erased_are_not_missed_on_postgres() {
     files_of_the_erased_are_not_missed(Some(postgres("erased"))).await;
+}
+
+/// D9: a keyring that was written while the clock was ahead would not expire for as long. A backup says so, and it is not
+/// taken until its time has come.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyring_of_a_time_that_is_to_come_is_not_taken() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (world, clock) = world();
+    let (here, _, first) = backed_up(folder.path(), &world).await;
+    let now = clock.now();
+    clock.set(now.plus_days(1_000));
+    let (ahead, said) = back_up(&here, &world, "ahead").await.unwrap();
+    assert!(!said.contains("is to come"), "{said}");
+
+    clock.set(now.plus_days(998));
+    let (_, said) = back_up(&here, &world, "second").await.unwrap();
+    let named = format!("{} says that it was written at a time that is to come", ahead.keyring.display());
+    assert!(said.contains(&named) && ahead.keyring.exists(), "{said}");
+    let there = keys_only(&here, other.path(), None);
+    let mixed = Source { keyring: ahead.keyring, ..first };
+    let refused = restore(&there, &world, &mixed).await.unwrap_err().to_string();
+    assert!(refused.contains(&named), "{refused}");
+
+    // Clocks may differ by a day.
+    clock.set(now.plus_days(999));
+    let (_, said) = back_up(&here, &world, "third").await.unwrap();
+    assert!(!said.contains("is to come"), "{said}");
+    restore(&there, &world, &mixed).await.unwrap();
 }
