@@ -124,6 +124,22 @@ both! {
             *changed.pointer_mut(&format!("{portal}/{field}")).expect("the field") = other;
             assert!(proved(&changed, &kept).expect_err(field).contains("than is signed"), "{field}");
         }
+        // The key beside it is the reader's, or of who has none; a checkpoint that is none is not passed over.
+        let stranger = Signer::parse("throughline-test", &[8; 32]).expect("a signer").verifier().to_string();
+        for (field, other, said) in [
+            ("key", json!(stranger), Some("no key that was given")), ("key", json!(7), Some("no key that was given")), ("key", Value::Null, None),
+            ("checkpoint", Value::Null, Some("no text")), ("checkpoint", json!(7), Some("no text")),
+        ] {
+            let mut changed = whole.clone();
+            *changed.pointer_mut(&format!("{portal}/auditHead/{field}")).expect("the field") = other;
+            match (proved(&changed, &kept), said) {
+                (found, None) => assert_eq!(found.expect("in order").len(), 1),
+                (found, Some(said)) => assert!(found.expect_err(field).contains(said), "{field}"),
+            }
+        }
+        // Nor is anything said twice, of which the reader may look at the other one.
+        let twice = answer.to_string().replacen("\"record\":", "\"record\":\"{}\",\"record\":", 1);
+        assert!(Held::read(&twice).expect_err("twice").contains("`record` is twice in one object"));
         for (from, to) in [(5, 4), (1, 100_000)] {
             let query = format!("query($p: ID!) {{ viewer {{ coachPortal(practiceId: $p) {{ auditConsistency(from: {from}, to: {to}) {{ hashes }} }} }} }}");
             assert_eq!(ada.fails(&query, json!({ "p": practice })).await, "BAD_REQUEST");

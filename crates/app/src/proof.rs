@@ -20,10 +20,12 @@
 //! * no two checkpoints, the reader's and those of the file, are of one log and size and of different trees;
 //! * that log continues the one, or is continued by the one, of the newest checkpoint of it that the reader brought, if they
 //!   brought any; how many older ones nothing was compared with is said;
-//! * what the answer says beside a proof or a checkpoint in its own words is what is proved. Its `key` is not: it is the
-//!   one that signs now, which the reader compares with what the operator told them.
+//! * what the answer says beside a proof or a checkpoint in its own words is what is proved, and says it once; the `key`
+//!   that it names, which is the one that signs now, is one that the reader has from the operator.
 //!
 //! It does not say that a sealed text reads as the server shows it: only who has the keys can open one.
+
+mod json;
 
 use std::collections::BTreeMap;
 
@@ -36,6 +38,7 @@ use serde_json::{Map, Value};
 use store::checkpoint::{Checkpoint, Verifiers};
 use store::tree::{Hash, leaf_hash, verify_consistency, verify_inclusion};
 
+use self::json::Once;
 use crate::checkpoints::{Proof, log_of, signed_at};
 
 /// The first line of a proof's text.
@@ -113,11 +116,15 @@ impl Held {
     /// Reads an answer of the API, or several, saved as JSON: proofs are found wherever in it they lie.
     ///
     /// # Errors
-    /// Why the text is no JSON, or that there is no proof in it.
+    /// Why the text is no JSON, that it says something twice or otherwise than as a text, or that there is no proof in it.
     pub fn read(json: &str) -> Result<Self, String> {
         let mut held = Self::default();
-        for value in serde_json::Deserializer::from_str(json).into_iter::<Value>() {
-            held.gather(&value.map_err(|error| format!("this is not JSON: {error}"))?);
+        let unread = |error: serde_json::Error| {
+            if error.is_data() { error.to_string() } else { format!("this is not JSON: {error}") }
+        };
+        for value in serde_json::Deserializer::from_str(json).into_iter::<Once>() {
+            let Once(value) = value.map_err(unread)?;
+            held.gather(&value)?;
         }
         if held.proofs.is_empty() {
             return Err(
@@ -127,26 +134,51 @@ impl Held {
         Ok(held)
     }
 
-    fn gather(&mut self, value: &Value) {
+    fn gather(&mut self, value: &Value) -> Result<(), String> {
         match value {
-            Value::Array(items) => items.iter().for_each(|item| self.gather(item)),
+            Value::Array(items) => items.iter().try_for_each(|item| self.gather(item)),
             Value::Object(fields) => {
-                let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
-                if let (Some(record), Some(text)) = (text("record"), text("proof")) {
+                if let (Some(record), Some(text)) = (text(fields, "record")?, text(fields, "proof")?) {
                     self.proofs.push(HeldProof { record, text, beside: beside(fields, &["position", "leafHash"]) });
                 }
-                let note = |note| HeldNote { note, beside: beside(fields, &["size", "root", "signedAt"]) };
-                self.notes.extend(text("checkpoint").map(note));
+                let note = |note| HeldNote { note, beside: beside(fields, &["size", "root", "signedAt", "key"]) };
+                self.notes.extend(text(fields, "checkpoint")?.map(note));
                 self.consistencies.extend(consistency(value));
-                fields.values().for_each(|field| self.gather(field));
+                fields.values().try_for_each(|field| self.gather(field))
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+        }
+    }
+}
+
+/// A field that is a text, where it is there. Under its name something else may be, with such a text in it; but what is none
+/// is not passed over, as if it had been verified.
+fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
+    match fields.get(name) {
+        None | Some(Value::Object(_)) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_)) => {
+            Err(format!("a `{name}` in the file is no text"))
         }
     }
 }
 
 fn beside(fields: &Map<String, Value>, names: &[&'static str]) -> Beside {
     names.iter().filter_map(|name| Some((*name, fields.get(*name)?.clone()))).collect()
+}
+
+/// A key that an answer names is one that the reader has. Who has no key, names none.
+fn is_known(beside: &[(&str, Value)], keys: &Verifiers) -> Result<(), String> {
+    let unknown = |(name, said): &&(&str, Value)| {
+        *name == "key" && !said.is_null() && !said.as_str().is_some_and(|key| keys.holds(key))
+    };
+    match beside.iter().find(unknown) {
+        Some((_, said)) => Err(format!(
+            "the file says that {said} signs, which is no key that was given: ask the operator on another way, and if it is \
+             theirs, give it too (`--key`, `--keys`)"
+        )),
+        None => Ok(()),
+    }
 }
 
 /// What an answer says in its own words is what is proved.
@@ -239,6 +271,7 @@ pub fn verify(held: &Held, keys: &Verifiers, trusted: &[String]) -> Result<Vec<P
             ("signedAt", at.map_or(Value::Null, Value::from)),
         ];
         agrees(beside, &proved, &format!("the checkpoint of {} events", checkpoint.size))?;
+        is_known(beside, keys)?;
         signed.add(&checkpoint)?;
     }
     held.proofs.iter().map(|proof| one(proof, held, keys, (&anchors, &mut signed))).collect()

@@ -300,6 +300,11 @@ impl Verifiers {
         Ok(())
     }
 
+    /// Whether one of them is printed so.
+    pub fn holds(&self, key: &str) -> bool {
+        Verifier::parse(key).is_ok_and(|key| self.0.contains(&key))
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
