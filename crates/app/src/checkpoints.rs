@@ -6,8 +6,9 @@
 //! cannot be read; it is logged as an error and tried again at the end of its lease, so that it stays heard; in between it
 //! counts as refused. Where the witness cannot read or write, nothing is wrong with the log: it is tried again at the next
 //! round. Order of writing: first outside, then the database, then the work is done. A crash in between repeats a
-//! checkpoint of the same tree, which says nothing new.
+//! checkpoint of the same tree, which says nothing new. What other nodes signed is kept outside by this one, too (`copies`).
 
+mod copies;
 mod folder;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use store::checkpoint::{Checkpoint, Signer};
 use store::tree::{Frontier, Hash, Plan, Source, verify_consistency};
 use store::{SignedRoot, Snapshot, Type, Value};
 
+pub use self::copies::Copied;
 pub use self::folder::{Folder, noted};
 use crate::verify::damaged;
 use crate::{App, Error, pause};
@@ -257,7 +259,7 @@ impl App {
         };
         let outside = newest(witness, log).await?;
         for anchor in &anchors(signer, log, last.as_ref(), outside.as_deref()).map_err(Unsigned::Refused)? {
-            if let Err(why) = continues(&mut snapshot, id, anchor, &frontier).await? {
+            if let Err(why) = continues(&mut snapshot, id, anchor, (frontier.size(), frontier.root())).await? {
                 return refused(why);
             }
         }
@@ -277,6 +279,7 @@ impl App {
     }
 
     /// Signs whenever something changed, and once more when the app is asked to stop. Without a signer nothing starts.
+    /// Nothing is signed before the witness has what others signed: all of it at the start, what came since each round.
     pub fn start_checkpoints(&self, every: Duration, witness: Option<Arc<dyn Witness>>) {
         if self.inner.signer.is_none() {
             tracing::info!("no key to sign checkpoints with: none are signed");
@@ -287,12 +290,21 @@ impl App {
         // Where the first round does not come to its end, that is heard too.
         self.inner.pulse.round_of_signing(self.clock().now().0);
         self.tasks().start("checkpoints", async move {
+            let mut copied = Copied::default();
             loop {
+                let known = match &witness {
+                    Some(witness) => app.copy_checkpoints(witness, &mut copied).await.map(drop),
+                    None => Ok(()),
+                };
                 let goes_on = pause(&mut stopping, every).await;
                 if !app.accepts_writes() {
                     return;
                 }
-                if let Err(error) = app.sign_checkpoints(witness.as_ref()).await {
+                let signed = match known {
+                    Ok(()) => app.sign_checkpoints(witness.as_ref()).await.map(drop),
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = signed {
                     tracing::warn!(?error, "checkpoints could not be signed; the next round tries again");
                 }
                 if !goes_on {
@@ -375,15 +387,14 @@ async fn continues(
     snapshot: &mut Snapshot,
     log: store::Id,
     earlier: &Anchor,
-    tree: &Frontier,
+    (now, now_root): (u64, Hash),
 ) -> Result<Result<(), String>, store::Error> {
     let Anchor { size, root, said_by } = earlier;
-    let Ok(plan) = Plan::consistency(*size, tree.size()) else {
-        return Ok(Err(format!("it is shorter than {said_by} says: {} events of {size}", tree.size())));
+    let Ok(plan) = Plan::consistency(*size, now) else {
+        return Ok(Err(format!("it is shorter than {said_by} says: {now} events of {size}")));
     };
     let nodes = load(snapshot, log, &plan).await?;
-    let proved =
-        plan.prove(&nodes).and_then(|proof| verify_consistency(*size, root, tree.size(), &tree.root(), &proof));
+    let proved = plan.prove(&nodes).and_then(|proof| verify_consistency(*size, root, now, &now_root, &proof));
     Ok(proved.map_err(|error| format!("it does not continue {said_by} of {size} events: {error}")))
 }
 
@@ -406,7 +417,7 @@ pub(crate) async fn of_snapshot(
         Err(why) => return Ok(Err(why)),
     };
     for anchor in &anchors {
-        if let Err(why) = continues(snapshot, head.log, anchor, &frontier).await? {
+        if let Err(why) = continues(snapshot, head.log, anchor, (frontier.size(), frontier.root())).await? {
             return Ok(Err(why));
         }
     }

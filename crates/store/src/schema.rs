@@ -14,6 +14,7 @@ const SCRIPTS: &[&str] = &[
     include_str!("../../../migrations/0001_log.sql"),
     include_str!("../../../migrations/0002_forgotten.sql"),
     include_str!("../../../migrations/0003_keys.sql"),
+    include_str!("../../../migrations/0004_signed.sql"),
 ];
 
 /// The oldest SQLite whose write-ahead log can be trusted (3.51.3 mends its reset).

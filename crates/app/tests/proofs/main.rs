@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod mended;
+mod nodes;
 mod tampering;
 
 use std::path::Path;
