@@ -321,7 +321,8 @@ impl AccountMutation {
         Ok(Some(signed_out(send(ctx, LogId::Account(signed_in.person), |_| Ok(command)).await?.map(|_| ()))))
     }
 
-    /// Ends every sign-in of the account, this one too, and every access token.
+    /// Ends every sign-in of the account, this one too, and every access token. The address of its calendar stays until
+    /// `revokeCalendarFeed`.
     async fn sign_out_everywhere(&self, ctx: &Context<'_>) -> Result<Option<SignOutPayload>> {
         let person = viewer(ctx)?.person()?;
         cookies::clear(ctx);
