@@ -5,7 +5,7 @@
 //! portion may have a snapshot of its own and no log is too long. From the records alone everything else is made anew and
 //! compared:
 //!
-//! 1. positions: 1, 2, 3 … up to the head's, none missing, none beyond;
+//! 1. positions: 1, 2, 3 … up to the head's, none missing, none twice, none beyond; and one head;
 //! 2. each event's columns, its leaf hash among them, with what its record says;
 //! 3. the kept hash of every 256 events, which narrows down a record that was changed together with its leaf;
 //! 4. the root at the size of every checkpoint, those in the database and those from outside;
@@ -302,12 +302,30 @@ async fn strays(store: &Store) -> Result<(), Stop> {
     Ok(())
 }
 
+/// The number that a statement answers, if it answers one; what cannot be a position is 0.
+async fn number(
+    snapshot: &mut Snapshot,
+    statement: &'static str,
+    values: &[Value],
+) -> Result<Option<u64>, store::Error> {
+    let rows = snapshot.query(statement, values, &[Type::Int]).await?;
+    let number = |row: &Vec<Value>| match row.as_slice() {
+        [Value::Int(number)] => Some(u64::try_from(*number).unwrap_or(0)),
+        [..] => None,
+    };
+    Ok(rows.first().and_then(number))
+}
+
 /// A log on its way through.
 struct Log<'s> {
     store: &'s Store,
     id: store::Id,
     name: String,
     head: Head,
+    /// How many events are stored.
+    stored: u64,
+    /// The first position at which there are several. Keys of tables forbid that, until somebody takes them away.
+    doubled: Option<u64>,
     /// An event that has no place up to the head's position.
     beyond: Option<u64>,
     /// Whether there is a kept hash beyond the last whole block.
@@ -337,14 +355,22 @@ impl<'s> Log<'s> {
     ) -> Result<Option<Self>, Stop> {
         let mut snapshot = store.snapshot().await?;
         let failed = |error| unreadable(&name, None, error);
-        let Some(head) = snapshot.head(id).await.map_err(failed)? else { return Ok(None) };
-        let position = Value::Int(i64::try_from(head.seq).unwrap_or(i64::MAX));
-        let beyond = "select seq from events where log_id = ? and (seq < 1 or seq > ?) order by seq limit 1";
-        let beyond = snapshot.query(beyond, &[Value::from(id), position], &[Type::Int]).await.map_err(failed)?;
-        let beyond = match beyond.first().map(Vec::as_slice) {
-            Some([Value::Int(seq)]) => Some(u64::try_from(*seq).unwrap_or(0)),
-            Some(_) | None => None,
+        let mut heads = snapshot.heads_of(&[id]).await.map_err(failed)?;
+        if heads.len() > 1 {
+            return Err(found(&name, None, format!("it has {} heads", heads.len())));
+        }
+        let Some(head) = heads.pop() else { return Ok(None) };
+        let (log, position) = (Value::from(id), Value::Int(i64::try_from(head.seq).unwrap_or(i64::MAX)));
+        let stored = "select count(*) from events where log_id = ?";
+        let stored = number(&mut snapshot, stored, std::slice::from_ref(&log)).await.map_err(failed)?.unwrap_or(0);
+        let doubled = "select seq from events where log_id = ? group by seq having count(*) > 1 order by seq limit 1";
+        let doubled = if stored == head.seq {
+            None
+        } else {
+            number(&mut snapshot, doubled, std::slice::from_ref(&log)).await.map_err(failed)?
         };
+        let beyond = "select seq from events where log_id = ? and (seq < 1 or seq > ?) order by seq limit 1";
+        let beyond = number(&mut snapshot, beyond, &[log, position]).await.map_err(failed)?;
         let kept_beyond = !snapshot.nodes(id, KEPT_LEVEL, head.seq >> KEPT_LEVEL, 1).await.map_err(failed)?.is_empty();
         let forgotten = Index::read(&mut snapshot, id).await.map_err(failed)?;
         let mut claims = stored_claims(&mut snapshot, (id, &name), keys).await?;
@@ -357,6 +383,8 @@ impl<'s> Log<'s> {
             id,
             name,
             head,
+            stored,
+            doubled,
             beyond,
             kept_beyond,
             forgotten,
@@ -376,6 +404,9 @@ impl<'s> Log<'s> {
         })?;
         if self.head.seq == 0 {
             return Err(self.found(None, "it has a head and no events"));
+        }
+        if let Some(seq) = self.doubled {
+            return Err(self.found(Some(seq), "it is stored more than once"));
         }
         if self.head.generation > record::GENERATION {
             let what =
@@ -512,6 +543,10 @@ impl<'s> Log<'s> {
         }
         if let Some(seq) = self.beyond {
             return Err(self.found(Some(seq), format!("it has no place: its log's head says {} events", self.head.seq)));
+        }
+        if self.stored != self.head.seq {
+            let what = format!("{} events of it are stored, and its head says {}", self.stored, self.head.seq);
+            return Err(self.found(None, what));
         }
         if self.kept_beyond {
             return Err(self.found(None, "a hash is kept of events that are not there"));

@@ -244,6 +244,62 @@ both! {
     }
 }
 
+/// Does something by hand, of which each database has words of its own.
+async fn by_hand(store: &Store, sqlite: &str, postgres: &str) {
+    let statement = match store.database() {
+        store::Database::Sqlite => sqlite,
+        store::Database::Postgres => postgres,
+    };
+    store.ensure(statement, 0).await.unwrap();
+}
+
+both! {
+    // Whoever takes a table's key away can put a second row where there is one, which readers show beside it.
+    async fn a_second_row_where_there_is_one_is_found(stage: &Stage) {
+        let (_, _, log) = stage.practice(3).await;
+        stage.app.sign_checkpoints(None).await.unwrap();
+        let (store, id) = (stage.app.store(), log.uuid().simple().to_string());
+        assert_eq!(stage.verified(&[]).await.finding, None);
+        let (sqlite, postgres) = (format!("x'{id}'"), format!("'\\x{id}'::bytea"));
+
+        // In the middle of what one statement reads, and at the end.
+        let columns = "thing, kind, version, subject, owner, actor, behalf, command, at, record, leaf";
+        let copy = |log: &str| format!(
+            "insert into events (log_id, seq, {columns}) select log_id, 5, {columns} from events where log_id = {log} and seq = 8;"
+        );
+        let keyless = "create table keyless as select * from events; drop table events; \
+                       alter table keyless rename to events; ";
+        by_hand(
+            store,
+            &format!("{keyless}{}", copy(&sqlite)),
+            &format!("alter table events drop constraint events_pkey; {}", copy(&postgres)),
+        ).await;
+        let finding = stage.found(&[]).await;
+        assert_eq!((&finding.log, finding.seq, finding.what.as_str()), (&log.to_string(), Some(5), "it is stored more than once"));
+        // One that has no position at all is in nobody's way.
+        let nowhere = |log: &str| format!("update events set seq = null where log_id = {log} and seq = 5 and \
+            thing = (select thing from events where log_id = {log} and seq = 8);");
+        by_hand(
+            store,
+            &nowhere(&sqlite),
+            &format!("alter table events alter column seq drop not null; {}", nowhere(&postgres)),
+        ).await;
+        let finding = stage.found(&[]).await;
+        assert_eq!((finding.log.as_str(), finding.what.contains("9 events of it are stored")), (log.to_string().as_str(), true), "{finding}");
+        by_hand(store, "delete from events where seq is null;", "delete from events where seq is null;").await;
+        assert_eq!(stage.verified(&[]).await.finding, None);
+
+        let head = |log: &str| format!("insert into heads select * from heads where log_id = {log};");
+        let keyless = "create table keyless as select * from heads; drop table heads; alter table keyless rename to heads; ";
+        by_hand(
+            store,
+            &format!("{keyless}{}", head(&sqlite)),
+            &format!("alter table heads drop constraint heads_pkey; {}", head(&postgres)),
+        ).await;
+        assert_eq!(stage.found(&[]).await.what, "it has 2 heads");
+    }
+}
+
 /// SQLite keeps in a column what is of another type, and reads it as if it were not; but no index finds it by that.
 #[tokio::test]
 async fn a_value_of_another_type_is_found() {
