@@ -328,7 +328,7 @@ struct Log<'s> {
     doubled: Option<u64>,
     /// An event that has no place up to the head's position.
     beyond: Option<u64>,
-    /// Whether there is a kept hash beyond the last whole block.
+    /// Whether there is a kept hash of anything else than a whole block.
     kept_beyond: bool,
     /// Whom it has forgotten, as the table says.
     forgotten: Index,
@@ -371,7 +371,11 @@ impl<'s> Log<'s> {
         };
         let beyond = "select seq from events where log_id = ? and (seq < 1 or seq > ?) order by seq limit 1";
         let beyond = number(&mut snapshot, beyond, &[log, position]).await.map_err(failed)?;
-        let kept_beyond = !snapshot.nodes(id, KEPT_LEVEL, head.seq >> KEPT_LEVEL, 1).await.map_err(failed)?.is_empty();
+        let blocks = Value::Int(i64::try_from(head.seq >> KEPT_LEVEL).unwrap_or(i64::MAX));
+        let kept_beyond =
+            "select level from tree_nodes where log_id = ? and (level <> ? or position < 0 or position >= ?) limit 1";
+        let values = [Value::from(id), Value::Int(KEPT_LEVEL.into()), blocks];
+        let kept_beyond = number(&mut snapshot, kept_beyond, &values).await.map_err(failed)?.is_some();
         let forgotten = Index::read(&mut snapshot, id).await.map_err(failed)?;
         let mut claims = stored_claims(&mut snapshot, (id, &name), keys).await?;
         snapshot.close().await?;
@@ -412,6 +416,9 @@ impl<'s> Log<'s> {
             let what =
                 format!("it holds events of generation {}: verify it with the newer program", self.head.generation);
             return Err(self.found(None, what));
+        }
+        if self.head.generation == 0 {
+            return Err(self.found(None, "its head says that its events are of no generation"));
         }
         // The next events are read while these are looked at; that ends with this, wherever this ends.
         let (mut beside, mut chunks) = self.reading();
@@ -635,22 +642,20 @@ async fn stored_claims(
     (id, name): (store::Id, &str),
     keys: Option<&Verifiers>,
 ) -> Result<Vec<Claim>, Stop> {
-    let statement = "select seq, root, note, at from checkpoints where log_id = ? and seq > ? order by seq limit ?";
+    let statement = "select seq, root, note, at from checkpoints where log_id = ? and seq >= ? order by seq limit ?";
     let said_by = "the checkpoint in the database";
     let mut claims = Vec::new();
-    let mut after = i64::MIN;
-    loop {
-        let values = [Value::from(id), Value::Int(after), Value::Int(ROWS_AT_ONCE.into())];
+    let mut next = Some(i64::MIN);
+    while let Some(from) = next {
+        let values = [Value::from(id), Value::Int(from), Value::Int(ROWS_AT_ONCE.into())];
         let rows = snapshot.query(statement, &values, &[Type::Int, Type::Bytes, Type::Text, Type::Int]).await;
         let rows = rows.map_err(|error| unreadable(name, None, error))?;
-        if rows.is_empty() {
-            return Ok(claims);
-        }
+        next = None;
         for row in &rows {
             let [Value::Int(seq), Value::Bytes(root), Value::Text(note), Value::Int(at)] = row.as_slice() else {
                 return Err(found(name, None, "a checkpoint in the database cannot be read"));
             };
-            after = *seq;
+            next = seq.checked_add(1);
             let size = u64::try_from(*seq).map_err(|_| found(name, None, format!("{said_by} is of {seq} events")))?;
             let Ok(root) = Hash::try_from(root.as_slice()) else {
                 return Err(found(name, None, format!("{said_by} of {size} events has no root")));
@@ -668,4 +673,5 @@ async fn stored_claims(
             claims.push(Claim { size, root, signed: by, said_by });
         }
     }
+    Ok(claims)
 }

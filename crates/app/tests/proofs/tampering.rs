@@ -237,10 +237,37 @@ both! {
             store::Value::Text(it.note.clone()), store::Value::Int(it.at),
         ];
         let table = store::truth::OTHERS.iter().find(|table| table.name == "checkpoints").unwrap();
-        let mut batch = stage.app.store().batch().await.unwrap();
-        batch.put_truth(table, &[row.to_vec()]).await.unwrap();
-        batch.commit().await.unwrap();
-        assert!(stage.found(&[]).await.what.contains("of -2 events"));
+        for seq in [-2, i64::MIN] {
+            let mut row = row.to_vec();
+            row[1] = store::Value::Int(seq);
+            let mut batch = stage.app.store().batch().await.unwrap();
+            batch.put_truth(table, &[row]).await.unwrap();
+            batch.commit().await.unwrap();
+            assert!(stage.found(&[]).await.what.contains(&format!("of {seq} events")));
+            whole.write(stage.app.store()).await;
+        }
+    }
+
+    // No row of a log is in nobody's sight: a hash of a level that is not kept, or of a block that cannot be; a head's own words.
+    async fn what_no_program_has_written_is_found(stage: &Stage) {
+        let (_, _, log) = stage.practice(1).await;
+        let whole = History::read(stage.app.store(), log).await;
+        let mut older = whole.clone();
+        older.head.generation = 0;
+        older.write(stage.app.store()).await;
+        assert!(stage.found(&[]).await.what.contains("no generation"));
+        let table = store::truth::OTHERS.iter().find(|table| table.name == "tree_nodes").unwrap();
+        for (level, position) in [(i64::from(KEPT_LEVEL), -1), (0, 0), (9, 0), (-1, 0), (i64::from(KEPT_LEVEL), 0)] {
+            whole.write(stage.app.store()).await;
+            let numbers = [level, position].map(store::Value::Int);
+            let row = [vec![store::Value::from(log.uuid().into_bytes())], numbers.to_vec(), vec![store::Value::Bytes(vec![7; 32])]];
+            let mut batch = stage.app.store().batch().await.unwrap();
+            batch.put_truth(table, &[row.concat()]).await.unwrap();
+            batch.commit().await.unwrap();
+            assert!(stage.found(&[]).await.what.contains("a hash is kept of events that are not there"), "{level} {position}");
+        }
+        whole.write(stage.app.store()).await;
+        assert_eq!(stage.verified(&[]).await.finding, None);
     }
 }
 
