@@ -3,7 +3,7 @@
 //! Each log is folded from nothing in memory, by the folds of live commits, and compared with its stored rows: row by
 //! row in the order of their ids, column by column, and at last the document. One snapshot a log sees its head, events
 //! and rows, so commands may go on meanwhile. What holds: the first difference is named by log, table, row and field,
-//! and no text of anybody is in its words. A log whose rows are not folded to its end is folded first.
+//! and no text of anybody is in its words; a row that cannot be read at all is one. A log whose rows are not folded to its end is folded first.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -15,6 +15,7 @@ use store::{Select, Snapshot, Type, Value};
 use uuid::Uuid;
 
 use crate::fold::Progress;
+use crate::verify::damaged;
 use crate::{App, Error, fold, tables};
 
 /// How many rows are compared at a time.
@@ -40,7 +41,7 @@ pub struct Difference {
     pub log: String,
     /// The table's name in its `.sql`.
     pub table: &'static str,
-    /// The row's id as text.
+    /// The row's id as text; where that cannot be read, which row it comes after.
     pub id: String,
     /// What differs: that a row is missing or not of the log, a column's name, a document's field. Never a value.
     pub what: String,
@@ -107,7 +108,7 @@ impl App {
             let rows = expected.remove(table).unwrap_or_default();
             let found = self.compare_table(snapshot, (log, *table), rows, compared).await?;
             if let Some((id, what)) = found {
-                return Ok(Some(difference(log.to_string(), *table, id, what)));
+                return Ok(Some(Difference { log: log.to_string(), table: table.name(), id, what }));
             }
         }
         Ok(None)
@@ -120,28 +121,47 @@ impl App {
         (log, table): (LogId, Table),
         expected: BTreeMap<Uuid, Written>,
         compared: &mut u64,
-    ) -> Result<Option<(Uuid, String)>, Error> {
+    ) -> Result<Option<(String, String)>, Error> {
         let physical = self.inner.tables.physical(table)?;
-        let (log, mut after) = (log.uuid().into_bytes(), None);
+        let (log, mut last, mut at_once) = (log.uuid().into_bytes(), None, ROWS_AT_ONCE);
         let mut expected = expected.into_iter().peekable();
-        let missing = |id| Some((id, "the row is missing".to_owned()));
+        let named = |id| domain::id::text(table.prefix(), id);
+        let missing = |id| Some((named(id), "the row is missing".to_owned()));
         loop {
-            let select = Select { after: after.take(), ..Select::new(physical, log, ROWS_AT_ONCE) };
-            let stored = snapshot.select(&select).await?;
-            let Some(last) = stored.last() else { return Ok(expected.next().and_then(|(id, _)| missing(id))) };
-            after = Some(vec![Value::from(last.id)]);
+            let after = last.map(|last: Uuid| vec![Value::from(last.into_bytes())]);
+            let select = Select { after, ..Select::new(physical, log, at_once) };
+            let stored = match snapshot.select(&select).await {
+                Ok(stored) => stored,
+                // Row by row up to the one that is meant.
+                Err(error) if damaged(&error) && at_once > 1 => {
+                    at_once = 1;
+                    continue;
+                }
+                Err(error) if damaged(&error) => {
+                    let ids = snapshot.ids(&select).await.unwrap_or_default();
+                    let id = ids.first().map(|id| named(Uuid::from_bytes(*id)));
+                    let before =
+                        || last.map_or_else(|| "the first row".to_owned(), |last| format!("after {}", named(last)));
+                    return Ok(Some((id.unwrap_or_else(before), unreadable(&error))));
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if stored.is_empty() {
+                return Ok(expected.next().and_then(|(id, _)| missing(id)));
+            }
             for row in stored {
                 *compared += 1;
                 let id = Uuid::from_bytes(row.id);
                 let Some((wanted_id, wanted)) = expected.next_if(|(wanted, _)| *wanted <= id) else {
-                    return Ok(Some((id, "the log makes no such row".to_owned())));
+                    return Ok(Some((named(id), "the log makes no such row".to_owned())));
                 };
                 if wanted_id < id {
                     return Ok(missing(wanted_id));
                 }
                 if let Some(what) = differing(table, &tables::to_store(log, wanted), &row) {
-                    return Ok(Some((id, what)));
+                    return Ok(Some((named(id), what)));
                 }
+                last = Some(id);
             }
         }
     }
@@ -150,10 +170,17 @@ impl App {
     async fn row_of_no_log(&self) -> Result<Option<Difference>, Error> {
         let mut snapshot = self.inner.store.snapshot().await?;
         for (table, statement) in self.statements_of_strays() {
-            let found = snapshot.query(statement, &[], &[Type::Bytes, Type::Bytes]).await?;
+            let found = match snapshot.query(statement, &[], &[Type::Bytes, Type::Bytes]).await {
+                Err(error) if damaged(&error) => {
+                    let (log, id) = ("a log that is not there".to_owned(), "a row".to_owned());
+                    return Ok(Some(Difference { log, table: table.name(), id, what: unreadable(&error) }));
+                }
+                found => found?,
+            };
             let Some([Value::Bytes(log), Value::Bytes(id)]) = found.first().map(Vec::as_slice) else { continue };
             let (log, id) = (Uuid::from_slice(log).unwrap_or_default(), Uuid::from_slice(id).unwrap_or_default());
-            return Ok(Some(difference(log.to_string(), *table, id, "the row's log is not there".to_owned())));
+            let (id, what) = (domain::id::text(table.prefix(), id), "the row's log is not there".to_owned());
+            return Ok(Some(Difference { log: log.to_string(), table: table.name(), id, what }));
         }
         snapshot.close().await?;
         Ok(None)
@@ -177,8 +204,8 @@ impl App {
     }
 }
 
-fn difference(log: String, table: Table, id: Uuid, what: String) -> Difference {
-    Difference { log, table: table.name(), id: domain::id::text(table.prefix(), id), what }
+fn unreadable(error: &store::Error) -> String {
+    format!("it cannot be read: {error}")
 }
 
 /// What a stored row says otherwise, if anything.

@@ -266,7 +266,23 @@ impl Answer {
     }
 
     pub(crate) fn bool(&self, column: usize) -> Result<bool, Error> {
-        read!(self, column, bool, "INTEGER")
+        let truth = self.bool_or_null(column)?;
+        truth.ok_or_else(|| Error::Malformed("nothing where a truth value belongs".to_owned()))
+    }
+
+    /// SQLite has numbers for truth values: one that is neither 0 nor 1 is none.
+    fn bool_or_null(&self, column: usize) -> Result<Option<bool>, Error> {
+        match self {
+            Answer::Sqlite(_) => match self.int_or_null(column)? {
+                None => Ok(None),
+                Some(0) => Ok(Some(false)),
+                Some(1) => Ok(Some(true)),
+                Some(number) => Err(Error::Malformed(format!("{number} where a truth value belongs"))),
+            },
+            Answer::Postgres(row) => row
+                .try_get_unchecked::<Option<bool>, usize>(column)
+                .map_err(|error| Error::Malformed(error.to_string())),
+        }
     }
 
     /// Bytes of a fixed length.
@@ -291,7 +307,7 @@ impl Answer {
         Ok(match kind {
             Type::Text => read!(self, column, Option<String>, "TEXT")?.map(Value::Text),
             Type::Int => read!(self, column, Option<i64>, "INTEGER")?.map(Value::Int),
-            Type::Bool => read!(self, column, Option<bool>, "INTEGER")?.map(Value::Bool),
+            Type::Bool => self.bool_or_null(column)?.map(Value::Bool),
             Type::Float => read!(self, column, Option<f64>, "REAL")?.map(Value::Float),
             Type::Bytes => read!(self, column, Option<Vec<u8>>, "BLOB")?.map(Value::Bytes),
         }

@@ -353,6 +353,14 @@ impl Snapshot {
         rows.map(|rows| asked.as_asked(rows))
     }
 
+    /// The same, ids alone.
+    pub async fn ids(&mut self, asked: &Select<'_>) -> Result<Vec<Id>, Error> {
+        let statement = asked.statement(self.database(), "id")?;
+        let rows = self.door.fetch(statement).await?;
+        let rows: Result<Vec<_>, Error> = rows.iter().map(|row| row.array(0)).collect();
+        rows.map(|rows| asked.as_asked(rows))
+    }
+
     /// The lists of many parents, each as [`Snapshot::documents`] would answer it: `(parent, id, document)`, where the
     /// first is the parent's place in `asked`. One statement, however many there are (up to 8 192, or half as many where
     /// each has a place in an order of more than the id).

@@ -41,4 +41,37 @@ both! {
         assert_eq!(stage.app.check(Some(log), &mut ()).await.unwrap().difference, None);
         serving.stop().await;
     }
+
+    // Whatever stands in a read model's table, whoever checks is told where.
+    async fn a_row_that_cannot_be_read_is_named(stage: &Stage) {
+        let (_, founder, log) = stage.practice(2).await;
+        let coachee = stage.add(log, founder, "odd@example.com").await;
+        let store = stage.app.store();
+        let table = stage.app.tables().physical(Table::coachee).unwrap();
+        let (log_id, id) = (log.uuid().simple().to_string(), coachee.uuid().simple().to_string());
+        let sqlite = store.database() == store::Database::Sqlite;
+        let place = if sqlite {
+            format!("where log_id = x'{log_id}' and id = x'{id}'")
+        } else {
+            format!("where log_id = '\\x{log_id}'::bytea and id = '\\x{id}'::bytea")
+        };
+        let short = if sqlite { "x'0102'" } else { "'\\x0102'::bytea" };
+        let mut changes = vec![(format!("subject = {short}"), true), (format!("owner = {short}"), true), (format!("id = {short}"), false)];
+        if sqlite {
+            // PostgreSQL keeps a column's type by itself.
+            let others = ["shared = 2", "shared = 'yes'", "document = 'text'", "added_at = 0.5"];
+            changes.extend(others.map(|change| (change.to_owned(), true)));
+            changes.push(("id = cast(id as text)".to_owned(), false));
+        }
+        for (change, has_id) in changes {
+            assert_eq!(stage.app.check(None, &mut ()).await.unwrap().difference, None, "{change}");
+            store.ensure(&format!("update {} set {change} {place};", table.name), 0).await.unwrap();
+            let difference = stage.app.check(None, &mut ()).await.unwrap().difference.expect("a difference");
+            assert_eq!((&difference.log, difference.table), (&log.to_string(), "coachee"), "{change}");
+            assert!(difference.what.contains("it cannot be read"), "{change}: {difference}");
+            assert_eq!(difference.id == coachee.to_string(), has_id, "{change}: {difference}");
+            stage.app.rebuild(Some(log), &mut ()).await.unwrap();
+        }
+        assert_eq!(stage.app.check(None, &mut ()).await.unwrap().difference, None);
+    }
 }
