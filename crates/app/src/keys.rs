@@ -212,7 +212,8 @@ fn named(value: Option<Vec<u8>>) -> Result<RootId, store::Error> {
 /// there was, from which its ids and tokens were derived. Of several processes that start at once one makes it.
 ///
 /// # Errors
-/// [`Error::Internal`] where the database names a root key that is not held.
+/// [`Error::Internal`] where the database names a root key that is not held; [`Error::BadRequest`] where logs have begun and
+/// what they were begun with is gone ([`missing`]).
 pub async fn lasting(store: &store::Store, roots: &Roots, entropy: &dyn Entropy) -> Result<LastingKey, Error> {
     let mut snapshot = store.snapshot().await?;
     let values = (snapshot.meta(ROOT).await?, snapshot.meta(LASTING).await?);
@@ -222,6 +223,10 @@ pub async fn lasting(store: &store::Store, roots: &Roots, entropy: &dyn Entropy)
     }
     let mut batch = store.batch().await?;
     batch.lock_meta().await?;
+    if let Some(value) = missing(&mut batch).await? {
+        batch.rollback().await?;
+        return Err(Error::BadRequest(format!("the database {}", said_missing(value))));
+    }
     let root = match batch.meta(ROOT).await? {
         Some(root) => roots.get(&named(Some(root))?)?,
         None => roots.first()?,
@@ -236,6 +241,36 @@ pub async fn lasting(store: &store::Store, roots: &Roots, entropy: &dyn Entropy)
     batch.set_meta(LASTING, &root.wrap_lasting(&lasting, entropy)?).await?;
     batch.commit().await?;
     Ok(lasting)
+}
+
+/// The value of the installation that is gone, [`ROOT`] or [`LASTING`], though logs have begun with it. Whoever made it anew
+/// would have other ids for every address, and tokens that nobody has.
+///
+/// Logs of before there was a lasting key have none. Their keys do not say after which position they came into use, and
+/// every key that was made since does.
+///
+/// # Errors
+/// What the store cannot do.
+pub async fn missing(snapshot: &mut store::Snapshot) -> Result<Option<&'static str>, store::Error> {
+    if snapshot.heads(None, 1).await?.is_empty() {
+        return Ok(None);
+    }
+    if snapshot.meta(ROOT).await?.is_none() {
+        return Ok(Some(ROOT));
+    }
+    if snapshot.meta(LASTING).await?.is_some() {
+        return Ok(None);
+    }
+    let newer = snapshot.query("select since from keys where since > 0 limit 1", &[], &[store::Type::Int]).await?;
+    Ok((!newer.is_empty()).then_some(LASTING))
+}
+
+/// What is to be said of a database that lacks this value.
+pub fn said_missing(value: &str) -> String {
+    format!(
+        "holds logs, and its value `{value}` (a row of the table `meta`) is gone, without which ids and tokens would be \
+         others: keep the database as it is, and restore a backup, whose keyring has the value"
+    )
 }
 
 /// A stored key as the vault takes it.

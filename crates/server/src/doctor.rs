@@ -269,6 +269,7 @@ async fn database(
     report.all(waiting::late(&waiting::backlog(&mut snapshot, &tables, &existing, now).await?, now))?;
     report.all([waiting::left_over(&tables, &existing)])?;
     let by_root = snapshot.keys_by_root().await?;
+    let missing = app::keys::missing(&mut snapshot).await?;
     snapshot.close().await?;
     let folded = format!("{behind} of {logs} logs have read models that are behind");
     report.check(
@@ -279,6 +280,10 @@ async fn database(
             Err(format!("{folded}: a server that runs folds them; `throughline replay` does it at once"))
         },
     )?;
+    if let Some(value) = missing {
+        return report
+            .problem("root key and database", format_args!("the database {}", app::keys::said_missing(value)));
+    }
     let belongs = match named.as_deref() {
         Some(named) if held.iter().all(|root| root.id() != named) && !held.is_empty() => {
             Err(Error::WrongRootKey.to_string())

@@ -1,5 +1,5 @@
 //! The root key is replaced by the real program, killed again and again, beside a server that runs (promise C3); on both
-//! databases.
+//! databases. And what is there to be wrapped: no server goes on without it.
 #![cfg(test)]
 
 mod practice;
@@ -9,9 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use app::App;
+use app::{App, keys};
 use domain::id::{Id as _, PracticeId};
 use practice::{Practice, postgres, settings};
+use server::open::{self, Purpose};
 use server::{Settings, World, doctor, serve};
 use vault::{KeyPlace, RootKey};
 
@@ -222,4 +223,58 @@ async fn a_new_key_that_was_left_lying_is_not_taken_for_another() {
     let again = serve::open(&settings, &World::machine()).await.unwrap();
     assert!(again.app().check(None, &mut ()).await.unwrap().difference.is_none());
     again.stop().await;
+}
+
+/// Ids of addresses and secrets of tokens derive from the lasting key: where it is gone, no other one is taken for it.
+async fn nobody_goes_on_without(database: Option<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path(), database);
+    let served = serve::open(&settings, &World::machine()).await.unwrap();
+    let practice = Practice::found(served.app()).await;
+    practice.add(served.app(), 0).await;
+    served.stop().await;
+    let store = open::store(&settings, Purpose::Inspect).await.unwrap();
+    let mut snapshot = store.snapshot().await.unwrap();
+    let (root, lasting) = (snapshot.meta(keys::ROOT).await.unwrap(), snapshot.meta(keys::LASTING).await.unwrap());
+    snapshot.close().await.unwrap();
+    let values = [(keys::ROOT, root.unwrap()), (keys::LASTING, lasting.unwrap())];
+    for gone in [&values[1..], &values[..1], &values[..]] {
+        let mut batch = store.batch().await.unwrap();
+        for (name, _) in gone {
+            batch.unset_meta(name).await.unwrap();
+        }
+        batch.commit().await.unwrap();
+        let refused = serve::open(&settings, &World::machine()).await.unwrap_err().to_string();
+        assert!(refused.contains(&format!("its value `{}`", gone[0].0)), "{refused}");
+        let said = look(&settings).await;
+        assert!(said.contains("PROBLEM  root key and database: ") && said.contains(gone[0].0), "{said}");
+        assert!(!said.contains("keys rotate"), "{said}");
+        let mut batch = store.batch().await.unwrap();
+        for (name, value) in gone {
+            assert_eq!(batch.meta(name).await.unwrap(), None, "nothing was made in its place");
+            batch.set_meta(name, value).await.unwrap();
+        }
+        batch.commit().await.unwrap();
+    }
+    let again = serve::open(&settings, &World::machine()).await.unwrap();
+    practice.add(again.app(), 1).await;
+    again.stop().await;
+
+    // A database of before there was a lasting key has the one that it had: its root key.
+    let mut batch = store.batch().await.unwrap();
+    batch.unset_meta(keys::LASTING).await.unwrap();
+    batch.query("update keys set since = 0", &[], &[]).await.unwrap();
+    batch.commit().await.unwrap();
+    store.close().await;
+    serve::open(&settings, &World::machine()).await.unwrap().stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_without_its_lasting_key_is_not_served() {
+    nobody_goes_on_without(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_without_its_lasting_key_is_not_served_on_postgres() {
+    nobody_goes_on_without(Some(postgres("lasting"))).await;
 }
