@@ -458,6 +458,7 @@ impl Product {
         let verified =
             app::verify::verify(self.app.store(), None, None, &[], &mut ()).await.expect("the verification runs");
         assert!(verified.finding.is_none(), "{:?}", verified.finding);
+        assert!(verified.unkeyed.is_empty() && verified.lost == 0, "{:?}", verified.unkeyed);
     }
 }
 

@@ -43,6 +43,7 @@ pub use restore::{Age, Restored, Source, restore};
 
 use crate::checkpoints::{self, Folder, Witness as _};
 use crate::keys::{LASTING, ROOT};
+use crate::verify::{Held, Verified, verify_with};
 
 /// The database file of a backup.
 pub const DATABASE: &str = "log.db";
@@ -121,8 +122,8 @@ pub struct BackedUp {
 ///
 /// # Errors
 /// [`Error::Refused`] where the folder or the keyring is there already, somebody is writing it, or the keyring would lie in
-/// the backup; [`Error::NotInOrder`] where a log does not continue its newest checkpoints, or is not there; files, database
-/// and keys.
+/// the backup; [`Error::NotInOrder`] where a log does not continue its newest checkpoints, or is not there, and where a key
+/// is gone of somebody who was not erased; files, database and keys.
 pub async fn backup(
     store: &Store,
     (signer, outside): (&Signer, Option<&Folder>),
@@ -156,9 +157,15 @@ pub async fn backup(
     snapshot.close().await?;
 
     let notes: Vec<String> = signed.into_iter().map(|signed| signed.note).collect();
-    let proved = proved(&target, &mine, &notes).await;
+    let proved = proved(&target, &mine, &notes, Some(&Held::of(&ring.keys, &ring.forgotten))).await;
     target.close().await;
-    let events = proved?;
+    let proved = proved?;
+    // Keyrings that have it may be there still: none is deleted, and nothing is called whole.
+    if let Some(first) = proved.unkeyed.first() {
+        let number = proved.unkeyed.len();
+        return Err(Error::NotInOrder(format!("{number} keys are gone of whom nobody was erased, such as {first}")));
+    }
+    let events = proved.events;
     if let Some(outside) = outside {
         for (log, note) in ids.into_iter().zip(&notes) {
             keep(outside, (log, note.as_str()), &mine)?;
@@ -280,10 +287,10 @@ async fn keys(snapshot: &mut Snapshot, at: Time) -> Result<Keyring, Error> {
 }
 
 /// Verifies every log of a store: that its tree is that of its events and of every checkpoint kept with it, and that of
-/// the note about it, which says where it ends. How many events that proves.
-async fn proved(store: &Store, keys: &Verifiers, notes: &[String]) -> Result<u64, Error> {
-    let verified = crate::verify::verify(store, None, None, &[], &mut ()).await?;
-    if let Some(finding) = verified.finding {
+/// the note about it, which says where it ends. `held` are its data keys, where they lie elsewhere.
+async fn proved(store: &Store, keys: &Verifiers, notes: &[String], held: Option<&Held>) -> Result<Verified, Error> {
+    let verified = verify_with(store, (None, None, &[]), held, &mut ()).await?;
+    if let Some(finding) = &verified.finding {
         return Err(Error::NotInOrder(finding.to_string()));
     }
     let mut said = BTreeMap::new();
@@ -308,7 +315,7 @@ async fn proved(store: &Store, keys: &Verifiers, notes: &[String]) -> Result<u64
     snapshot.close().await?;
     match said.keys().next() {
         Some(origin) => Err(Error::NotInOrder(format!("there is a checkpoint of {origin}, and no such log"))),
-        None => Ok(verified.events),
+        None => Ok(verified),
     }
 }
 

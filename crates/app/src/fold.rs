@@ -2,6 +2,9 @@
 //!
 //! A fold is run dry to learn which rows it touches, these are loaded in bulk, and it is run for good. A live commit is
 //! the case in which the events are the command's own; catching up and rebuilding read them from the log.
+//!
+//! What was forgotten is skipped. What has no key and was not forgotten is not: that would be an erasure of which nothing
+//! is known (`lost`). It is an error that names whose key is gone, and nothing of that log is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +16,7 @@ use store::{Batch, Portions, Snapshot};
 
 use crate::commit::Wanted;
 use crate::keys::LogKeys;
+use crate::lost::{Lost, Unkeyed};
 use crate::record::{self, Texts};
 use crate::tables::{self, Folded, Projection};
 use crate::{App, Error, Inner};
@@ -24,8 +28,9 @@ pub fn notes(event: &Event, when: &When) -> Vec<Noted> {
     rows.take_noted()
 }
 
-/// An event that was read, with what a fold needs opened; `None` where its subject was forgotten.
-fn opened(mut happened: record::Happened, keys: &LogKeys) -> Result<Option<(When, Event)>, Error> {
+/// An event that was read, with what a fold needs opened; `None` where its subject was forgotten, or its key is known to be
+/// lost.
+fn opened(mut happened: record::Happened, keys: &LogKeys, lost: &Lost) -> Result<Option<(When, Event)>, Error> {
     let when = happened.when;
     if keys.is_forgotten(when.subject, when.seq) {
         return Ok(None);
@@ -33,13 +38,32 @@ fn opened(mut happened: record::Happened, keys: &LogKeys) -> Result<Option<(When
     let mut texts = false;
     happened.event.secrets(&mut |secret, _| texts |= secret.sealed().is_some());
     if texts {
-        let keys = keys.get((when.subject, when.owner)).ok_or_else(|| Error::internal("a key was not loaded"))?;
-        if keys.is_empty() {
-            return Ok(None);
+        let whose = (when.subject, when.owner);
+        let known = keys.get(whose).ok_or_else(|| Error::internal("a key was not loaded"))?;
+        let (log, subject) = (when.log, when.subject.uuid());
+        let owner = when.owner.map(domain::id::Id::uuid);
+        if keys.lacks(whose, when.seq) {
+            let whose = (log.uuid().into_bytes(), subject.into_bytes(), owner.map(uuid::Uuid::into_bytes));
+            if lost.has(&whose, when.seq) {
+                return Ok(None);
+            }
         }
-        record::open(&mut happened.event, &when, keys, Texts::Personal)?;
+        if known.is_empty() {
+            let unkeyed = Unkeyed { log, subject, owner, until: when.seq };
+            return Err(Error::internal(format!(
+                "a key is gone, and nothing says that its texts were erased: {unkeyed}; run verify"
+            )));
+        }
+        record::open(&mut happened.event, &when, known, Texts::Personal)?;
     }
     Ok(Some((when, happened.event)))
+}
+
+/// Which keys are known to be lost, where these events lack any.
+async fn lost(snapshot: &mut Snapshot, keys: &LogKeys, happened: &[record::Happened]) -> Result<Lost, store::Error> {
+    let lacks =
+        |When { subject, owner, seq, .. }: When| !keys.is_forgotten(subject, seq) && keys.lacks((subject, owner), seq);
+    if happened.iter().any(|it| lacks(it.when)) { Lost::read(snapshot).await } else { Ok(Lost::default()) }
 }
 
 /// The keys that these events' texts need.
@@ -97,8 +121,9 @@ async fn fold_chunk(
     let happened = happened.map_err(malformed)?;
     let whose = happened.iter().map(|it| (it.when.subject, it.when.owner));
     keys.load_for_folding(batch, whose).await.map_err(malformed)?;
+    let lost = lost(batch, &keys, &happened).await?;
     let events: Result<Vec<_>, Error> =
-        happened.into_iter().filter_map(|happened| opened(happened, &keys).transpose()).collect();
+        happened.into_iter().filter_map(|happened| opened(happened, &keys, &lost).transpose()).collect();
     let events = events.map_err(malformed)?;
     fold_ready(inner, batch, log, &mut Rows::default(), &events, |table| mine.contains(&table)).await
 }
@@ -151,7 +176,8 @@ pub(crate) async fn read_ready(
     let records = portions.records(snapshot, after, most).await?;
     let happened = records.iter().map(|(_, record)| record::decode(record)).collect::<Result<Vec<_>, _>>()?;
     keys.load_for_folding(snapshot, happened.iter().map(|it| (it.when.subject, it.when.owner))).await?;
-    let events = happened.into_iter().filter_map(|happened| opened(happened, keys).transpose());
+    let lost = lost(snapshot, keys, &happened).await?;
+    let events = happened.into_iter().filter_map(|happened| opened(happened, keys, &lost).transpose());
     let bytes = records.iter().map(|(_, record)| record.len()).sum();
     Ok((records.last().map_or(after, |(last, _)| *last), bytes, events.collect::<Result<_, _>>()?))
 }

@@ -96,6 +96,11 @@ impl LogKeys {
         self.forgotten.get(&subject).is_some_and(|until| seq <= *until)
     }
 
+    /// Whether no key is here that was in use when an event with this position was sealed; keys are loaded.
+    pub fn lacks(&self, whose: Whose, seq: u64) -> bool {
+        self.loaded.get(&whose).is_none_or(|keys| keys.iter().all(|key| key.since >= seq))
+    }
+
     /// Whether all of these are loaded.
     pub fn know(&self, whose: &[Whose]) -> bool {
         whose.iter().all(|whose| self.loaded.contains_key(whose))
@@ -107,7 +112,7 @@ impl LogKeys {
         snapshot: &mut store::Snapshot,
         whose: impl IntoIterator<Item = Whose>,
     ) -> Result<(), Error> {
-        let asked = self.missing(whose);
+        let asked = self.missing(whose, |_| true);
         if asked.is_empty() {
             return Ok(());
         }
@@ -121,7 +126,8 @@ impl LogKeys {
         snapshot: &mut store::Snapshot,
         whose: impl IntoIterator<Item = Whose>,
     ) -> Result<(), Error> {
-        let asked = self.missing(whose);
+        // Who had none may have begun anew since.
+        let asked = self.missing(whose, |keys| !keys.is_empty());
         if asked.is_empty() {
             return Ok(());
         }
@@ -134,9 +140,14 @@ impl LogKeys {
         self.load(&asked, found)
     }
 
-    /// Those that are not loaded, as the store asks for them.
-    fn missing(&self, whose: impl IntoIterator<Item = Whose>) -> Vec<(store::Id, store::Id, Option<store::Id>)> {
-        let mut missing: Vec<Whose> = whose.into_iter().filter(|whose| !self.loaded.contains_key(whose)).collect();
+    /// Those that are not loaded, or not for good, as the store asks for them.
+    fn missing(
+        &self,
+        whose: impl IntoIterator<Item = Whose>,
+        is_settled: fn(&Keys) -> bool,
+    ) -> Vec<(store::Id, store::Id, Option<store::Id>)> {
+        let is_missing = |whose: &Whose| !self.loaded.get(whose).is_some_and(is_settled);
+        let mut missing: Vec<Whose> = whose.into_iter().filter(is_missing).collect();
         missing.sort_unstable();
         missing.dedup();
         let log = self.log.uuid().into_bytes();

@@ -22,6 +22,7 @@ mod hub;
 pub mod import;
 pub mod keys;
 mod looked;
+pub mod lost;
 pub mod mail;
 pub mod moments;
 mod notices;

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use domain::fold::When;
 use domain::id::LogId;
 use domain::{Event, Rows, Table};
-use store::{Batch, Portions, Snapshot, Wait};
+use store::{Batch, Portions, Snapshot, Type, Value, Wait};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -148,6 +148,35 @@ impl Ahead {
     }
 }
 
+/// The first event after a position of whose subject and owner there is no key, and who was not forgotten. Where it has a text
+/// that one sealed, the rest of the log cannot be folded; that must be known before its first part takes the place of all rows.
+async fn unkeyed(snapshot: &mut Snapshot, log: store::Id, after: u64) -> Result<Option<u64>, store::Error> {
+    let statement = "select e.seq from events as e where e.log_id = ? and e.seq > ? \
+                     and not exists (select 1 from keys as k where k.log_id = e.log_id and k.subject = e.subject \
+                     and k.owner = coalesce(e.owner, ?)) \
+                     and not exists (select 1 from forgotten as f where f.log_id = e.log_id \
+                     and f.subject = e.subject and f.seq >= e.seq) order by e.seq limit 1";
+    let after = Value::Int(i64::try_from(after).unwrap_or(i64::MAX));
+    let found = snapshot.query(statement, &[Value::from(log), after, Value::from([0; 16])], &[Type::Int]).await?;
+    match found.first().map(Vec::as_slice) {
+        Some([Value::Int(seq)]) => Ok(u64::try_from(*seq).ok()),
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// Reads a part of a log as whoever folds it does.
+async fn read_on(inner: &Inner, snapshot: &mut Snapshot, log: LogId, (mut at, until): (u64, u64)) -> Result<(), Error> {
+    let (mut keys, mut portions) = (LogKeys::new(&inner.roots, log), Portions::large(log.uuid().into_bytes()));
+    while at < until {
+        let (last, _, _) = read_ready(snapshot, &mut keys, &mut portions, at, until - at).await?;
+        if last == at {
+            return Ok(());
+        }
+        at = last;
+    }
+    Ok(())
+}
+
 fn holds(inner: &Inner, group: &[Fingerprint], table: Table) -> bool {
     let projections = inner.tables.projections().iter();
     projections
@@ -214,6 +243,10 @@ impl App {
 
     /// Folds every row of a log (of all logs where it is `None`) anew from its events. The service goes on meanwhile:
     /// whoever needs a log's rows waits for that log only, and only where it is longer than a part.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where a log cannot be read or a key of it is gone: its rows stay as they are, and all other logs are
+    /// rebuilt. What the store cannot do.
     pub async fn rebuild(&self, only: Option<LogId>, progress: &mut dyn Progress) -> Result<(), Error> {
         let logs = self.logs(only).await?;
         let (send, mut parts) = mpsc::channel(WAITING_MAX);
@@ -227,15 +260,27 @@ impl App {
                 }
             }
         });
+        let mut failed = None;
         while let Some(part) = parts.recv().await {
-            if let Some(part) = part? {
-                self.put_in_place(part, progress).await?;
+            let done = match part {
+                Ok(Some(part)) => self.put_in_place(part, progress).await,
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            match done {
+                // What is wrong with one log keeps no other from being rebuilt.
+                Err(error @ Error::Internal(_)) => {
+                    tracing::error!(?error, "a log could not be rebuilt");
+                    failed.get_or_insert(error);
+                }
+                done => done?,
             }
         }
         if let Some(ended) = beside.join_next().await {
             ended.map_err(Error::internal)?;
         }
-        Ok(self.inner.store.measure().await?)
+        self.inner.store.measure().await?;
+        failed.map_or(Ok(()), Err)
     }
 
     /// A log folded from its first event; `None` where it is not there.
@@ -248,6 +293,11 @@ impl App {
             let all = inner.tables.projections().iter().map(|projection| projection.fingerprint).collect();
             let mut folding = Ahead::new(inner, log, all, 0, snapshot.newest_forgotten(id).await?);
             folding.fold(inner, &mut snapshot, head.seq).await?;
+            if folding.at < head.seq
+                && let Some(seq) = unkeyed(&mut snapshot, id, folding.at).await?
+            {
+                read_on(inner, &mut snapshot, log, (seq.saturating_sub(1), head.seq)).await?;
+            }
             folding.end = head.seq;
             part = Some(folding);
         }

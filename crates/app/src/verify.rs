@@ -10,14 +10,18 @@
 //! 3. the kept hash of every 256 events, which narrows down a record that was changed together with its leaf;
 //! 4. the root at the size of every checkpoint, those in the database and those from outside;
 //! 5. the right edge that the head keeps, and the head's time;
-//! 6. the table of whom the log has forgotten, with the events that say so (`forgotten`).
+//! 6. the table of whom the log has forgotten, with the events that say so (`forgotten`);
+//! 7. whether there is a key of every text that was not forgotten, where the database has keys (`held`): no part of what was
+//!    signed, so that is no finding but [`Verified::unkeyed`].
 //!
-//! Steps 1 to 3, 5 and 6 compare the database with itself, so they find accidents and careless hands. Against somebody who
+//! Steps 1 to 3 and 5 to 7 compare the database with itself, so they find accidents and careless hands. Against somebody who
 //! makes all of it anew only a checkpoint from outside the database helps: that is what `trusted` is for, and
 //! [`Verified::proved`] says for how many events there was one that this verifier's key has signed. What is found is
 //! named by the first event that can be meant; where hashes cannot tell which, by the range.
 
 mod forgotten;
+mod held;
+mod strays;
 
 use std::collections::BTreeMap;
 
@@ -30,8 +34,12 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use self::forgotten::Index;
+pub(crate) use self::held::Held;
+use self::held::Sealed;
+use self::strays::strays;
 use crate::fold::Progress;
-use crate::{Error, checkpoints, record};
+use crate::lost::{Lost, Unkeyed};
+use crate::{Error, checkpoints, keys, record};
 
 /// How many portions of events may wait to be looked at.
 const CHUNKS_WAITING: usize = 2;
@@ -53,6 +61,11 @@ pub struct Verified {
     /// Who is forgotten without an event that says so, and has no keys: right after a restore with a newer keyring, those
     /// who were forgotten after the backup. Else somebody has put them there.
     pub forgotten_unsaid: u64,
+    /// Of whom a key is missing, and nothing says that they were forgotten: of the database's own keys, where it has any. That
+    /// of a backup has none.
+    pub unkeyed: Vec<Unkeyed>,
+    /// How many others' keys are missing, and known to be lost.
+    pub lost: u64,
     /// Who signed the checkpoints that hold, each key once, by its label.
     pub signers: Vec<Signatures>,
     /// The first thing that is wrong; `None` where nothing is.
@@ -169,8 +182,18 @@ pub async fn verify(
     trusted: &[String],
     progress: &mut dyn Progress,
 ) -> Result<Verified, Error> {
+    verify_with(store, (only, keys, trusted), None, progress).await
+}
+
+/// The same, of a database whose keys lie elsewhere, if they are given.
+pub(crate) async fn verify_with(
+    store: &Store,
+    (only, keys, trusted): (Option<LogId>, Option<&Verifiers>, &[String]),
+    held: Option<&Held>,
+    progress: &mut dyn Progress,
+) -> Result<Verified, Error> {
     let mut verified = Verified::default();
-    match all(store, (only, keys, trusted), &mut verified, progress).await {
+    match all(store, (only, keys, trusted), held, &mut verified, progress).await {
         Ok(()) => Ok(verified),
         Err(Stop::Found(finding)) => Ok(Verified { finding: Some(finding), ..verified }),
         Err(Stop::Failed(error)) => Err(error),
@@ -180,9 +203,11 @@ pub async fn verify(
 async fn all(
     store: &Store,
     (only, keys, trusted): (Option<LogId>, Option<&Verifiers>, &[String]),
+    held: Option<&Held>,
     verified: &mut Verified,
     progress: &mut dyn Progress,
 ) -> Result<(), Stop> {
+    let with = With::read(store, keys, held).await?;
     let mut outside = outside(only, keys, trusted)?;
     let mut logs = 0;
     let mut after = None;
@@ -197,8 +222,8 @@ async fn all(
         for head in &heads {
             let name = domain::id::text(&head.kind, Uuid::from_bytes(head.log));
             let claims = outside.remove(&name).unwrap_or_default();
-            if let Some(log) = Log::begin(store, head.log, name, (keys, claims)).await? {
-                log.verify(verified, progress).await?;
+            if let Some(log) = Log::begin(store, head.log, name, (&with, claims)).await? {
+                log.verify(&with, verified, progress).await?;
             }
         }
         logs += heads.len();
@@ -218,6 +243,28 @@ async fn all(
         Some(_) if logs == 0 => Err(Stop::Failed(Error::NotFound)),
         Some(_) => Ok(()),
         None => strays(store).await,
+    }
+}
+
+/// With what each log is verified.
+struct With<'w> {
+    keys: Option<&'w Verifiers>,
+    /// The data keys that lie elsewhere.
+    held: Option<&'w Held>,
+    /// Whether the database has data keys of its own.
+    has_keys: bool,
+    lost: Lost,
+}
+
+impl<'w> With<'w> {
+    async fn read(store: &Store, keys: Option<&'w Verifiers>, held: Option<&'w Held>) -> Result<Self, Stop> {
+        let failed = |error| unreadable("the table `meta` or `keys`", None, error);
+        let mut snapshot = store.snapshot().await?;
+        let lost = Lost::read(&mut snapshot).await.map_err(failed)?;
+        let names_root = snapshot.meta(keys::ROOT).await.map_err(failed)?.is_some();
+        let has_keys = names_root || !snapshot.keys_after(None, 1).await.map_err(failed)?.is_empty();
+        snapshot.close().await?;
+        Ok(Self { keys, held, has_keys: has_keys && held.is_none(), lost })
     }
 }
 
@@ -256,52 +303,6 @@ fn outside(
     Ok(claims)
 }
 
-/// Heads of no log; events, hashes, checkpoints and forgotten people of logs that have no head.
-async fn strays(store: &Store) -> Result<(), Stop> {
-    let tables = [
-        (
-            "events",
-            "select log_id from events as t where not exists (select 1 from heads as h where h.log_id = t.log_id) limit 1",
-        ),
-        (
-            "checkpoints",
-            "select log_id from checkpoints as t where not exists (select 1 from heads as h where h.log_id = t.log_id) limit 1",
-        ),
-        (
-            "tree nodes",
-            "select log_id from tree_nodes as t where not exists (select 1 from heads as h where h.log_id = t.log_id) limit 1",
-        ),
-        (
-            "rows of `forgotten`",
-            "select log_id from forgotten as t where not exists (select 1 from heads as h where h.log_id = t.log_id) limit 1",
-        ),
-    ];
-    // SQLite sorts what is no bytes before all bytes, and whoever asks for heads never comes to it.
-    let odd = "select count(*) from heads where log_id < ?";
-    let mut snapshot = store.snapshot().await?;
-    let odd = snapshot.query(odd, &[Value::Bytes(Vec::new())], &[Type::Int]).await?;
-    snapshot.close().await?;
-    if odd.first().map(Vec::as_slice) != Some([Value::Int(0)].as_slice()) {
-        return Err(found("a head row", None, "its log's id is none"));
-    }
-    for (what, statement) in tables {
-        // Each goes through a whole table, which may take as long as a snapshot may stay open.
-        let mut snapshot = store.snapshot().await?;
-        let rows = snapshot.query(statement, &[], &[Type::Bytes]).await;
-        let rows = rows.map_err(|error| unreadable(what, None, error))?;
-        snapshot.close().await?;
-        if let Some([Value::Bytes(log)]) = rows.first().map(Vec::as_slice) {
-            let log = Uuid::from_slice(log).unwrap_or_default();
-            return Err(found(
-                &log.to_string(),
-                (what == "events").then_some(1),
-                format!("there are {what} of it, and no head"),
-            ));
-        }
-    }
-    Ok(())
-}
-
 /// The number that a statement answers, if it answers one; what cannot be a position is 0.
 async fn number(
     snapshot: &mut Snapshot,
@@ -332,6 +333,10 @@ struct Log<'s> {
     kept_beyond: bool,
     /// Whom it has forgotten, as the table says.
     forgotten: Index,
+    /// Its keys, where the database has keys.
+    held: Option<Held>,
+    /// Whose texts its events hold, so far.
+    sealed: Sealed,
     /// By size; those before `next` hold.
     claims: Vec<Claim>,
     next: usize,
@@ -351,7 +356,7 @@ impl<'s> Log<'s> {
         store: &'s Store,
         id: store::Id,
         name: String,
-        (keys, outside): (Option<&Verifiers>, Vec<Claim>),
+        (with, outside): (&With<'_>, Vec<Claim>),
     ) -> Result<Option<Self>, Stop> {
         let mut snapshot = store.snapshot().await?;
         let failed = |error| unreadable(&name, None, error);
@@ -376,8 +381,11 @@ impl<'s> Log<'s> {
             "select level from tree_nodes where log_id = ? and (level <> ? or position < 0 or position >= ?) limit 1";
         let values = [Value::from(id), Value::Int(KEPT_LEVEL.into()), blocks];
         let kept_beyond = number(&mut snapshot, kept_beyond, &values).await.map_err(failed)?.is_some();
-        let forgotten = Index::read(&mut snapshot, id).await.map_err(failed)?;
-        let mut claims = stored_claims(&mut snapshot, (id, &name), keys).await?;
+        let (keys, rows) = (snapshot.keys_of_log(id).await, snapshot.forgotten_of_log(id).await);
+        let (keys, rows) = (keys.map_err(failed)?, rows.map_err(failed)?);
+        let held = with.has_keys.then(|| Held::of(&keys, &rows));
+        let forgotten = Index::new(id, rows, &keys);
+        let mut claims = stored_claims(&mut snapshot, (id, &name), with.keys).await?;
         snapshot.close().await?;
         claims.extend(outside);
         claims.sort_by_key(|claim| claim.size);
@@ -392,6 +400,8 @@ impl<'s> Log<'s> {
             beyond,
             kept_beyond,
             forgotten,
+            held,
+            sealed: Sealed::default(),
             claims,
             next: 0,
             frontier,
@@ -401,7 +411,12 @@ impl<'s> Log<'s> {
         }))
     }
 
-    async fn verify(mut self, verified: &mut Verified, progress: &mut dyn Progress) -> Result<(), Stop> {
+    async fn verify(
+        mut self,
+        with: &With<'_>,
+        verified: &mut Verified,
+        progress: &mut dyn Progress,
+    ) -> Result<(), Stop> {
         let log = LogId::of(&self.head.kind, Uuid::from_bytes(self.id));
         let log = log.ok_or_else(|| {
             self.found(None, format!("its head calls it a `{}`, which is no kind of log", self.head.kind))
@@ -443,6 +458,11 @@ impl<'s> Log<'s> {
         verified.proved += self.proved;
         verified.forgotten_unsaid += self.forgotten.end(self.head.seq).map_err(|what| self.found(None, what))?;
         self.claims.iter().filter_map(|claim| claim.signed.as_ref()).for_each(|signed| verified.count(signed));
+        if let Some(held) = with.held.or(self.held.as_ref()) {
+            let (unkeyed, lost) = self.sealed.unkeyed(log, held, &with.lost);
+            verified.unkeyed.extend(unkeyed);
+            verified.lost += lost;
+        }
         Ok(())
     }
 
@@ -478,7 +498,7 @@ impl<'s> Log<'s> {
         if event.seq != seq {
             return Err(self.found(Some(seq), "it is missing"));
         }
-        let Ok(happened) = record::decode(&event.record) else {
+        let Ok(mut happened) = record::decode(&event.record) else {
             return Err(self.found(Some(seq), "its record cannot be read"));
         };
         if let Some(column) = record::mismatch(event, &happened) {
@@ -490,6 +510,7 @@ impl<'s> Log<'s> {
         if happened.event.forgets().is_some_and(|subject| !self.forgotten.knows(subject.uuid(), seq)) {
             return Err(self.found(Some(seq), "it forgets somebody, and the table `forgotten` does not say so"));
         }
+        self.sealed.note(event, &mut happened.event);
         self.at = event.at;
         if let Some(root) = self.frontier.push(event.leaf) {
             let block = (seq - 1) >> KEPT_LEVEL;

@@ -115,6 +115,13 @@ pub async fn restore(
         at(restored.keyring),
         restored.proved
     )?;
+    if let Some(first) = restored.lost.first() {
+        writeln!(
+            out,
+            "{} keys were not in it and are lost, and so is what they sealed, such as of {first}",
+            restored.lost.len()
+        )?;
+    }
     if source.age == Age::Any {
         writeln!(out, "whoever was forgotten after both were written is here again: forget them anew")?;
     }

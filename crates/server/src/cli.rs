@@ -77,6 +77,9 @@ enum Command {
         /// Change nothing; name the first row that differs
         #[arg(long)]
         check: bool,
+        /// Take keys that are missing for lost, and go on without what they sealed; `verify` names them
+        #[arg(long, conflicts_with = "check")]
+        lost_keys: bool,
         #[command(flatten)]
         only: Only,
     },
@@ -135,7 +138,7 @@ enum Command {
         /// The newest keyring there is; it may be newer than the backup
         #[arg(long, value_name = "FILE")]
         keyring: PathBuf,
-        /// Take a keyring that has expired, is older than the backup or of a time to come, since there is no other
+        /// Take a keyring that has expired, is older than the backup, of a time to come, or lacks keys, since there is no other
         #[arg(long)]
         expired: bool,
         #[command(flatten)]
@@ -276,14 +279,15 @@ pub async fn run(
         Command::Demo { listen } => demo(&Flags { listen: Some(listen), ..flags }, out).await,
         Command::Migrate => inspect::migrate(&settings(&flags)?, &World::machine(), out).await.map(|()| 0),
         Command::Compact => inspect::compact(&settings(&flags)?, out).await.map(|()| 0),
-        Command::Replay { check, only } => {
+        Command::Replay { check, lost_keys, only } => {
             let settings = settings(&flags)?;
             let store = open::store(&settings, Purpose::Inspect).await?;
             let app = open::app(&settings, &World::machine(), store, Purpose::Inspect).await?;
             let done = if check {
                 prove::check(&app, only.practice, out).await
             } else {
-                prove::rebuild(&app, only.practice, out).await
+                let unkeyed = if lost_keys { prove::Unkeyed::Lost } else { prove::Unkeyed::Kept };
+                prove::rebuild(&app, only.practice, unkeyed, out).await
             };
             app.stop().await;
             done.map(code)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use app::App;
 use app::files::looked::{Looked, look};
+use app::lost::take_for_lost;
 use app::proof::Held;
 use app::verify::verify as verify_log;
 use domain::id::LogId;
@@ -18,9 +19,31 @@ use crate::files::{self, Place};
 use crate::progress::Line;
 use crate::settings::Settings;
 
+/// Of how many a key that is missing is named.
+const NAMED_MAX: usize = 20;
+
+/// What becomes of texts whose key is gone, though nobody has erased them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unkeyed {
+    /// Their log stays as it is.
+    Kept,
+    /// The key is lost: they are passed over, and that is written down.
+    Lost,
+}
+
 /// Makes the read models of every log, or the one named, anew.
-pub async fn rebuild(app: &App, only: Option<LogId>, out: &mut dyn Write) -> Result<bool, Error> {
+pub async fn rebuild(app: &App, only: Option<LogId>, unkeyed: Unkeyed, out: &mut dyn Write) -> Result<bool, Error> {
     is_there(app.store(), only).await?;
+    if unkeyed == Unkeyed::Lost {
+        let mut line = Line::new();
+        let done = take_for_lost(app.store(), only, &mut line).await;
+        line.clear();
+        let lost = done?;
+        writeln!(out, "{} keys are taken for lost", lost.len())?;
+        for unkeyed in lost {
+            writeln!(out, "lost: the key of {unkeyed}")?;
+        }
+    }
     let mut line = Line::new();
     let done = app.rebuild(only, &mut line).await;
     line.clear();
@@ -128,7 +151,10 @@ pub async fn verify(
             verified.forgotten_unsaid
         )?;
     }
-    if !look_for_files(settings, store, only, out).await? {
+    if verified.lost > 0 {
+        writeln!(out, "{} keys are missing that are known to be lost, and so is what they sealed", verified.lost)?;
+    }
+    if !have_keys(&verified.unkeyed, out)? || !look_for_files(settings, store, only, out).await? {
         return Ok(false);
     }
     for signer in &verified.signers {
@@ -137,6 +163,23 @@ pub async fn verify(
         writeln!(out, "signed by {}: {} of the checkpoints{when}", signer.by, signer.checkpoints)?;
     }
     Ok(true)
+}
+
+/// Whether no key is missing: of these one is.
+fn have_keys(unkeyed: &[app::lost::Unkeyed], out: &mut dyn Write) -> Result<bool, Error> {
+    if unkeyed.is_empty() {
+        return Ok(true);
+    }
+    writeln!(out, "not in order: {} keys are missing, and nothing says that their texts were erased", unkeyed.len())?;
+    for unkeyed in unkeyed.iter().take(NAMED_MAX) {
+        writeln!(out, "missing: the key of {unkeyed}")?;
+    }
+    writeln!(
+        out,
+        "keep the database as it is, and every keyring: restore a backup with one that has them; where none has any more, \
+         `throughline replay --lost-keys` goes on without what they sealed"
+    )?;
+    Ok(false)
 }
 
 /// Whether every file that the logs know has its object, as long as it was written. Where the files' place is not here, as

@@ -9,11 +9,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use app::backup::{Age, Source};
 use app::{App, keys};
 use domain::id::{Id as _, PracticeId};
 use practice::{Practice, postgres, settings};
 use server::open::{self, Purpose};
-use server::{Settings, World, doctor, serve};
+use server::{Settings, World, doctor, prove, serve};
 use vault::{KeyPlace, RootKey};
 
 /// How many keys there are to wrap anew.
@@ -277,4 +278,96 @@ async fn a_database_without_its_lasting_key_is_not_served() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_without_its_lasting_key_is_not_served_on_postgres() {
     nobody_goes_on_without(Some(postgres("lasting"))).await;
+}
+
+/// D6, D9: a key that is gone is named, nothing that needs it goes on without, and it is lost only when somebody says so.
+async fn missed(from: Option<String>, to: Option<String>) {
+    let (folder, others) = (tempfile::tempdir().unwrap(), [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()]);
+    let (here, world) = (settings(folder.path(), from), World::machine());
+    let served = serve::open(&here, &world).await.unwrap();
+    let practice = Practice::found(served.app()).await;
+    let (kept, gone) = (practice.add(served.app(), 0).await, practice.add(served.app(), 1).await);
+    served.stop().await;
+    let back_up = async |name: &str| {
+        let (folder, keyring) = (folder.path().join(name), folder.path().join(format!("rings/{name}.keyring")));
+        let done = server::backup::backup(&here, &world, (&folder, &keyring), &mut Vec::new()).await;
+        done.map(|()| Source { folder, keyring, age: Age::Fresh })
+    };
+    let restore = async |to: &Settings, source: &Source| {
+        let (mut said, keys) = (Vec::new(), prove::Keys::default());
+        let done = server::backup::restore(to, &world, source, &keys, &mut said).await;
+        done.map(|()| String::from_utf8(said).unwrap())
+    };
+    let verified = async |settings: &Settings| {
+        let store = open::store(settings, Purpose::Inspect).await.unwrap();
+        let mut said = Vec::new();
+        let done = prove::verify(settings, &store, None, &prove::With::default(), &mut said).await.unwrap();
+        store.close().await;
+        (done, String::from_utf8(said).unwrap())
+    };
+    let rebuilt = async |unkeyed: prove::Unkeyed| {
+        let store = open::store(&here, Purpose::Inspect).await.unwrap();
+        let app = open::app(&here, &world, store, Purpose::Inspect).await.unwrap();
+        let mut said = Vec::new();
+        let done = prove::rebuild(&app, None, unkeyed, &mut said).await;
+        app.stop().await;
+        done.map(|_| String::from_utf8(said).unwrap())
+    };
+    let first = back_up("first").await.unwrap();
+    assert!(verified(&here).await.0);
+
+    let store = open::store(&here, Purpose::Inspect).await.unwrap();
+    let mut batch = store.batch().await.unwrap();
+    batch.destroy_keys(practice.id.uuid().into_bytes(), gone.uuid().into_bytes()).await.unwrap();
+    batch.commit().await.unwrap();
+    store.close().await;
+    let (is_well, said) = verified(&here).await;
+    assert!(!is_well && said.contains("1 keys are missing") && said.contains(&gone.to_string()), "{said}");
+    let refused = back_up("refused").await.unwrap_err().to_string();
+    assert!(refused.contains("1 keys are gone") && refused.contains(&gone.to_string()), "{refused}");
+    let refused = rebuilt(prove::Unkeyed::Kept).await.unwrap_err().to_string();
+    assert!(refused.contains("a key is gone") && refused.contains(&gone.to_string()), "{refused}");
+
+    let said = rebuilt(prove::Unkeyed::Lost).await.unwrap();
+    assert!(said.contains("1 keys are taken for lost") && said.contains(&gone.to_string()), "{said}");
+    let (is_well, said) = verified(&here).await;
+    assert!(is_well && said.contains("1 keys are missing that are known to be lost"), "{said}");
+    let second = back_up("second").await.unwrap();
+
+    // The first backup knows nothing of that, and the newest keyring has the key no more.
+    let [one, other] = others.each_ref().map(|folder| folder.path());
+    let place = |folder: &Path, database| {
+        let there = settings(folder, database);
+        std::fs::copy(&here.root_key_file, &there.root_key_file).unwrap();
+        std::fs::copy(&here.signing_key_file, &there.signing_key_file).unwrap();
+        there
+    };
+    let there = place(one, to);
+    let mixed = Source { keyring: second.keyring.clone(), ..first };
+    let refused = restore(&there, &mixed).await.unwrap_err().to_string();
+    assert!(refused.contains("lacks keys of 1") && refused.contains(&gone.to_string()), "{refused}");
+    let said = restore(&there, &Source { age: Age::Any, ..mixed }).await.unwrap();
+    assert!(said.contains("1 keys were not in it and are lost"), "{said}");
+    let newest = place(other, None);
+    restore(&newest, &second).await.unwrap();
+    for there in [there, newest] {
+        let (is_well, said) = verified(&there).await;
+        assert!(is_well && said.contains("1 keys are missing that are known to be lost"), "{said}");
+        let again = serve::open(&there, &world).await.unwrap();
+        let shown = practice.portal(&again).await.to_string();
+        assert!(shown.contains(&kept.to_string()) && !shown.contains("zqpers1@"), "{shown}");
+        practice.add(again.app(), 2).await;
+        assert!(again.app().check(None, &mut ()).await.unwrap().difference.is_none());
+        again.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_gone_is_missed() {
+    missed(None, Some(postgres("missed"))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_gone_is_missed_on_postgres() {
+    missed(Some(postgres("missing")), None).await;
 }

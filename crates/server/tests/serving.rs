@@ -295,7 +295,7 @@ async fn a_wrong_row(settings: Settings) {
     assert!(!prove::check(&app, Some(practice), &mut said).await.unwrap());
     let said = String::from_utf8(said).unwrap();
     assert!(said.contains(&practice.to_string()) && said.contains("practice"), "{said}");
-    assert!(prove::rebuild(&app, Some(practice), &mut Vec::new()).await.unwrap());
+    assert!(prove::rebuild(&app, Some(practice), prove::Unkeyed::Kept, &mut Vec::new()).await.unwrap());
     assert!(prove::check(&app, None, &mut Vec::new()).await.unwrap());
     app.stop().await;
 }

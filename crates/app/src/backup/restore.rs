@@ -2,7 +2,8 @@
 //!
 //! Everything is looked at before anything is written: the manifest's signature, every block of the database file, the
 //! keyring's signature and age, that each of its keys opens under a root key that is held, that it holds no key of anybody
-//! whom the backup knows to be forgotten, and every log against its signed checkpoint.
+//! whom the backup knows to be forgotten and one of everybody else whose texts are there, and every log against its signed
+//! checkpoint.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use vault::Roots;
 use super::{CHECKPOINTS, DATABASE, Error, Keyring, MANIFEST, Manifest, Told, carry, file, logs, proved};
 use crate::checkpoints;
 use crate::keys::{LASTING, ROOT};
+use crate::lost::{Lost, Unkeyed};
+use crate::verify::Held;
 
 /// Which keyrings will do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +25,9 @@ pub enum Age {
     /// Those of the last [`super::KEYRING_DAYS`] days that are not older than the backup.
     Fresh,
     /// Also one that has expired, or of which a wrong clock says nothing, since there is no other, and whoever was forgotten
-    /// since is forgotten again by hand; and one that is older than the backup, though what was sealed with newer keys is lost. Its keys of people whom the backup
-    /// knows to be forgotten are left out.
+    /// since is forgotten again by hand; and one that is older than the backup, though what was sealed with newer keys is
+    /// lost. Its keys of people whom the backup knows to be forgotten are left out; keys that it has not got are written down
+    /// as lost.
     Any,
 }
 
@@ -49,12 +53,14 @@ pub struct Restored {
     pub keys: u64,
     /// How many events signed checkpoints prove.
     pub proved: u64,
+    /// Whose key was not in it, and is taken for lost.
+    pub lost: Vec<Unkeyed>,
 }
 
 /// Writes a backup into a database that holds no log, in one transaction. Read models are not made here.
 ///
 /// # Errors
-/// [`Error::Damaged`] with what and where; [`Error::Refused`] for a keyring that will not do and a database that is not
+/// [`Error::Damaged`] with what and where; [`Error::Refused`] for a keyring that will not do, or lacks keys, and a database that is not
 /// empty; [`Error::NotInOrder`]; keys that do not open.
 pub async fn restore(
     source: &Source,
@@ -96,8 +102,15 @@ pub async fn restore(
     let from = Store::open(&carry::options(&copy.0)).await?;
     let written = write(&from, (manifest, &keyring, source), to, signers, told).await;
     from.close().await;
-    let (keys, proved) = written?;
-    Ok(Restored { manifest, keyring: keyring.at, keys, proved })
+    let Written { keys, events: proved, lost } = written?;
+    Ok(Restored { manifest, keyring: keyring.at, keys, proved, lost })
+}
+
+/// What was written.
+struct Written {
+    keys: u64,
+    events: u64,
+    lost: Vec<Unkeyed>,
 }
 
 async fn write(
@@ -106,39 +119,53 @@ async fn write(
     to: &Store,
     signers: &Verifiers,
     told: Told<'_>,
-) -> Result<(u64, u64), Error> {
+) -> Result<Written, Error> {
     let path = source.folder.join(CHECKPOINTS);
     let notes = checkpoints::notes(&String::from_utf8_lossy(&file::read(&path)?));
     if notes.len() as u64 != manifest.logs {
         let what = format!("{} checkpoints, and the backup has {} logs", notes.len(), manifest.logs);
         return Err(Error::Damaged { path, what });
     }
-    if let Err(error) = proved(from, signers, &notes).await {
-        // The database file is what was written: then it is the checkpoints that are not.
-        let Error::NotInOrder(what) = error else { return Err(error) };
-        return Err(Error::Damaged { path, what });
-    }
     let mut snapshot = from.snapshot().await?;
     let logs = logs(&mut snapshot).await?;
     let known = carry::forgotten(&mut snapshot).await?;
+    let since = since(&mut snapshot, keyring, &known).await?;
+    snapshot.close().await?;
     let mut keys: Vec<store::Key> = keyring.keys.iter().filter(|key| logs.contains(&key.log)).cloned().collect();
-    let held = keys.len();
+    let all = keys.len();
     keys.retain(|key| !is_of_before(key, &known));
-    if keys.len() < held && source.age == Age::Fresh {
+    let held = Held::of(&keys, known.iter().chain(&since));
+    let verified = match proved(from, signers, &notes, Some(&held)).await {
+        Ok(verified) => verified,
+        // The database file is what was written: then it is the checkpoints that are not.
+        Err(Error::NotInOrder(what)) => return Err(Error::Damaged { path, what }),
+        Err(error) => return Err(error),
+    };
+    if keys.len() < all && source.age == Age::Fresh {
         return Err(Error::Refused(format!(
             "{} holds keys of people whom the backup knows to be forgotten: it is older than that; take a newer one",
             source.keyring.display()
         )));
     }
+    if let Some(first) = verified.unkeyed.first().filter(|_| source.age == Age::Fresh) {
+        return Err(Error::Refused(format!(
+            "{} lacks keys of {} whose texts are in the backup and whom nothing says to be erased, such as {first}: take a \
+             keyring that has them; where there is none any more, --expired restores the rest",
+            source.keyring.display(),
+            verified.unkeyed.len()
+        )));
+    }
 
+    let mut snapshot = from.snapshot().await?;
     let mut batch = to.batch().await?;
     batch.lock_meta().await?;
     carry::is_empty(&mut batch).await?;
     batch.clear_meta().await?;
     carry::carry(&mut snapshot, &mut batch, carry::Keys::LeftBehind, told).await?;
-    for forgotten in since(&mut snapshot, keyring, &known).await? {
-        batch.forget(&forgotten).await?;
+    for forgotten in &since {
+        batch.forget(forgotten).await?;
     }
+    Lost::add(&mut batch, &verified.unkeyed).await?;
     for keys in keys.chunks(500) {
         batch.put_keys(keys).await?;
     }
@@ -148,7 +175,8 @@ async fn write(
     snapshot.close().await?;
     to.measure().await?;
 
-    Ok((keys.len() as u64, proved(to, signers, &notes).await?))
+    let proved = proved(to, signers, &notes, None).await?;
+    Ok(Written { keys: keys.len() as u64, events: proved.events, lost: verified.unkeyed })
 }
 
 /// Every key of a keyring opens under a root key that is held.

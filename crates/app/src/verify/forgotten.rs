@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use store::{Forgotten, Snapshot};
+use store::{Forgotten, Key};
 use uuid::Uuid;
 
 /// The table's rows of one log, and how far its events explain them.
@@ -31,13 +31,10 @@ struct Row {
 }
 
 impl Index {
-    pub(super) async fn read(snapshot: &mut Snapshot, log: store::Id) -> Result<Self, store::Error> {
-        let rows = snapshot.forgotten_of_log(log).await?;
-        if rows.is_empty() {
-            return Ok(Self::default());
-        }
+    /// The rows of a log, and its keys.
+    pub(super) fn new(log: store::Id, rows: Vec<Forgotten>, keys: &[Key]) -> Self {
         let mut oldest: BTreeMap<store::Id, u64> = BTreeMap::new();
-        for key in snapshot.keys_of_log(log).await? {
+        for key in keys {
             let since = oldest.entry(key.subject).or_insert(key.since);
             *since = key.since.min(*since);
         }
@@ -45,7 +42,7 @@ impl Index {
             let has_keys = oldest.get(&subject).is_some_and(|since| subject != log || *since < seq);
             (subject, Row { until: seq, has_keys, said: 0 })
         };
-        Ok(Self(rows.into_iter().map(row).collect()))
+        Self(rows.into_iter().map(row).collect())
     }
 
     /// An event forgets somebody: whether the table says so, too.

@@ -74,4 +74,133 @@ both! {
         }
         assert_eq!(stage.app.check(None, &mut ()).await.unwrap().difference, None);
     }
+
+    // Whose key is gone was not erased: nothing of theirs is passed over, whoever folds, until somebody says that it is lost.
+    async fn what_has_no_key_is_not_passed_over(stage: &Stage) {
+        let (_, founder, log) = stage.practice(1).await;
+        let gone = stage.add(log, founder, "gone@example.com").await;
+        let (app, store, id, subject) = (&stage.app, stage.app.store(), log.uuid().into_bytes(), gone.uuid().into_bytes());
+        assert_eq!(stage.verified(&[]).await.unkeyed, []);
+        let keys = without_keys(stage, log, subject).await;
+        let verified = stage.verified(&[]).await;
+        let [unkeyed] = verified.unkeyed.as_slice() else { panic!("{:?}", verified.unkeyed) };
+        assert_eq!((verified.finding, unkeyed.log, unkeyed.subject, unkeyed.owner), (None, log, gone.uuid(), None));
+        assert_eq!(verified.events, 6 + 6, "all logs were verified");
+        // Whose other key is lost of several is named, too.
+        let second = store::Key { generation: 2, ..keys[0].clone() };
+        put_keys(stage, &[second]).await;
+        assert_eq!(stage.verified(&[]).await.unkeyed, std::slice::from_ref(unkeyed));
+        without_keys(stage, log, subject).await;
+
+        let names_it = |error: Error| {
+            let Error::Internal(what) = error else { panic!("{error:?}") };
+            assert!(what.contains(&gone.to_string()) && what.contains(&log.to_string()), "{what}");
+        };
+        names_it(app.rebuild(None, &mut ()).await.unwrap_err());
+        names_it(app.check(None, &mut ()).await.unwrap_err());
+        assert!(has_row(stage, log, gone).await, "its rows are what they were");
+        // A version that has folded nothing yet stops there, and other logs are folded.
+        let mut others = Vec::new();
+        for log in app.logs(None).await.unwrap() {
+            let mut batch = store.batch().await.unwrap();
+            let mut head = batch.lock(&[log.uuid().into_bytes()], store::Wait::Block).await.unwrap().heads.pop().unwrap();
+            head.folded = Vec::new();
+            for table in Table::ALL {
+                batch.delete_log_rows(app.tables().physical(*table).unwrap(), head.log).await.unwrap();
+            }
+            batch.set_heads(&[], &[head]).await.unwrap();
+            batch.commit().await.unwrap();
+            others.push((log, app.catch_up(log, &mut ()).await));
+        }
+        assert_eq!(others.len(), 3);
+        for (other, caught_up) in others {
+            match caught_up {
+                Ok(()) => assert_ne!(other, log),
+                Err(error) => {
+                    assert_eq!(other, log);
+                    names_it(error);
+                }
+            }
+        }
+        let goal = coachee::SetActiveGoal { coachee: gone, goal: ActiveGoal::parse("Rest").unwrap() };
+        let (actor, now, command) = (Actor::Person(founder), stage.clock.now(), app.command());
+        let request = Request { log, actor, through: Through::Program, now, command, idempotency: None };
+        assert!(matches!(app.run(request, goal).await, Err(Error::Internal(_))));
+
+        // The key is found again: nothing was lost.
+        put_keys(stage, &keys).await;
+        app.catch_up(log, &mut ()).await.unwrap();
+        assert!(has_row(stage, log, gone).await);
+        assert_eq!(app.check(None, &mut ()).await.unwrap().difference, None);
+        assert_eq!(stage.verified(&[]).await.unkeyed, []);
+
+        // It is not, and somebody says so.
+        without_keys(stage, log, subject).await;
+        let lost = app::lost::take_for_lost(store, None, &mut ()).await.unwrap();
+        assert_eq!(lost, std::slice::from_ref(unkeyed));
+        app.rebuild(None, &mut ()).await.unwrap();
+        assert!(!has_row(stage, log, gone).await);
+        assert_eq!(app.check(None, &mut ()).await.unwrap().difference, None);
+        let verified = stage.verified(&[]).await;
+        assert_eq!((verified.finding, verified.unkeyed, verified.lost), (None, Vec::new(), 1));
+        // That was of this one, and of what was there: another one is missed as before.
+        let other = stage.add(log, founder, "other@example.com").await;
+        without_keys(stage, log, other.uuid().into_bytes()).await;
+        let verified = stage.verified(&[]).await;
+        assert_eq!((verified.unkeyed.len(), verified.lost), (1, 1));
+        assert_eq!(id, verified.unkeyed[0].log.uuid().into_bytes());
+    }
+
+    // The first part of a long log takes the place of all its rows: not where the rest cannot be folded.
+    async fn a_long_log_that_lacks_a_key_keeps_its_rows(stage: &Stage) {
+        let (_, founder, log) = stage.practice(1).await;
+        let gone = stage.add(log, founder, "gone@example.com").await;
+        let store = stage.app.store();
+        let mut snapshot = store.snapshot().await.unwrap();
+        let keys = snapshot.keys_of_log(log.uuid().into_bytes()).await.unwrap();
+        snapshot.close().await.unwrap();
+        let mut long = History::read(store, log).await;
+        let theirs = long.events.split_off(4);
+        let again = long.events[3].clone();
+        long.events.extend(std::iter::repeat_n(again, 10_000));
+        long.events.extend(theirs);
+        long.renumber(true);
+        long.events.iter_mut().for_each(|event| event.leaf = leaf_hash(&event.record));
+        long.forge();
+        long.write(store).await;
+        let (their, others): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.subject == gone.uuid().into_bytes());
+        put_keys(stage, &others).await;
+        assert_eq!(stage.verified(&[]).await.finding, None);
+        assert!(matches!(stage.app.rebuild(Some(log), &mut ()).await, Err(Error::Internal(_))));
+        assert!(has_row(stage, log, gone).await);
+        put_keys(stage, &their).await;
+        stage.app.rebuild(Some(log), &mut ()).await.unwrap();
+        assert!(has_row(stage, log, gone).await);
+        assert_eq!(stage.app.check(Some(log), &mut ()).await.unwrap().difference, None);
+    }
+}
+
+/// Destroys somebody's keys and says nothing of it; which they were.
+async fn without_keys(stage: &Stage, log: LogId, subject: store::Id) -> Vec<store::Key> {
+    let mut batch = stage.app.store().batch().await.unwrap();
+    let keys = batch.keys_of_log(log.uuid().into_bytes()).await.unwrap();
+    assert!(batch.destroy_keys(log.uuid().into_bytes(), subject).await.unwrap() > 0);
+    batch.commit().await.unwrap();
+    keys.into_iter().filter(|key| key.subject == subject).collect()
+}
+
+async fn put_keys(stage: &Stage, keys: &[store::Key]) {
+    let mut batch = stage.app.store().batch().await.unwrap();
+    batch.put_keys(keys).await.unwrap();
+    batch.commit().await.unwrap();
+}
+
+/// Whether a coachee is in the read models.
+async fn has_row(stage: &Stage, log: LogId, coachee: CoacheeId) -> bool {
+    let table = stage.app.tables().physical(Table::coachee).unwrap();
+    let key = [(log.uuid().into_bytes(), coachee.uuid().into_bytes())];
+    let mut snapshot = stage.app.store().snapshot().await.unwrap();
+    let rows = snapshot.get(table, &key).await.unwrap();
+    snapshot.close().await.unwrap();
+    !rows.is_empty()
 }

@@ -27,7 +27,7 @@ const SKILLS: [&str; 4] =
 
 impl History {
     /// Gives every event the place that it now has: in its column, and where somebody thinks of it, in its record.
-    fn renumber(&mut self, thorough: bool) {
+    pub(super) fn renumber(&mut self, thorough: bool) {
         for (seq, event) in (1..).zip(&mut self.events) {
             if thorough {
                 let record = String::from_utf8(event.record.clone()).unwrap();
