@@ -2,6 +2,7 @@
 
 mod history;
 
+use domain::id::{CoacheeId, Id as _, LogId};
 use serde_json::{Value, json};
 use tests::{Person, both};
 
@@ -89,6 +90,27 @@ both! {
         let end = u64::from_str_radix(history.position().await.trim_start_matches("at"), 16).expect("a position");
         assert!(end > 60, "much has happened: {end} events");
         product.prove().await;
+    }
+
+    /// What a key that is lost has sealed is in no moment, and everything else is.
+    #[test]
+    async fn a_moment_goes_on_without_what_a_lost_key_sealed(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let kim: CoacheeId = product.coachee(&ada, &practice, "Kim").await.parse().expect("an id");
+        let robin = product.coachee(&ada, &practice, "Robin").await;
+        let then = at(&position(&ada, &practice).await);
+        goal(&ada, &practice, &robin, "Lead the team").await;
+        let (store, log) = (product.app.store(), LogId::parse(&practice).expect("a log"));
+        let mut batch = store.batch().await.expect("a transaction");
+        let gone = batch.destroy_keys(log.uuid().into_bytes(), kim.uuid().into_bytes()).await.expect("destroyed");
+        batch.commit().await.expect("committed");
+        let lost = app::lost::take_for_lost(store, Some(log), &mut ()).await.expect("written down");
+        assert!(gone > 0 && lost.iter().all(|lost| lost.subject == kim.uuid()), "{lost:?}");
+        product.app.rebuild(Some(log), &mut ()).await.expect("the read models are made anew");
+        let shown = coachees(&ada, &practice, &then).await;
+        let names: Vec<&Value> = shown["coachees"]["nodes"].as_array().expect("a list").iter().map(|it| &it["firstName"]).collect();
+        assert_eq!(names, ["Robin"], "{shown}");
+        assert_eq!(product.app.check(Some(log), &mut ()).await.expect("checked").difference, None);
     }
 
     /// Sight is the present's: access that was taken away shows nothing of then, and access that was given shows all.

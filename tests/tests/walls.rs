@@ -138,5 +138,6 @@ behind_the_wall! {
     reads::r3_each_reviews_what_is_theirs
     proof::a_reviewer_downloads_a_proof_and_verifies_it_offline
     as_of::what_was_is_shown_to_who_may_see_it_now
+    as_of::a_moment_goes_on_without_what_a_lost_key_sealed
     notes::two_editors_interleaving_never_lose_a_line
 }

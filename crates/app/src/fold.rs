@@ -7,6 +7,7 @@
 //! is known (`lost`). It is an error that names whose key is gone, and nothing of that log is written.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use domain::fold::When;
 use domain::id::{Id as _, LogId};
@@ -60,10 +61,26 @@ fn opened(mut happened: record::Happened, keys: &LogKeys, lost: &Lost) -> Result
 }
 
 /// Which keys are known to be lost, where these events lack any.
-async fn lost(snapshot: &mut Snapshot, keys: &LogKeys, happened: &[record::Happened]) -> Result<Lost, store::Error> {
+async fn lost(
+    snapshot: &mut Snapshot,
+    keys: &LogKeys,
+    happened: &[record::Happened],
+) -> Result<Arc<Lost>, store::Error> {
+    if let Some(lost) = keys.lost() {
+        return Ok(lost.clone());
+    }
     let lacks =
         |When { subject, owner, seq, .. }: When| !keys.is_forgotten(subject, seq) && keys.lacks((subject, owner), seq);
-    if happened.iter().any(|it| lacks(it.when)) { Lost::read(snapshot).await } else { Ok(Lost::default()) }
+    let any = happened.iter().any(|it| lacks(it.when));
+    Ok(Arc::new(if any { Lost::read(snapshot).await? } else { Lost::default() }))
+}
+
+/// A log's keys for folding it in snapshots that show single logs only: what is known to be lost belongs to none.
+pub(crate) async fn keys_of(inner: &Inner, log: LogId) -> Result<LogKeys, Error> {
+    let mut snapshot = inner.store.snapshot().await?;
+    let lost = Lost::read(&mut snapshot).await?;
+    snapshot.close().await?;
+    Ok(LogKeys::new(&inner.roots, log).knowing(lost))
 }
 
 /// The keys that these events' texts need.
@@ -256,7 +273,7 @@ pub(crate) async fn in_memory(
     until: u64,
     progress: &mut dyn Progress,
 ) -> Result<Rows, Error> {
-    let (mut rows, mut keys, mut seq) = (Rows::default(), LogKeys::new(&inner.roots, log), 0);
+    let (mut rows, mut keys, mut seq) = (Rows::default(), keys_of(inner, log).await?, 0);
     let mut portions = Portions::large(log.uuid().into_bytes());
     while seq < until {
         let (last, _, events) = read_ready(snapshot, &mut keys, &mut portions, seq, until - seq).await?;

@@ -22,6 +22,7 @@ use domain::id::{Id as _, LogId, PersonId, Subject};
 use vault::{DataKey, Entropy, KeyPlace, LastingKey, LogKey, RootId, Roots, WrappedKey};
 
 use crate::Error;
+use crate::lost::Lost;
 
 /// The value of the installation that names the root key with which new keys are wrapped: its id.
 pub const ROOT: &str = "root key check";
@@ -66,6 +67,7 @@ pub struct LogKeys {
     under: Vec<Arc<LogKey>>,
     loaded: HashMap<Whose, Keys>,
     forgotten: HashMap<Subject, u64>,
+    lost: Option<Arc<Lost>>,
 }
 
 impl std::fmt::Debug for LogKeys {
@@ -77,7 +79,18 @@ impl std::fmt::Debug for LogKeys {
 impl LogKeys {
     /// No keys of this log yet.
     pub fn new(roots: &Arc<Roots>, log: LogId) -> Self {
-        Self { log, roots: roots.clone(), under: Vec::new(), loaded: HashMap::new(), forgotten: HashMap::new() }
+        let (loaded, forgotten) = (HashMap::new(), HashMap::new());
+        Self { log, roots: roots.clone(), under: Vec::new(), loaded, forgotten, lost: None }
+    }
+
+    /// The same, with what is known to be lost, for whoever cannot ask for that where one is missing.
+    pub(crate) fn knowing(self, lost: Lost) -> Self {
+        Self { lost: Some(Arc::new(lost)), ..self }
+    }
+
+    /// What is known to be lost, where that was said.
+    pub(crate) const fn lost(&self) -> Option<&Arc<Lost>> {
+        self.lost.as_ref()
     }
 
     /// The keys of somebody's texts; `None` where they were not loaded.

@@ -25,8 +25,7 @@ use domain::{Rows, Table};
 use store::{Options, Portions, Select, Snapshot, Store, Value};
 use tokio::sync::{OnceCell, Semaphore};
 
-use crate::fold::{fold_ready, read_ready};
-use crate::keys::LogKeys;
+use crate::fold::{fold_ready, keys_of, read_ready};
 use crate::{App, Error, Reader, View};
 
 /// How many moments are built at a time.
@@ -301,7 +300,7 @@ impl App {
 
     /// Folds a moment from the one before it, or from nothing, of a log that had forgotten so far.
     async fn build(&self, log: LogId, before: Option<&Moment>, until: u64, forgotten: u64) -> Result<Moment, Error> {
-        let (mut rows, mut keys) = (Rows::default(), LogKeys::new(&self.inner.roots, log));
+        let (mut rows, mut keys) = (Rows::default(), keys_of(&self.inner, log).await?);
         let mut portions = Portions::large(log.uuid().into_bytes());
         let (begun, mut position) = match before {
             Some(before) => (&before.store, before.position),
