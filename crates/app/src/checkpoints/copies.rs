@@ -23,6 +23,8 @@ use crate::{App, Error};
 const OVERLAP_MICROS: i64 = 5 * 60_000_000;
 /// How many checkpoints are looked up at once.
 const ROWS_AT_ONCE: u32 = 1_000;
+/// So many logs are looked at even if the app is asked to stop.
+const LOGS_UNASKED: usize = 64;
 
 /// How far a witness has what was signed.
 #[derive(Debug, Default)]
@@ -38,7 +40,7 @@ impl App {
     /// signed since. Without a signer nothing is done. Which logs have one that does not continue what the witness has.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's; [`Error::Unavailable`] where the app is asked to stop while it looks at very many for the first time.
     pub async fn copy_checkpoints(
         &self,
         witness: &Arc<dyn Witness>,
@@ -52,7 +54,11 @@ impl App {
         };
         logs.extend(&copied.again);
         let (mut again, mut refused) = (BTreeSet::new(), Vec::new());
-        for log in logs {
+        for (number, log) in logs.into_iter().enumerate() {
+            // At first it may take minutes, for which nobody waits who stops: the next start begins anew.
+            if copied.since.is_none() && number >= LOGS_UNASKED && self.tasks().is_stopping() {
+                return Err(Error::Unavailable);
+            }
             match self.copy(signer, log, witness).await {
                 Ok(()) => {}
                 Err(Unsigned::Refused(why)) => {

@@ -63,4 +63,26 @@ both! {
         node.stop().await;
         assert_eq!(fourth.newest(log).unwrap(), third.newest(log).unwrap());
     }
+
+    // Of very many logs, not all are looked at first by a node that is asked to stop.
+    async fn a_node_that_stops_is_not_kept_by_all_that_was_signed(stage: &Stage) {
+        let (_, founder, _) = stage.practice(0).await;
+        for _ in 0..70 {
+            let practice: PracticeId = stage.app.mint();
+            let (name, display_name) = (Name::parse("Meadow").unwrap(), Name::parse("Ada").unwrap());
+            let create = practice::CreatePractice { practice, name, zone: Zone::utc(), founder, display_name };
+            stage.run(LogId::Practice(practice), Actor::Person(founder), create).await;
+        }
+        stage.app.sign_checkpoints(Some(&stage.place("first"))).await.unwrap();
+        let noted = |place: &str| app::checkpoints::noted(&stage.directory.path().join(place)).unwrap();
+        let (node, second) = (open(&stage.url, stage.clock.clone()).await, stage.place("second"));
+        node.tasks().stop();
+        let stopped = node.copy_checkpoints(&second, &mut Copied::default()).await;
+        assert!(matches!(stopped, Err(Error::Unavailable)), "{stopped:?}");
+        node.stop().await;
+        assert!(noted("second").len() < noted("first").len());
+        // The next start goes through all of them.
+        assert_eq!(stage.app.copy_checkpoints(&second, &mut Copied::default()).await.unwrap(), []);
+        assert_eq!(noted("second"), noted("first"));
+    }
 }
