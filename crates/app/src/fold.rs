@@ -49,13 +49,14 @@ fn opened(mut happened: record::Happened, keys: &LogKeys, lost: &Lost) -> Result
                 return Ok(None);
             }
         }
-        if known.is_empty() {
+        let opened = record::open(&mut happened.event, &when, known, Texts::Personal);
+        if known.is_empty() || (opened.is_err() && keys.lacks(whose, when.seq)) {
             let unkeyed = Unkeyed { log, subject, owner, until: when.seq };
             return Err(Error::internal(format!(
                 "a key is gone, and nothing says that its texts were erased: {unkeyed}; run verify"
             )));
         }
-        record::open(&mut happened.event, &when, known, Texts::Personal)?;
+        opened?;
     }
     Ok(Some((when, happened.event)))
 }

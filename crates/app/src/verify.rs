@@ -335,7 +335,7 @@ struct Log<'s> {
     forgotten: Index,
     /// Its keys, where the database has keys.
     held: Option<Held>,
-    /// Whose texts its events hold, so far.
+    /// Whose texts lack a key, so far.
     sealed: Sealed,
     /// By size; those before `next` hold.
     claims: Vec<Claim>,
@@ -443,7 +443,7 @@ impl<'s> Log<'s> {
             };
             let Chunk { events, kept } = chunk?;
             for event in &events {
-                self.event(log, event, &kept)?;
+                self.event((log, with), event, &kept)?;
             }
             verified.events += events.len() as u64;
             progress.done(log, events.len() as u64);
@@ -458,11 +458,9 @@ impl<'s> Log<'s> {
         verified.proved += self.proved;
         verified.forgotten_unsaid += self.forgotten.end(self.head.seq).map_err(|what| self.found(None, what))?;
         self.claims.iter().filter_map(|claim| claim.signed.as_ref()).for_each(|signed| verified.count(signed));
-        if let Some(held) = with.held.or(self.held.as_ref()) {
-            let (unkeyed, lost) = self.sealed.unkeyed(log, held, &with.lost);
-            verified.unkeyed.extend(unkeyed);
-            verified.lost += lost;
-        }
+        let (unkeyed, lost) = self.sealed.unkeyed(log, &with.lost);
+        verified.unkeyed.extend(unkeyed);
+        verified.lost += lost;
         Ok(())
     }
 
@@ -493,7 +491,7 @@ impl<'s> Log<'s> {
     }
 
     /// One event: its place, its columns, its block, the checkpoints at its size.
-    fn event(&mut self, log: LogId, event: &Event, kept: &[(u64, Hash)]) -> Result<(), Stop> {
+    fn event(&mut self, (log, with): (LogId, &With<'_>), event: &Event, kept: &[(u64, Hash)]) -> Result<(), Stop> {
         let seq = self.frontier.size() + 1;
         if event.seq != seq {
             return Err(self.found(Some(seq), "it is missing"));
@@ -510,7 +508,9 @@ impl<'s> Log<'s> {
         if happened.event.forgets().is_some_and(|subject| !self.forgotten.knows(subject.uuid(), seq)) {
             return Err(self.found(Some(seq), "it forgets somebody, and the table `forgotten` does not say so"));
         }
-        self.sealed.note(event, &mut happened.event);
+        if let Some(held) = with.held.or(self.held.as_ref()) {
+            self.sealed.note(event, &mut happened.event, held);
+        }
         self.at = event.at;
         if let Some(root) = self.frontier.push(event.leaf) {
             let block = (seq - 1) >> KEPT_LEVEL;

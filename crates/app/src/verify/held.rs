@@ -2,6 +2,7 @@
 //!
 //! The database of a backup has no keys: they lie in the keyring, by which it is held then, or by nobody's.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use domain::Event;
@@ -14,8 +15,10 @@ use crate::lost::{Lost, Unkeyed, Whose};
 /// Which keys there are, and who was forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    /// How many generations there are, and the newest.
-    keys: BTreeMap<Whose, (u32, u32)>,
+    /// The newest generation that is not there below those that are, and since when none is missing: since the oldest of
+    /// those above it was made. Generations begin at 1, and none is left out. The position after which a key came into use
+    /// would not do: a keyring may be newer than the backup that goes on with it.
+    keys: BTreeMap<Whose, (u32, i64)>,
     /// In which log, and up to which event.
     forgotten: BTreeMap<(Id, Id), u64>,
 }
@@ -23,10 +26,14 @@ pub(crate) struct Held {
 impl Held {
     pub fn of<'r>(keys: &[Key], forgotten: impl IntoIterator<Item = &'r Forgotten>) -> Self {
         let mut held = Self::default();
+        let mut keys: Vec<&Key> = keys.iter().collect();
+        keys.sort_by_key(|key| Reverse(key.generation));
         for key in keys {
-            let (number, newest) = held.keys.entry((key.log, key.subject, key.owner)).or_default();
-            *number = number.saturating_add(1);
-            *newest = (*newest).max(key.generation);
+            let newest = (key.generation, key.at);
+            let (next, since) = held.keys.entry((key.log, key.subject, key.owner)).or_insert(newest);
+            if *next == key.generation {
+                (*next, *since) = (key.generation.saturating_sub(1), key.at);
+            }
         }
         for Forgotten { log, subject, seq, .. } in forgotten {
             let until = held.forgotten.entry((*log, *subject)).or_default();
@@ -35,38 +42,33 @@ impl Held {
         held
     }
 
-    /// Whether a text that was sealed at this event should have a key, and one of them is missing. Generations begin at 1, and
-    /// none is left out.
-    fn lacks(&self, whose: &Whose, seq: u64) -> bool {
+    /// Whether a text that was sealed at this event and time should have a key, and that is missing.
+    fn lacks(&self, whose: &Whose, seq: u64, at: i64) -> bool {
         let (log, subject, _) = *whose;
         let is_forgotten = self.forgotten.get(&(log, subject)).is_some_and(|until| seq <= *until);
-        !is_forgotten && self.keys.get(whose).is_none_or(|(number, newest)| number != newest)
+        !is_forgotten && at < self.keys.get(whose).map_or(i64::MAX, |(_, since)| *since)
     }
 }
 
-/// The newest event with a sealed text, for each of those whose key seals.
+/// Of those whose texts lack a key, the newest event with such a text.
 #[derive(Debug, Default)]
 pub(super) struct Sealed(BTreeMap<(Id, Option<Id>), u64>);
 
 impl Sealed {
     /// Takes note of an event, in the order of the log.
-    pub(super) fn note(&mut self, stored: &store::Event, event: &mut Event) {
+    pub(super) fn note(&mut self, stored: &store::Event, event: &mut Event, held: &Held) {
         let mut has_texts = false;
         event.secrets(&mut |secret, _| has_texts |= secret.sealed().is_some());
-        if has_texts {
+        if has_texts && held.lacks(&(stored.log, stored.subject, stored.owner), stored.seq, stored.at) {
             self.0.insert((stored.subject, stored.owner), stored.seq);
         }
     }
 
     /// Of whom a key is missing; and how many of those are known to be lost, who are left out.
-    pub(super) fn unkeyed(&self, log: LogId, held: &Held, lost: &Lost) -> (Vec<Unkeyed>, u64) {
+    pub(super) fn unkeyed(&self, log: LogId, lost: &Lost) -> (Vec<Unkeyed>, u64) {
         let (mut unkeyed, mut known) = (Vec::new(), 0);
         for ((subject, owner), until) in &self.0 {
-            let whose = (log.uuid().into_bytes(), *subject, *owner);
-            if !held.lacks(&whose, *until) {
-                continue;
-            }
-            if lost.has(&whose, *until) {
+            if lost.has(&(log.uuid().into_bytes(), *subject, *owner), *until) {
                 known += 1;
                 continue;
             }

@@ -87,7 +87,7 @@ both! {
         assert_eq!((verified.finding, unkeyed.log, unkeyed.subject, unkeyed.owner), (None, log, gone.uuid(), None));
         assert_eq!(verified.events, 6 + 6, "all logs were verified");
         // Whose other key is lost of several is named, too.
-        let second = store::Key { generation: 2, ..keys[0].clone() };
+        let second = store::Key { generation: 2, at: keys[0].at + 1, ..keys[0].clone() };
         put_keys(stage, &[second]).await;
         assert_eq!(stage.verified(&[]).await.unkeyed, std::slice::from_ref(unkeyed));
         without_keys(stage, log, subject).await;
@@ -149,6 +149,47 @@ both! {
         let verified = stage.verified(&[]).await;
         assert_eq!((verified.unkeyed.len(), verified.lost), (1, 1));
         assert_eq!(id, verified.unkeyed[0].log.uuid().into_bytes());
+    }
+
+    // Whose older key is lost goes on with a newer one: that is seen, and written down once, however much they write then.
+    async fn a_key_that_is_lost_beside_a_newer_one_is_missed_once(stage: &Stage) {
+        let (_, founder, log) = stage.practice(0).await;
+        let renewed = stage.add(log, founder, "renewed@example.com").await;
+        let anew = stage.add(log, founder, "anew@example.com").await;
+        stage.pass(181 * 24 * 60);
+        let goal = |coachee, goal: &str| coachee::SetActiveGoal { coachee, goal: ActiveGoal::parse(goal).unwrap() };
+        stage.run(log, Actor::Person(founder), goal(renewed, "Rest")).await;
+        assert_eq!(stage.verified(&[]).await.unkeyed, []);
+        let keys = without_keys(stage, log, renewed.uuid().into_bytes()).await;
+        let second: Vec<_> = keys.into_iter().filter(|key| key.generation == 2).collect();
+        assert_eq!(second.len(), 1, "it was renewed");
+        put_keys(stage, &second).await;
+        without_keys(stage, log, anew.uuid().into_bytes()).await;
+
+        // One that has no keys in memory makes one in the place of that which is gone.
+        let serving = open(&stage.url, stage.clock.clone()).await;
+        let set = async |coachee, words: &str| {
+            let (actor, now, command) = (Actor::Person(founder), stage.clock.now(), serving.command());
+            let request = Request { log, actor, through: Through::Program, now, command, idempotency: None };
+            serving.run(request, goal(coachee, words)).await.unwrap();
+        };
+        set(anew, "Run").await;
+        let mut missed: Vec<_> = stage.verified(&[]).await.unkeyed.into_iter().map(|it| it.subject).collect();
+        missed.sort_unstable();
+        let mut wanted = vec![renewed.uuid(), anew.uuid()];
+        wanted.sort_unstable();
+        assert_eq!(missed, wanted);
+        let Err(Error::Internal(what)) = stage.app.rebuild(None, &mut ()).await else { panic!("it is rebuilt") };
+        assert!(what.contains("a key is gone"), "{what}");
+
+        assert_eq!(app::lost::take_for_lost(stage.app.store(), None, &mut ()).await.unwrap().len(), 2);
+        set(renewed, "Sleep").await;
+        set(anew, "Walk").await;
+        let verified = stage.verified(&[]).await;
+        assert_eq!((verified.finding, verified.unkeyed, verified.lost), (None, Vec::new(), 2));
+        stage.app.rebuild(None, &mut ()).await.unwrap();
+        assert_eq!(stage.app.check(None, &mut ()).await.unwrap().difference, None);
+        serving.stop().await;
     }
 
     // The first part of a long log takes the place of all its rows: not where the rest cannot be folded.
