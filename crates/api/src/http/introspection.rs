@@ -12,9 +12,10 @@
 //!
 //! The numbers are the product's schema, with room to grow; a test of it says when they no longer fit.
 
-/// The most that introspection may come to. The standard query, with all that is optional in it, comes to 51 900; on the
-/// product's schema that is 28 500 fields and items, and nothing that is let in comes to much more than one and a half times as many.
-pub const MAX_INTROSPECTED: usize = 53_000;
+/// The most that introspection may come to. The standard query, with all that is optional in it, comes to 51 900, and to
+/// 68 900 as clients send it that add `__typename` to every selection. On the product's schema the former is 28 500 fields and
+/// items, and nothing that is let in comes to much more than twice as many.
+pub const MAX_INTROSPECTED: usize = 70_000;
 /// How many types there are.
 pub const TYPES: usize = 400;
 /// Of the lists that all types have, how many items each list has in a hundred types.

@@ -286,11 +286,11 @@ mod tests {
             };
             format!("{{ {} }}", (0..n).map(schema).collect::<String>())
         };
-        assert_eq!(shape_of(&beside(8)), Ok(OperationType::Query));
-        assert!(matches!(shape_of(&beside(9)), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })));
+        assert_eq!(shape_of(&beside(11)), Ok(OperationType::Query));
+        assert!(matches!(shape_of(&beside(12)), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })));
         let names = |n: usize| format!("{{ __schema {{ types {{ fields {{ {} }} }} }} }}", "name ".repeat(n));
-        assert_eq!(shape_of(&names(41)), Ok(OperationType::Query));
-        assert!(matches!(shape_of(&names(44)), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })));
+        assert_eq!(shape_of(&names(56)), Ok(OperationType::Query));
+        assert!(matches!(shape_of(&names(58)), Err(Refusal::TooMuch { most: MAX_INTROSPECTED, .. })));
         let elsewhere = format!("{}name{}", "{ fields ".repeat(10) + "{", "}".repeat(11));
         assert_eq!(
             shape_of(&elsewhere),

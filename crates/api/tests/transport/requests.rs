@@ -310,25 +310,30 @@ async fn a_body_is_not_unpacked() {
     }
 }
 
+/// Also with all that is optional in it, and as clients send it that add `__typename` wherever something is selected.
 #[tokio::test]
 async fn the_standard_introspection_query_passes() {
     let (server, _) = toy::start().await;
-    let of_type = (0..9).fold("name".to_owned(), |inner, _| format!("kind name ofType {{ {inner} }}"));
-    let query = format!(
-        "query IntrospectionQuery {{ __schema {{ description queryType {{ name kind }} mutationType {{ name kind }}
-            subscriptionType {{ name kind }} types {{ ...FullType }}
-            directives {{ name description isRepeatable locations args(includeDeprecated: true) {{ ...InputValue }} }} }} }}
-        fragment FullType on __Type {{ kind name description specifiedByURL isOneOf
-            fields(includeDeprecated: true) {{ name description args(includeDeprecated: true) {{ ...InputValue }}
-                type {{ ...TypeRef }} isDeprecated deprecationReason }}
-            inputFields(includeDeprecated: true) {{ ...InputValue }} interfaces {{ ...TypeRef }}
-            enumValues(includeDeprecated: true) {{ name description isDeprecated deprecationReason }}
-            possibleTypes {{ ...TypeRef }} }}
-        fragment InputValue on __InputValue {{ name description type {{ ...TypeRef }} defaultValue isDeprecated
-            deprecationReason }}
-        fragment TypeRef on __Type {{ {of_type} }}"
-    );
-    let (status, told) = answer(post(server, &json!({ "query": query }))).await;
-    assert_eq!((status, told.get("errors")), (200, None));
-    assert_eq!(told["data"]["__schema"]["queryType"]["name"], "Query");
+    for of in ["", "__typename"] {
+        let of_type = (0..9).fold(format!("name kind {of}"), |inner, _| format!("kind name ofType {{ {inner} }} {of}"));
+        let query = format!(
+            "query IntrospectionQuery {{ __schema {{ description queryType {{ name kind {of} }}
+                mutationType {{ name kind {of} }} subscriptionType {{ name kind {of} }} types {{ ...FullType {of} }}
+                directives {{ name description isRepeatable locations {of}
+                    args(includeDeprecated: true) {{ ...InputValue {of} }} }} {of} }} }}
+            fragment FullType on __Type {{ kind name description specifiedByURL isOneOf {of}
+                fields(includeDeprecated: true) {{ name description {of}
+                    args(includeDeprecated: true) {{ ...InputValue {of} }}
+                    type {{ ...TypeRef {of} }} isDeprecated deprecationReason }}
+                inputFields(includeDeprecated: true) {{ ...InputValue {of} }} interfaces {{ ...TypeRef {of} }}
+                enumValues(includeDeprecated: true) {{ name description isDeprecated deprecationReason {of} }}
+                possibleTypes {{ ...TypeRef {of} }} }}
+            fragment InputValue on __InputValue {{ name description type {{ ...TypeRef {of} }} defaultValue isDeprecated
+                deprecationReason {of} }}
+            fragment TypeRef on __Type {{ {of_type} }}"
+        );
+        let (status, told) = answer(post(server, &json!({ "query": query }))).await;
+        assert_eq!((status, told.get("errors")), (200, None), "{of}");
+        assert_eq!(told["data"]["__schema"]["queryType"]["name"], "Query");
+    }
 }
