@@ -100,7 +100,7 @@ both! {
         let log = practice.parse::<domain::id::PracticeId>().expect("an id");
         let reader = app::Reader::new(person, app::Through::Program);
         let mut watch = product.app.watch(&reader, log, domain::account::Portal::Coach, None).await.expect("a portal");
-        let until = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        let until = tokio::time::Instant::now() + tests::PATIENCE;
         // The first is read from the log, perhaps; who has come to its end is told of the second.
         for title in ["Lead", "Rest"] {
             let goal = goal(&ada, &practice, &robin, title).await.parse::<domain::id::GoalId>().expect("an id");

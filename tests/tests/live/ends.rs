@@ -78,7 +78,7 @@ both! {
         connection.write_all(request.as_bytes()).await.expect("it is sent");
         let mut arrived = Vec::new();
         while !String::from_utf8_lossy(&arrived).contains("event: next") {
-            let more = tokio::time::timeout(Duration::from_secs(20), connection.read_buf(&mut arrived));
+            let more = tokio::time::timeout(tests::PATIENCE, connection.read_buf(&mut arrived));
             assert!(more.await.expect("something must come").expect("it is read") > 0, "it ended");
         }
         ada.ask(REVOKE, json!({ "i": { "practiceId": practice, "coachId": bob.id, "coacheeId": robin } })).await;
@@ -87,7 +87,7 @@ both! {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), ends).await.expect("the stream ends though nobody reads");
+        tokio::time::timeout(tests::PATIENCE, ends).await.expect("the stream ends though nobody reads");
         connection.read_to_end(&mut arrived).await.expect("the rest");
         assert!(arrived.len() < text.len() / 2, "{} bytes arrived", arrived.len());
     }
