@@ -257,7 +257,7 @@ impl Watch {
                 return Ok(Some(news));
             }
             if Instant::now() >= until {
-                return Ok(None);
+                return Ok(self.nothing());
             }
         }
     }
@@ -273,7 +273,7 @@ impl Watch {
                 return Ok(Some(entry));
             }
             if Instant::now() >= until {
-                return Ok(None);
+                return Ok(self.nothing());
             }
             let Some(part) = self.part(until).await? else { return Ok(self.nothing()) };
             Box::pin(self.keep(part)).await?;
@@ -297,9 +297,10 @@ impl Watch {
         LogId::Practice(self.scope.practice)
     }
 
-    /// Nothing to tell, up to as far as the log is known.
+    /// Nothing to tell, up to as far as the log is known: nobody who was forgotten up to there is shown.
     fn nothing<T>(&mut self) -> Option<T> {
         self.follower.rest();
+        self.reader.looked.renew(&self.scope, self.follower.position().max(self.looked_upto));
         None
     }
 
@@ -492,7 +493,8 @@ impl Watch {
             let when = entry.happened.when;
             if self.scope.sees_entry(&entry.happened.event, when.subject, when.owner) {
                 let (scope, reader) = (self.scope.clone(), self.reader.clone());
-                reader.looked.renew(&scope, when.seq);
+                // What waits is opened anew where somebody is forgotten up to there.
+                reader.looked.renew(&scope, self.follower.position());
                 return Ok(Some(Line { heard: entry, scope, reader }));
             }
         }

@@ -120,4 +120,33 @@ both! {
         ada.ask("mutation($i: RemoveCoachInput!) { removeCoach(input: $i) { errors { code } } }", remove).await;
         assert!(matches!(product.app.still_sees(&bobs.looked).await, Err(app::Error::Forbidden)));
     }
+
+    /// Who was forgotten long ago keeps nothing from who reads slowly: not what happened before, from who catches up with
+    /// it, and no sign of life from those whom it did not concern.
+    #[test]
+    async fn who_was_forgotten_before_keeps_nothing_back(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let bob = product.further_coach(&ada, &practice, "Bob", "COACH").await;
+        let kim = product.coachee(&ada, &practice, "Kim").await;
+        let log = practice.parse::<domain::id::PracticeId>().expect("an id");
+        let reader = |who: &tests::Person| app::Reader::new(who.id.parse().expect("an id"), app::Through::Program);
+        let (adas, bobs) = (reader(&ada), reader(&bob));
+        let coach = domain::account::Portal::Coach;
+        let mut follows = product.app.watch(&bobs, log, coach, None).await.expect("a portal");
+        let erase = json!({ "i": { "practiceId": practice, "coacheeId": kim, "confirmName": "Kim Reed" } });
+        ada.ask("mutation($i: EraseCoacheeInput!) { eraseCoachee(input: $i) { errors { code } } }", erase).await;
+        let end = product.app.view(&reader(&ada), log, coach, None).await.expect("a portal").position;
+
+        let until = tokio::time::Instant::now() + tests::PATIENCE;
+        let mut catches_up = product.app.watch(&adas, log, coach, Some(0)).await.expect("a portal");
+        let first = catches_up.next_entry(until).await.expect("it goes on").expect("an entry");
+        assert!(first.happened().when.seq < end, "she is forgotten after that");
+        product.app.still_sees(&adas.looked).await.expect("nothing has changed since");
+        while follows.position() < end {
+            assert!(tokio::time::Instant::now() < until, "Bob never hears of it");
+            let soon = tokio::time::Instant::now() + Duration::from_secs(1);
+            assert!(follows.next(soon).await.expect("it goes on").is_none(), "Bob has never seen her");
+        }
+        product.app.still_sees(&bobs.looked).await.expect("his sight has not changed");
+    }
 }
