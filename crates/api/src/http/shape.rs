@@ -176,13 +176,15 @@ impl<'a> Survey<'a> {
     }
 
     /// Refuses these root fields where two have the same response key, fragments spread: they are one field (GraphQL October
-    /// 2021, section 6.4.3), and the executor would run both. They were summed before, so there are few, and no circle.
+    /// 2021, section 6.4.3), and the executor would run both. `__typename` may stand twice, as clients have it that add it to
+    /// every selection: nothing is run for it. They were summed before, so there are few, and no circle.
     fn once(&self, set: &'a SelectionSet, keys: &mut HashSet<&'a str>) -> Result<(), Refusal> {
         for item in &set.items {
             match &item.node {
                 Selection::Field(field) => {
                     let key = field.node.response_key().node.as_str();
-                    if !keys.insert(key) {
+                    let is_its_name = field.node.alias.is_none() && key == "__typename";
+                    if !is_its_name && !keys.insert(key) {
                         return Err(Refusal::Twice(key.to_owned()));
                     }
                 }
@@ -345,6 +347,9 @@ mod tests {
         assert_eq!(shape_of("mutation { a ... { b ...F } } fragment F on M { ... on M { a } }"), twice("a"));
         assert_eq!(shape_of("mutation { ...F ...F } fragment F on M { a }"), twice("a"));
         assert_eq!(shape_of("mutation { a { b b } c { b } }"), Ok(OperationType::Mutation), "of its root fields");
+        let named = "mutation { __typename ...F } fragment F on M { __typename a }";
+        assert_eq!(shape_of(named), Ok(OperationType::Mutation), "its name is no change");
+        assert_eq!(shape_of("mutation { __typename: a ... { __typename: a } }"), twice("__typename"));
         assert_eq!(shape_of("{ a { b } a { c } }"), Ok(OperationType::Query));
     }
 

@@ -253,6 +253,9 @@ async fn a_mutation_that_is_written_twice_does_not_run() {
     assert_eq!(toy.mutations.load(Ordering::Relaxed), 0);
     let (_, told) = answer(post(server, &json!({ "query": "mutation { count a: count }" }))).await;
     assert_eq!(told, json!({ "data": { "count": 1, "a": 2 } }));
+    let named = "mutation { __typename ...F } fragment F on Mutation { __typename count }";
+    let (_, told) = answer(post(server, &json!({ "query": named }))).await;
+    assert_eq!(told, json!({ "data": { "__typename": "Mutation", "count": 3 } }));
     let (_, told) = answer(post(server, &json!({ "query": "{ this { hello } this { key } }" }))).await;
     assert_eq!(told["data"]["this"], json!({ "hello": "world", "key": null }), "a query may");
 }
