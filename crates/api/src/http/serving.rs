@@ -5,7 +5,7 @@
 //! time, and each that waits for the next one for too long. From a request's head on, its own bounds hold.
 //! ([`patience`](super::patience) has what else a connection may not.)
 //!
-//! A request may be answered before its body was read: most refusals are. Nobody waits for what is then still to come, so
+//! A request may be answered before its body was read, as a refusal of its headers is. Nobody waits for what is then still to come, so
 //! the connection ends with such an answer, which says so (RFC 9112, section 9.6): else its client would lose the next
 //! request on it.
 
