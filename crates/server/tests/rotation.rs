@@ -335,7 +335,7 @@ async fn missed(from: Option<String>, to: Option<String>) {
     let second = back_up("second").await.unwrap();
 
     // The first backup knows nothing of that, and the newest keyring has the key no more.
-    let [one, other] = others.each_ref().map(|folder| folder.path());
+    let [one, other] = others.each_ref().map(tempfile::TempDir::path);
     let place = |folder: &Path, database| {
         let there = settings(folder, database);
         std::fs::copy(&here.root_key_file, &there.root_key_file).unwrap();
@@ -364,10 +364,10 @@ async fn missed(from: Option<String>, to: Option<String>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_gone_is_missed() {
-    missed(None, Some(postgres("missed"))).await;
+    Box::pin(missed(None, Some(postgres("missed")))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_gone_is_missed_on_postgres() {
-    missed(Some(postgres("missing")), None).await;
+    Box::pin(missed(Some(postgres("missing")), None)).await;
 }
