@@ -22,7 +22,7 @@ const LETTERS_MAX: usize = 64;
 /// How many words of what somebody searches for must all be found; what follows is not looked at.
 const ASKED_MAX: usize = 8;
 
-/// A word in lower case. It is a part of a name or an address, so nothing prints it.
+/// A word without its case. It is a part of a name or an address, so nothing prints it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Word(String);
 
@@ -53,12 +53,19 @@ row! { SearchWord in coachee_word, seen as Profile, id id: UniqueId, subject |r|
 
 /// The words by which a text is found: what spaces divide, and the parts of that which other signs divide.
 fn words(text: &str) -> BTreeSet<Word> {
-    let text = text.to_lowercase();
+    let text = caseless(text);
     let whole = text.split_whitespace();
     let parts = whole.clone().flat_map(|word| word.split(|sign: char| !sign.is_alphanumeric()));
     // What follows an address's sign is looked for as a whole, too: a company's domain.
     let domains = whole.clone().filter_map(|word| word.rsplit_once('@')).map(|(_, domain)| domain);
     whole.chain(domains).chain(parts).filter(|word| !word.is_empty()).map(cut).take(WORDS_MAX).collect()
+}
+
+/// The text without its case. Lower case alone keeps apart what has one upper case: `ß` and `ss`, `σ` and `ς`. Upper case
+/// alone keeps `ẞ` apart from them.
+fn caseless(text: &str) -> String {
+    let lower = text.chars().flat_map(char::to_lowercase);
+    lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
 fn cut(word: &str) -> Word {
@@ -67,7 +74,7 @@ fn cut(word: &str) -> Word {
 
 /// What somebody searches for: the beginnings of words that must all be found.
 pub fn words_asked(search: &str) -> Vec<String> {
-    let search = search.to_lowercase();
+    let search = caseless(search);
     // A control character is in no name, and a database may refuse it.
     let words = search.split(|sign: char| sign.is_whitespace() || sign.is_control()).filter(|word| !word.is_empty());
     let words: BTreeSet<Word> = words.take(ASKED_MAX).map(cut).collect();
@@ -113,6 +120,19 @@ mod tests {
         );
         assert_eq!(found("  "), Vec::<String>::new());
         assert_eq!(found("'-'"), ["'-'"]);
+    }
+
+    #[test]
+    fn a_word_is_found_in_whatever_case() {
+        for written in ["Groß", "groß", "GROSS", "Gross", "GROẞ"] {
+            assert_eq!(found(written), ["gross"], "{written}");
+            assert_eq!(words_asked(written), ["gross"], "{written}");
+        }
+        // A letter that has another form at the end of a word is the same one within it.
+        for asked in ["ΟΔΥΣ", "οδυς", "οδυσσεύς"] {
+            let asked = words_asked(asked).remove(0);
+            assert!(found("Οδυσσεύς").iter().all(|word| word.starts_with(&asked)), "{asked}");
+        }
     }
 
     #[test]
