@@ -1,4 +1,4 @@
--- Coachees: profile, status, invitation. Fed by coachee.*; session.* sets the newest session.
+-- Coachees: profile, status, invitation. Fed by coachee.*; session.* sets the newest sessions.
 -- A table's own columns are copies for `where` and `order by`; the row itself is its document.
 -- {name} stands for the table's physical name, which carries this projection's fingerprint.
 

@@ -56,6 +56,30 @@ async fn portals(who: &Person) -> BTreeSet<(String, String)> {
 }
 
 both! {
+    /// Where the newest session's start is moved behind another's, the coachee's newest is that other one.
+    #[test]
+    async fn a_corrected_start_leaves_the_newest_session_newest(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let robin = product.coachee(&ada, &practice, "Robin").await;
+        let kim = product.coachee(&ada, &practice, "Kim").await;
+        let log = "mutation($i: LogSessionInput!) { logSession(input: $i) { session { id } errors { code } } }";
+        let mut logged = Vec::new();
+        for (coachee, day) in [(&robin, "2026-02-25"), (&kim, "2026-02-10"), (&robin, "2026-03-01")] {
+            let at = format!("{day}T09:00:00Z");
+            let session = json!({ "practiceId": practice, "coacheeId": coachee, "startedAt": at, "durationMinutes": 50 });
+            logged.push(ada.ask(log, json!({ "i": session })).await["logSession"]["session"]["id"].clone());
+        }
+        let update = "mutation($i: UpdateSessionInput!) { updateSession(input: $i) { errors { code } } }";
+        let moved = json!({ "practiceId": practice, "sessionId": logged[2], "startedAt": "2026-01-01T09:00:00Z" });
+        assert_eq!(ada.ask(update, json!({ "i": moved })).await["updateSession"]["errors"], json!([]));
+        let look = "query($p: ID!, $c: ID!) { viewer { coachPortal(practiceId: $p) { coachee(id: $c) { lastSessionAt } } } }";
+        let shown = ada.ask(look, json!({ "p": practice, "c": robin })).await;
+        assert_eq!(shown["viewer"]["coachPortal"]["coachee"]["lastSessionAt"], json!("2026-02-25T09:00:00Z"));
+        assert_eq!(names(&ada, &practice, json!({ "noSessionForDays": 14 }), "FIRST_NAME").await, ["Kim"]);
+        assert_eq!(names(&ada, &practice, json!({}), "LAST_SESSION_FIRST").await, ["Robin", "Kim"]);
+        product.prove().await;
+    }
+
     /// Every filter finds those and only those, alone and together with others.
     #[test]
     async fn s2_1_the_roster_is_filtered_by_what_a_coach_asks(product: Product) {

@@ -153,7 +153,7 @@ impl Coachee {
     }
     /// When the newest session began.
     async fn last_session_at(&self) -> Option<DateTime> {
-        self.row.last_session_at.map(DateTime)
+        self.row.last_session_at().map(DateTime)
     }
     #[graphql(flatten)]
     async fn plan(&self) -> crate::plan::CoacheePlan {

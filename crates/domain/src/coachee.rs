@@ -7,6 +7,8 @@ mod leaving;
 mod search;
 mod standing;
 
+use std::cmp::Reverse;
+
 use serde::{Deserialize, Serialize};
 
 pub use import::{IMPORT_MAX, ImportCoachees};
@@ -22,7 +24,7 @@ use crate::declare::{events, row};
 use crate::edit::{changed, personal};
 use crate::entry::Entry;
 use crate::fold::When;
-use crate::id::{AccessId, ClientId, CoacheeId, CompanyId, InvitationId, PersonId, UniqueId};
+use crate::id::{AccessId, ClientId, CoacheeId, CompanyId, InvitationId, PersonId, SessionId, UniqueId};
 use crate::practice;
 use crate::row::{Column, SortKey, Type, Value};
 use crate::text::{
@@ -144,6 +146,10 @@ refusals! {
     }
 }
 
+/// How many of the newest sessions a coachee's row keeps: where the start of the newest is corrected, the next one is known.
+/// Only where as many are moved behind all others, with none begun meanwhile, is it one of these that counts as the newest.
+const NEWEST_SESSIONS: usize = 8;
+
 /// A coachee's file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Coachee {
@@ -181,8 +187,8 @@ pub struct Coachee {
     pub accepted_at: Option<Time>,
     /// Since when they are deactivated, if they are: beside the status, which stays.
     pub deactivated_at: Option<Time>,
-    /// When the newest session with them began.
-    pub last_session_at: Option<Time>,
+    /// When the newest sessions with them began, the newest first; earlier ones are not kept.
+    pub newest_sessions: Vec<(Time, SessionId)>,
     /// Who wrote the active goal.
     pub active_goal_by: Option<PersonId>,
     /// Who wrote the synopsis.
@@ -198,7 +204,7 @@ columns |r| [
     billing_model: Option<BillingModel> = r.billing_model,
     deactivated: bool = r.deactivated_at.is_some(),
     added_at: Time = r.added_at,
-    last_session_at: Time = r.last_session_at.unwrap_or_default(),
+    last_session_at: Time = r.last_session_at().unwrap_or_default(),
 ],
 sealed [active_goal, synopsis] }
 
@@ -210,6 +216,17 @@ impl Coachee {
     /// On which side of them somebody stands who may do something about them.
     pub fn side_of(&self, person: PersonId) -> Portal {
         if self.person == Some(person) { Portal::Coachee } else { Portal::Coach }
+    }
+    /// When the newest session with them began.
+    pub fn last_session_at(&self) -> Option<Time> {
+        self.newest_sessions.first().map(|(began, _)| *began)
+    }
+    /// A session with them began then, whatever was said of it before.
+    pub(crate) fn session_began(&mut self, session: SessionId, at: Time) {
+        self.newest_sessions.retain(|(_, kept)| *kept != session);
+        self.newest_sessions.push((at, session));
+        self.newest_sessions.sort_unstable_by_key(|newest| Reverse(*newest));
+        self.newest_sessions.truncate(NEWEST_SESSIONS);
     }
     /// First and last name.
     pub fn full_name(&self) -> String {
@@ -289,7 +306,7 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                 invited_at: None,
                 accepted_at: None,
                 deactivated_at: None,
-                last_session_at: None,
+                newest_sessions: Vec::new(),
                 active_goal_by: None,
                 synopsis_by: None,
             });

@@ -47,7 +47,7 @@ features! {
     practice as Practice version 2 {
         practice: practice::Practice, member: practice::Member, coach_invitation: practice::CoachInvitation, access: practice::Access
     }
-    coachee as Coachee version 4 {
+    coachee as Coachee version 5 {
         coachee: coachee::Coachee, coachee_email: coachee::CoacheeEmail, coachee_invitation: coachee::Invitation,
         activation: coachee::Activation, coachee_word: coachee::SearchWord
     }

@@ -212,12 +212,8 @@ pub fn fold(event: &Event, when: &When, rows: &mut Rows) {
                 row.started_at = started_at.as_ref().map_or(row.started_at, |change| change.now);
                 row.minutes = minutes.as_ref().map_or(row.minutes, |change| Some(change.now));
             });
-            if let Some(Change { was, now }) = started_at {
-                // Where another session lies between the two times, this is not the newest one's: no row says so here.
-                rows.edit(*coachee, |row: &mut Coachee| {
-                    let newest = row.last_session_at.filter(|_| row.last_session_at != *was);
-                    row.last_session_at = newest.max(Some(*now));
-                });
+            if let Some(Change { now, .. }) = started_at {
+                rows.edit(*coachee, |row: &mut Coachee| row.session_began(*session, *now));
                 rows.edit(*session, |row: &mut SelfRating| row.started_at = *now);
             }
         }
@@ -289,7 +285,7 @@ fn begin(
         titled_by: when.actor,
     });
     rows.put(Notes::empty(id, coachee));
-    rows.edit(coachee, |row: &mut Coachee| row.last_session_at = row.last_session_at.max(Some(started_at)));
+    rows.edit(coachee, |row: &mut Coachee| row.session_began(id, started_at));
 }
 
 /// The words of the activity log.

@@ -125,7 +125,7 @@ fn what_was_written_of_a_session_is_corrected() {
 #[test]
 fn the_coachee_has_the_time_of_the_newest_session() {
     let mut world = World::new();
-    let last = |world: &World| world.row::<Coachee>(id(World::COACHEE)).last_session_at;
+    let last = |world: &World| world.row::<Coachee>(id(World::COACHEE)).last_session_at();
     world.when(World::OWNER, &log(200, NOON.plus_days(-1), Status::Attended)).unwrap();
     world.when(World::OWNER, &log(201, NOON.plus_days(-9), Status::Attended)).unwrap();
     assert_eq!(last(&world), Some(NOON.plus_days(-1)));
@@ -141,6 +141,22 @@ fn the_coachee_has_the_time_of_the_newest_session() {
     assert_eq!(last(&world), Some(NOON.plus_days(-2)));
     world.when(World::OWNER, &start(202)).unwrap();
     assert_eq!(last(&world), Some(NOON));
+    // Where the newest one is moved behind others, the newest of these is.
+    world.when(World::OWNER, &moved(202, -60)).unwrap();
+    assert_eq!(last(&world), Some(NOON.plus_days(-2)));
+    world.when(World::OWNER, &moved(200, -90)).unwrap();
+    assert_eq!(last(&world), Some(NOON.plus_days(-8)));
+    world.when(World::OWNER, &moved(202, -3)).unwrap();
+    assert_eq!(last(&world), Some(NOON.plus_days(-3)));
+    world.when(World::OWNER, &moved(202, -60)).unwrap();
+    // That holds for several in turn, of more than a row keeps.
+    for (session, days) in (300..312).zip(-12..0) {
+        world.when(World::OWNER, &log(session, NOON.plus_days(days), Status::Attended)).unwrap();
+    }
+    for (session, next) in (305..312).rev().zip((-8..-1).rev()) {
+        world.when(World::OWNER, &moved(session, -100)).unwrap();
+        assert_eq!(last(&world), Some(NOON.plus_days(next)));
+    }
 }
 
 #[test]
