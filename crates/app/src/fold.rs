@@ -41,27 +41,25 @@ fn opened(mut happened: record::Happened, keys: &LogKeys, lost: &Lost) -> Result
     if texts {
         let whose = (when.subject, when.owner);
         let known = keys.get(whose).ok_or_else(|| Error::internal("a key was not loaded"))?;
-        let (log, subject) = (when.log, when.subject.uuid());
-        let owner = when.owner.map(domain::id::Id::uuid);
-        if keys.lacks(whose, when.seq) {
+        let may_lack = keys.may_lack(whose, when.seq, when.at.0);
+        if may_lack && record::open(&mut happened.event.clone(), &when, known, Texts::All).is_err() {
+            let (log, subject) = (when.log, when.subject.uuid());
+            let owner = when.owner.map(domain::id::Id::uuid);
             let whose = (log.uuid().into_bytes(), subject.into_bytes(), owner.map(uuid::Uuid::into_bytes));
             if lost.has(&whose, when.seq) {
                 return Ok(None);
             }
-        }
-        let opened = record::open(&mut happened.event, &when, known, Texts::Personal);
-        if known.is_empty() || (opened.is_err() && keys.lacks(whose, when.seq)) {
             let unkeyed = Unkeyed { log, subject, owner, until: when.seq };
             return Err(Error::internal(format!(
                 "a key is gone, and nothing says that its texts were erased: {unkeyed}; run verify"
             )));
         }
-        opened?;
+        record::open(&mut happened.event, &when, known, Texts::Personal)?;
     }
     Ok(Some((when, happened.event)))
 }
 
-/// Which keys are known to be lost, where these events lack any.
+/// Which keys are known to be lost, where these events may lack any.
 async fn lost(
     snapshot: &mut Snapshot,
     keys: &LogKeys,
@@ -70,9 +68,10 @@ async fn lost(
     if let Some(lost) = keys.lost() {
         return Ok(lost.clone());
     }
-    let lacks =
-        |When { subject, owner, seq, .. }: When| !keys.is_forgotten(subject, seq) && keys.lacks((subject, owner), seq);
-    let any = happened.iter().any(|it| lacks(it.when));
+    let may_lack = |When { subject, owner, seq, at, .. }: When| {
+        !keys.is_forgotten(subject, seq) && keys.may_lack((subject, owner), seq, at.0)
+    };
+    let any = happened.iter().any(|it| may_lack(it.when));
     Ok(Arc::new(if any { Lost::read(snapshot).await? } else { Lost::default() }))
 }
 

@@ -55,8 +55,13 @@ pub struct Generation {
 impl Generation {
     /// Whether a text of now, at the end of a log of `seq` events, needs a newer key.
     pub fn is_spent(&self, now: i64, seq: u64) -> bool {
-        now.saturating_sub(self.at) > AGE_MICROS_MAX || seq.saturating_sub(self.since) >= EVENTS_A_GENERATION_MAX
+        is_old(self.at, now) || seq.saturating_sub(self.since) >= EVENTS_A_GENERATION_MAX
     }
+}
+
+/// Whether a key that was made then is too old to seal now.
+pub(crate) const fn is_old(made: i64, now: i64) -> bool {
+    now.saturating_sub(made) > AGE_MICROS_MAX
 }
 
 /// One log's keys, as far as they are loaded.
@@ -109,9 +114,12 @@ impl LogKeys {
         self.forgotten.get(&subject).is_some_and(|until| seq <= *until)
     }
 
-    /// Whether no key is here that was in use when an event with this position was sealed; keys are loaded.
-    pub fn lacks(&self, whose: Whose, seq: u64) -> bool {
-        self.loaded.get(&whose).is_none_or(|keys| keys.iter().all(|key| key.since >= seq))
+    /// Whether it may be that no key is here that was in use when an event with this position and time was sealed: there is
+    /// none of before it, or the newest of those was spent. Where the log's time was ahead of the clock it may have served
+    /// nevertheless, so only what does not open lacks its key. Keys are loaded.
+    pub fn may_lack(&self, whose: Whose, seq: u64, at: i64) -> bool {
+        let then = self.loaded.get(&whose).and_then(|keys| keys.iter().find(|key| key.since < seq));
+        then.is_none_or(|key| key.is_spent(at, seq))
     }
 
     /// Whether all of these are loaded.

@@ -192,6 +192,48 @@ both! {
         serving.stop().await;
     }
 
+    // Of whom the newest key is lost had an older one, which was too old for what does not open any more.
+    async fn a_newest_key_that_is_lost_is_missed(stage: &Stage) {
+        let (_, founder, log) = stage.practice(0).await;
+        let coachee = stage.add(log, founder, "renewed@example.com").await;
+        let person = Actor::Person(founder);
+        let goal = |goal: &str| coachee::SetActiveGoal { coachee, goal: ActiveGoal::parse(goal).unwrap() };
+        stage.pass(181 * 24 * 60);
+        stage.run(log, person, goal("Rest")).await;
+        // Who begins while the log's time is far ahead of the clock has one key, which nobody misses.
+        let now = stage.clock.now();
+        stage.pass(400 * 24 * 60);
+        stage.run(log, person, goal("Run")).await;
+        stage.clock.set(now);
+        let late = stage.add(log, founder, "late@example.com").await;
+        assert_eq!(stage.verified(&[]).await.unkeyed, []);
+        stage.app.rebuild(None, &mut ()).await.unwrap();
+
+        let keys = without_keys(stage, log, coachee.uuid().into_bytes()).await;
+        assert!(keys.iter().any(|key| key.generation == 3), "it was renewed twice");
+        let first: Vec<_> = keys.into_iter().filter(|key| key.generation == 1).collect();
+        put_keys(stage, &first).await;
+        let unkeyed = stage.verified(&[]).await.unkeyed;
+        let [missed] = unkeyed.as_slice() else { panic!("{unkeyed:?}") };
+        assert_eq!((missed.log, missed.subject, missed.owner), (log, coachee.uuid(), None));
+        let Err(Error::Internal(what)) = stage.app.rebuild(None, &mut ()).await else { panic!("it is rebuilt") };
+        assert!(what.contains("a key is gone") && what.contains(&coachee.to_string()), "{what}");
+
+        assert_eq!(app::lost::take_for_lost(stage.app.store(), None, &mut ()).await.unwrap(), unkeyed);
+        stage.app.rebuild(None, &mut ()).await.unwrap();
+        assert!(has_row(stage, log, coachee).await && has_row(stage, log, late).await);
+        let serving = open(&stage.url, stage.clock.clone()).await;
+        stage.pass(401 * 24 * 60);
+        let (now, command) = (stage.clock.now(), serving.command());
+        let request = Request { log, actor: person, through: Through::Program, now, command, idempotency: None };
+        serving.run(request, goal("Walk")).await.unwrap();
+        let verified = stage.verified(&[]).await;
+        assert_eq!((verified.finding, verified.unkeyed, verified.lost), (None, Vec::new(), 1));
+        stage.app.rebuild(None, &mut ()).await.unwrap();
+        assert_eq!(stage.app.check(None, &mut ()).await.unwrap().difference, None);
+        serving.stop().await;
+    }
+
     // The first part of a long log takes the place of all its rows: not where the rest cannot be folded.
     async fn a_long_log_that_lacks_a_key_keeps_its_rows(stage: &Stage) {
         let (_, founder, log) = stage.practice(1).await;
