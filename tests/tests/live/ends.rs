@@ -2,14 +2,36 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-use tests::both;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use serde_json::{Value, json};
+use tests::{Person, both};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 use super::{ACTIVITY, Events, REVOKE, changes_of};
 use crate::audit::grant;
 use crate::note::written;
 use crate::plan::{goal, position};
+
+/// Asks by a connection, and reads until this has arrived.
+async fn begun(
+    mut connection: DuplexStream,
+    who: &Person,
+    (accept, body): (&str, &Value),
+    until: &str,
+) -> (DuplexStream, Vec<u8>) {
+    let (token, body) = (who.token.as_ref().expect("signed in"), body.to_string());
+    let length = body.len();
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\naccept: {accept}\r\n\
+         content-type: application/json\r\nauthorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
+    connection.write_all(request.as_bytes()).await.expect("it is sent");
+    let mut arrived = Vec::new();
+    while !String::from_utf8_lossy(&arrived).contains(until) {
+        let more = tokio::time::timeout(tests::PATIENCE, connection.read_buf(&mut arrived));
+        assert!(more.await.expect("something must come").expect("it is read") > 0, "it ended");
+    }
+    (connection, arrived)
+}
 
 both! {
     /// Signing out everywhere ends event streams and sockets of every sign-in; other people's go on.
@@ -66,21 +88,11 @@ both! {
         let text = "word ".repeat(20_000);
         written(&bob, &practice, &robin, "A long one", &text).await;
         let numbers = api::http::Numbers::default();
-        let mut connection = product.narrow(4096, &numbers);
         let query = "subscription($p: ID!, $a: Position) { coachPortalChanges(practiceId: $p, after: $a) {
             position changes { ... on Note { id text } } } }";
-        let body = json!({ "query": query, "variables": { "p": practice, "a": after } }).to_string();
-        let (token, length) = (bob.token.as_ref().expect("signed in"), body.len());
-        let request = format!(
-            "POST /graphql HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\ncontent-type: application/json\r\n\
-             authorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n{body}"
-        );
-        connection.write_all(request.as_bytes()).await.expect("it is sent");
-        let mut arrived = Vec::new();
-        while !String::from_utf8_lossy(&arrived).contains("event: next") {
-            let more = tokio::time::timeout(tests::PATIENCE, connection.read_buf(&mut arrived));
-            assert!(more.await.expect("something must come").expect("it is read") > 0, "it ended");
-        }
+        let body = json!({ "query": query, "variables": { "p": practice, "a": after } });
+        let (mut connection, mut arrived) =
+            begun(product.narrow(4096, &numbers), &bob, ("text/event-stream", &body), "event: next").await;
         ada.ask(REVOKE, json!({ "i": { "practiceId": practice, "coachId": bob.id, "coacheeId": robin } })).await;
         let ends = async {
             while numbers.streams() > 0 {
@@ -90,6 +102,35 @@ both! {
         tokio::time::timeout(tests::PATIENCE, ends).await.expect("the stream ends though nobody reads");
         connection.read_to_end(&mut arrived).await.expect("the rest");
         assert!(arrived.len() < text.len() / 2, "{} bytes arrived", arrived.len());
+    }
+
+    /// Nor is a long answer theirs to its end, if they have not read it when they lose access.
+    #[test]
+    async fn a_long_answer_that_is_read_slowly_breaks_off_when_access_ends(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let bob = product.further_coach(&ada, &practice, "Bob", "COACH").await;
+        let robin = product.coachee(&ada, &practice, "Robin").await;
+        grant(&ada, &practice, &bob, &robin).await;
+        let text = "word ".repeat(20_000);
+        for title in ["A long one", "Another", "A third"] {
+            written(&bob, &practice, &robin, title, &text).await;
+        }
+        let query = "query($p: ID!, $c: ID!) { viewer { coachPortal(practiceId: $p) { coachee(id: $c) {
+            notes(first: 3) { nodes { text } } } } } }";
+        let body = json!({ "query": query, "variables": { "p": practice, "c": robin } });
+        let asked = async || {
+            let connection = product.narrow(4096, &api::http::Numbers::default());
+            begun(connection, &bob, ("application/json", &body), "word word").await
+        };
+        let (mut connection, mut arrived) = asked().await;
+        connection.read_to_end(&mut arrived).await.expect("the rest");
+        assert!(arrived.len() > 3 * text.len(), "{} bytes arrived", arrived.len());
+        let (mut connection, mut arrived) = asked().await;
+        ada.ask(REVOKE, json!({ "i": { "practiceId": practice, "coachId": bob.id, "coacheeId": robin } })).await;
+        // Twice as long as it takes until it is asked for.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        connection.read_to_end(&mut arrived).await.expect("the rest");
+        assert!(arrived.len() < text.len(), "{} bytes arrived", arrived.len());
     }
 
     /// What was looked at is looked at again, before it is told to who was slow.

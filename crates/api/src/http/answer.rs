@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_graphql::{ErrorExtensionValues, Name, PathSegment, Pos, Response, ServerError, Value};
 use axum::body::Body;
 use axum::response::IntoResponse;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -111,7 +111,7 @@ impl Fault {
     /// The HTTP answer.
     pub(super) fn respond(self, media: Media) -> axum::response::Response {
         let status = if self.is_in_document && media == Media::Json { StatusCode::OK } else { self.status };
-        respond(media, status, &self.into())
+        respond(media, status, &self.into(), Body::from)
     }
 }
 
@@ -162,13 +162,18 @@ impl Told {
 
     /// The HTTP answer.
     pub(super) fn respond(self, media: Media) -> axum::response::Response {
+        self.handed_over(media, Body::from)
+    }
+
+    /// The HTTP answer, with its text as this body.
+    pub(super) fn handed_over(self, media: Media, body: impl FnOnce(String) -> Body) -> axum::response::Response {
         let code = self.errors.first().and_then(code_of).unwrap_or_default();
         // 10 000 ms without an answer, or a panic, are no answer to a GraphQL request in either media type
         let status = match (&self.data, status_of(code)) {
             (None, status) if media != Media::Json || status.is_server_error() => status,
             _ => StatusCode::OK,
         };
-        respond(media, status, &self)
+        respond(media, status, &self, body)
     }
 }
 
@@ -180,9 +185,17 @@ impl From<Fault> for Told {
     }
 }
 
-fn respond(media: Media, status: StatusCode, told: &Told) -> axum::response::Response {
-    let mut response = (status, Body::from(told.json())).into_response();
+fn respond(
+    media: Media,
+    status: StatusCode,
+    told: &Told,
+    body: impl FnOnce(String) -> Body,
+) -> axum::response::Response {
+    let text = told.json();
+    let length = HeaderValue::from(text.len());
+    let mut response = (status, body(text)).into_response();
     let headers = response.headers_mut();
+    headers.insert(CONTENT_LENGTH, length);
     for (name, value) in &told.headers {
         headers.append(name, value.clone());
     }

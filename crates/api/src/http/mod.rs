@@ -41,6 +41,7 @@ pub mod introspection;
 mod numbers;
 pub(crate) mod origin;
 pub mod patience;
+mod pieces;
 mod post;
 mod results;
 mod run;

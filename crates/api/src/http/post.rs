@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::answer::{Fault, Media};
 use super::asked::{Asked, Checked};
 use super::seats::Sitter;
-use super::{Credentials, Gate, Refused, Room, origin, run, socket, sse, upload};
+use super::{Credentials, Gate, Refused, Room, origin, pieces, run, socket, sse, upload};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// More than any position has.
@@ -116,6 +116,7 @@ async fn answer<E: Executor, G: Gate>(room: Arc<Room<E, G>>, arrival: Arrival) -
         Ok(Err(refused)) => return Fault::refused(refused).respond(media),
         Err(_) => return Fault::refused(run::too_slow()).respond(media),
     };
+    let looked = G::Looked::default();
     if media == Media::Events {
         if let Some(position) = last_event {
             checked = checked.resumed_after(&position);
@@ -127,12 +128,12 @@ async fn answer<E: Executor, G: Gate>(room: Arc<Room<E, G>>, arrival: Arrival) -
             return Fault::refused(refused).respond(media);
         };
         let ended = room.gate.ended(&viewer).boxed();
-        let looked = G::Looked::default();
         let results = run::stream(Arc::clone(&room), checked.with(looked.clone()).by(viewer, deadline));
         let stopping = room.gate.stopping().boxed();
         return sse::begin(room.gate.clone(), (results, looked), (ended, stopping), seat, &room.settings);
     }
-    run::once(&room, checked.by(viewer, deadline)).await.respond(media)
+    let told = run::once(&room, checked.with(looked.clone()).by(viewer.clone(), deadline)).await;
+    told.handed_over(media, |text| pieces::body(text, &room.gate, &viewer, looked))
 }
 
 /// The `Last-Event-ID`, which becomes a variable after variables were weighed. The beginning of one that is too long is

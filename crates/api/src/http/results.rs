@@ -23,7 +23,7 @@ use super::answer::Told;
 
 /// How often it is asked whether what is being written may still be told. Of the second in which nothing more is told to
 /// who has lost access, this is the half.
-const ASK_EVERY: Duration = Duration::from_millis(500);
+pub(super) const ASK_EVERY: Duration = Duration::from_millis(500);
 
 /// An operation that runs.
 pub(super) struct Operation<G: Gate> {

@@ -5,8 +5,8 @@
 //! `id` of an event is the position of its item; when the browser connects again it sends the last one, and the
 //! operation's variable `after` is set to it: nothing is missed. An item that is not whole has none: it counts as not told.
 //!
-//! A connection is given the next piece of the stream when it has written the one before ([`Piece`]): so there is nothing
-//! behind it that was made and cannot be taken back. What the operation makes meanwhile, and what becomes of it where its
+//! A connection is given the next piece of the stream when it has written the one before ([`super::pieces`]): so there is
+//! nothing behind it that was made and cannot be taken back. What the operation makes meanwhile, and what becomes of it where its
 //! reader loses access, is as on a socket ([`super::results`]); where that happens while something is half written, the
 //! connection breaks off. A reader that stands still is cut off by the listener ([`super::patience`]).
 
@@ -28,11 +28,9 @@ use super::answer::{Media, Told};
 use super::numbers::{Kind, Open};
 use super::results::{Operation, Results};
 use super::seats::Seat;
-use super::{Gate, Refused, Settings};
+use super::{Gate, Refused, Settings, pieces};
 
 const COMPLETE: &str = "event: complete\ndata:\n\n";
-/// How much of a long event is given to the connection at once.
-const PIECE_BYTES_MAX: usize = 128 << 10;
 
 /// Begins the event stream, or answers with a status if the operation failed before execution.
 pub(super) fn begin<G: Gate>(
@@ -87,19 +85,6 @@ pub(super) fn begin<G: Gate>(
     response
 }
 
-/// Bytes that are given to the connection, which drops them when it has written them.
-struct Piece {
-    bytes: Bytes,
-    /// Dropped with them, which is what is waited for.
-    _written: oneshot::Sender<()>,
-}
-
-impl AsRef<[u8]> for Piece {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
 struct Feed<G: Gate> {
     gate: G,
     results: Results<G>,
@@ -140,10 +125,9 @@ impl<G: Gate> Feed<G> {
                 return broken_off();
             }
         }
-        let bytes = self.text.split_to(self.text.len().min(PIECE_BYTES_MAX));
-        let (sender, written) = oneshot::channel();
+        let (bytes, written) = pieces::split(&mut self.text);
         self.written = Some(written);
-        Some(Ok(Bytes::from_owner(Piece { bytes, _written: sender })))
+        Some(Ok(bytes))
     }
 
     /// The next event's text, or `None` at the end.

@@ -34,7 +34,7 @@ use tokio::time::Instant;
 use super::answer::{Fault, Media, Told};
 use super::asked::{Asked, Checked, object};
 use super::seats::Sitter;
-use super::{Gate, Refused, Room, origin, run};
+use super::{Gate, Refused, Room, origin, pieces, run};
 
 /// The header without which no form is taken; its value is not looked at.
 pub const PREFLIGHT: &str = "graphql-require-preflight";
@@ -175,11 +175,13 @@ async fn taken<E: Executor, G: Gate>(
     let (gate, key, ended) = (room.gate.clone(), room.gate.key(&viewer), room.gate.ended(&viewer));
     // The end may not have been heard of when the last byte comes: so it is asked for once more.
     incoming.ends_where(async move { gate.identify(credentials).await.is_ok_and(|viewer| gate.key(&viewer) == key) });
+    let looked = G::Looked::default();
+    let runnable = checked.with(incoming.clone()).with(looked.clone()).by(viewer.clone(), until);
     let told = tokio::select! {
         biased;
         // What came until now is nobody's: it is removed, and its note swept.
         () = ended => Told::refused(Refused::new("UNAUTHENTICATED", "The session or the access has ended.")),
-        told = run::once(room, checked.with(incoming.clone()).by(viewer, until)) => told,
+        told = run::once(room, runnable) => told,
     };
     // Whoever was refused in the middle of sending is still sending, and reads the answer only then.
     if let Some(rest) = incoming.rest() {
@@ -188,7 +190,7 @@ async fn taken<E: Executor, G: Gate>(
         let _sent_or_not =
             tokio::time::timeout_at(end, rest.take_while(|part| std::future::ready(part.is_ok())).count()).await;
     }
-    Ok(told.respond(media))
+    Ok(told.handed_over(media, |text| pieces::body(text, &room.gate, &viewer, looked)))
 }
 
 /// Reads what stands before the file, checks the request, and gives it with the file.

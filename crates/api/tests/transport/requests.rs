@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::conversation::{GRAPHQL, answer, code, get, is_alive, post, raw, url};
-use super::toy::{self, SOON};
+use super::conversation::{GRAPHQL, answer, code, get, is_alive, narrow, post, raw, url};
+use super::toy::{self, PIPE_BYTES, SOON, Toy, patient};
 use api::http::Bounds;
 
 #[tokio::test]
@@ -338,5 +338,38 @@ async fn the_standard_introspection_query_passes() {
         let (status, told) = answer(post(server, &json!({ "query": query }))).await;
         assert_eq!((status, told.get("errors")), (200, None), "{of}");
         assert_eq!(told["data"]["__schema"]["queryType"]["name"], "Query");
+    }
+}
+
+#[tokio::test]
+async fn a_long_answer_arrives_whole() {
+    let (server, _) = toy::start().await;
+    let response = get(server, &[("query", "{ much }")]).header("authorization", "Bearer alice").send().await.unwrap();
+    let length = response.headers()["content-length"].to_str().unwrap().to_owned();
+    let text = response.text().await.unwrap();
+    assert_eq!(length, text.len().to_string());
+    let expected = json!({ "data": { "much": "much text ".repeat(100_000) } });
+    assert!(serde_json::from_str::<Value>(&text).unwrap() == expected, "{} bytes arrived", text.len());
+}
+
+/// Of a long answer nothing reaches the client but what was on its way.
+#[tokio::test]
+async fn a_long_answer_breaks_off_where_access_ends() {
+    for ends in [Toy::end_alice, Toy::hide_flood] {
+        let (routes, toy) = toy::routes(patient(), &[]);
+        let mut connection = narrow(routes, PIPE_BYTES);
+        let request = "GET /graphql?query=%7Bmuch%7D HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+                       authorization: Bearer alice\r\n\r\n";
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut arrived = Vec::new();
+        while !String::from_utf8_lossy(&arrived).contains("much text") {
+            assert!(connection.read_buf(&mut arrived).await.unwrap() > 0, "it ended");
+        }
+        ends(&toy);
+        // Who hears of ends of access is the answer alone, until it has broken off.
+        let broken_off = tokio::time::timeout(std::time::Duration::from_mins(1), toy.ended.closed());
+        assert!(broken_off.await.is_ok(), "it never ends");
+        connection.read_to_end(&mut arrived).await.unwrap();
+        assert!(arrived.len() <= 3 * PIPE_BYTES, "{} bytes arrived", arrived.len());
     }
 }

@@ -187,6 +187,12 @@ impl Query {
         broken()
     }
 
+    /// A million bytes, of what floods are made of.
+    async fn much(&self, ctx: &Context<'_>) -> String {
+        look(ctx, "flood");
+        "much text ".repeat(100_000)
+    }
+
     async fn never(&self) -> i32 {
         std::future::pending().await
     }
