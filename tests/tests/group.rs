@@ -215,4 +215,43 @@ both! {
         assert_eq!(ada.ask(DELETE, about(&practice, &group)).await["deleteGroup"]["errors"], json!([]));
         product.prove().await;
     }
+
+    /// Who follows is shown the groups of a coachee whom they lose, as they are without them, and no other one.
+    #[test]
+    async fn who_follows_is_shown_the_groups_of_whom_they_lose(product: Product) {
+        let (ada, practice) = product.coach("Ada").await;
+        let bob = product.further_coach(&ada, &practice, "Bob", "COACH").await;
+        let (robin, kim) = (product.coachee(&ada, &practice, "Robin").await, product.coachee(&ada, &practice, "Kim").await);
+        for coachee in [&robin, &kim] {
+            grant(&ada, &practice, &bob, coachee).await;
+        }
+        create(&bob, &practice, "Leads", &[&robin, &kim]).await;
+        create(&bob, &practice, "Fridays", &[&kim]).await;
+        create(&ada, &practice, "All", &[&robin, &kim]).await;
+        create(&ada, &practice, "Mine", &[&robin]).await;
+        let follow = "subscription($p: ID!, $a: Position) { coachPortalChanges(practiceId: $p, after: $a) { changes {
+            __typename ... on Group { name coacheeCount } ... on Gone { id } } } }";
+        let after = json!({ "p": practice, "a": position(&ada, &practice).await });
+        let (mut bobs, mut adas) = (bob.listen(follow, after.clone()).await, ada.listen(follow, after).await);
+        let group = |name: &str, count: u64| json!({ "__typename": "Group", "name": name, "coacheeCount": count });
+        let lost = |coachee: &str| [json!({ "__typename": "Gone", "id": coachee }), json!({ "__typename": "UnreadNotifications" })];
+        ada.ask(REVOKE, json!({ "i": { "practiceId": practice, "coachId": bob.id, "coacheeId": robin } })).await;
+        let mut expected = lost(&robin).to_vec();
+        expected.push(group("Leads", 1));
+        assert_eq!(bobs.next().await["coachPortalChanges"]["changes"], json!(expected));
+        let erase = "mutation($i: EraseCoacheeInput!) { eraseCoachee(input: $i) { deletedId errors { code } } }";
+        ada.ask(erase, json!({ "i": { "practiceId": practice, "coacheeId": kim, "confirmName": "Kim Reed" } })).await;
+        let mut expected = lost(&kim).to_vec();
+        expected.extend([group("Leads", 0), group("Fridays", 0)]);
+        assert_eq!(bobs.next().await["coachPortalChanges"]["changes"], json!(expected));
+        // Bob's access was hers to follow, too.
+        let shown = loop {
+            let item = adas.next().await["coachPortalChanges"].clone();
+            let changes = item["changes"].as_array().expect("changes").iter();
+            let shown: Vec<Value> = changes.filter(|change| change["__typename"] == "Group").cloned().collect();
+            if !shown.is_empty() { break shown; }
+        };
+        assert_eq!(shown, [group("All", 1)]);
+        product.prove().await;
+    }
 }

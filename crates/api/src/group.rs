@@ -1,6 +1,7 @@
 //! A coach's groups: each is its coach's alone (S2.10–S2.14).
 
 use app::View;
+use app::view::{Direction, Wanted};
 use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, InputObject, Object};
 use domain::group::{self, Membership};
@@ -115,6 +116,16 @@ impl CoachGroups {
         let row = self.0.one(id.0).await.map_err(error)?.ok_or_else(|| error(app::Error::NotFound))?;
         Ok(Some(Group::new(&self.0, row)))
     }
+}
+
+/// The viewer's own groups to which one of these coachees was added, whether or not they are seen any more.
+pub(crate) async fn groups_of(view: &View, coachees: &[CoacheeId]) -> Result<Vec<GroupId>> {
+    /// More than any coach makes.
+    const GROUPS_MAX: u32 = 10_000;
+    let order = vec![("created_at", Direction::Ascending)];
+    let page = view.list::<group::Group>(&Wanted { order, limit: GROUPS_MAX, ..Wanted::default() }).await;
+    let rows = page.map_err(error)?.rows.into_iter().map(|(row, _)| row);
+    Ok(rows.filter(|row| coachees.iter().any(|it| row.coachees.contains(it))).map(|row| row.id).collect())
 }
 
 payload! {

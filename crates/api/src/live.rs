@@ -5,6 +5,8 @@
 //! is told `FORBIDDEN` and the subscription ends; what was taken from the viewer's sight is `Gone`; what came into it
 //! cannot be told piece by piece, so they are asked to load again (`ResyncRequired`).
 
+mod shown;
+
 use std::collections::HashSet;
 use std::future::ready;
 use std::time::Duration;
@@ -30,7 +32,7 @@ use crate::assessment::{Assessment, AssessmentTemplate};
 use crate::authorization::Authorization;
 use crate::coachee::{Coachee, CoacheeProfile};
 use crate::file::File;
-use crate::group::Group;
+use crate::group::{Group, groups_of};
 use crate::message::{Conversation, Message};
 use crate::note::{Note, NoteComment};
 use crate::notice::{Notification, UnreadNotifications};
@@ -41,6 +43,7 @@ use crate::scalars::{Id, Position, id};
 use crate::session::steps::NextStep;
 use crate::session::{CoacheeSession, Session};
 use crate::words::{Result, app, error, reader, viewer};
+use shown::{Shown, shown};
 
 /// After how long without an item a client is told its position. A part of the schema's data.
 #[derive(Debug, Clone, Copy)]
@@ -287,42 +290,6 @@ impl<T> Loaded<T> {
     }
 }
 
-/// As what a change of a row is shown to who follows a portal, where it shows such things at all.
-enum Shown {
-    /// As that row.
-    Itself,
-    /// As the row of another table that has its key: notes and ratings as their session, a draft as its assessment.
-    As(Table),
-    /// Not.
-    Nowhere,
-}
-
-/// Every table: a new one has to be named here, and where it is shown, with the changes that show it.
-const fn shown(table: Table) -> Shown {
-    match table {
-        Table::practice | Table::member | Table::coach_invitation | Table::access => Shown::Itself,
-        Table::coachee | Table::group => Shown::Itself,
-        Table::goal | Table::milestone | Table::action | Table::action_series | Table::comment => Shown::Itself,
-        Table::authorization | Table::appointment => Shown::Itself,
-        Table::session | Table::next_step => Shown::Itself,
-        Table::notes | Table::self_rating => Shown::As(Table::session),
-        Table::assessment_template | Table::assessment => Shown::Itself,
-        Table::assessment_draft => Shown::As(Table::assessment),
-        Table::question | Table::question_comment => Shown::Itself,
-        Table::note | Table::note_comment | Table::file => Shown::Itself,
-        Table::note_text => Shown::As(Table::note),
-        Table::conversation | Table::message => Shown::Itself,
-        Table::address | Table::account | Table::login | Table::portal => Shown::Nowhere,
-        Table::access_token | Table::google_account | Table::calendar_feed => Shown::Nowhere,
-        // Whoever is added to a group, or removed from it, changes the group.
-        Table::group_member | Table::coachee_word => Shown::Nowhere,
-        Table::coachee_email | Table::coachee_invitation | Table::activation => Shown::Nowhere,
-        Table::unit | Table::reading | Table::action_thread => Shown::Nowhere,
-        Table::notice | Table::notice_board => Shown::Itself,
-        Table::notice_preferences => Shown::Nowhere,
-    }
-}
-
 /// Declares of which tables a kind of change shows rows, each by its id, and as what; perhaps only those for which
 /// something holds.
 macro_rules! shows {
@@ -521,7 +488,13 @@ async fn changes<C: Change>(focus: Focus, news: News) -> Result<Vec<C>> {
         News::Anew(at_least) => return Ok(vec![C::resync(ResyncRequired { at_least: Position(at_least) })]),
         News::Rows { view, rows, gone } => (view, rows, gone),
     };
-    let has_lost_coachee = gone.iter().any(|it| matches!(it, app::watch::Gone::Coachee(_)));
+    let mut lost: Vec<CoacheeId> = Vec::new();
+    for it in &gone {
+        match it {
+            app::watch::Gone::Coachee(coachee) => lost.push(*coachee),
+            app::watch::Gone::Coach(_) => {}
+        }
+    }
     let gone = gone.into_iter().map(|it| match it {
         app::watch::Gone::Coachee(coachee) => Gone { id: id(coachee) },
         app::watch::Gone::Coach(coach) => Gone { id: id(coach) },
@@ -533,19 +506,31 @@ async fn changes<C: Change>(focus: Focus, news: News) -> Result<Vec<C>> {
     rows.extend(faces.into_iter().flatten().filter(|row| done.insert((row.table, row.id))));
     let loading = rows.into_iter().map(async |row| {
         Result::Ok(match C::load(&view, row.table, row.id).await? {
-            Loaded::There(change) => Some((change, false)),
+            Loaded::There(change) => Some((change, None)),
             Loaded::Missing if row.is_known => {
                 let gone = C::gone(Gone { id: id(domain::id::text(row.table.prefix(), row.id)) });
-                Some((gone, row.table == Table::coachee))
+                Some((gone, (row.table == Table::coachee).then(|| CoacheeId::of(row.id))))
             }
             Loaded::Missing | Loaded::Ignored => None,
         })
     });
-    let loaded: Vec<(C, bool)> = try_join_all(loading).await?.into_iter().flatten().collect();
-    let has_lost_coachee = has_lost_coachee || loaded.iter().any(|(_, is_lost_coachee)| *is_lost_coachee);
-    changes.extend(loaded.into_iter().map(|(change, _)| change));
-    if has_lost_coachee {
+    let loaded: Vec<(C, Option<CoacheeId>)> = try_join_all(loading).await?.into_iter().flatten().collect();
+    for (change, coachee) in loaded {
+        changes.push(change);
+        lost.extend(coachee);
+    }
+    if !lost.is_empty() {
         changes.extend(C::unread(&view));
+        // No event changed the groups that they were in.
+        let groups =
+            groups_of(&view, &lost).await?.into_iter().filter(|group| done.insert((Table::group, group.uuid())));
+        let loading = groups.map(|group| C::load(&view, Table::group, group.uuid()));
+        for loaded in try_join_all(loading).await? {
+            match loaded {
+                Loaded::There(change) => changes.push(change),
+                Loaded::Missing | Loaded::Ignored => {}
+            }
+        }
     }
     Ok(changes)
 }
