@@ -11,11 +11,10 @@
 //!    cannot read as a token it refuses, so the parser never meets a text in which the two could disagree about where a
 //!    string or a comment ends: a bracket is hidden from both or from neither.
 //! 2. [`super::shape::shape`] runs after the parser and before the validator. It sums the expanded selections of each
-//!    fragment once and refuses a fragment that contains itself. It also counts
-//!    introspection by the length of its lists (see [`super::introspection`]).
-//!    And it weighs the values of variables wherever they are used, in lists a thousand times in one argument, and in
-//!    fragments as often as these are spread: the validator, the counting of complexity and the executor copy the
-//!    whole value for each use.
+//!    fragment once and refuses a fragment that contains itself. It also counts introspection by the length of its lists
+//!    (see [`super::introspection`]). And it weighs the values of variables wherever they are used, in lists a thousand
+//!    times in one argument, and in fragments as often as these are spread: the validator, the counting of complexity
+//!    and the executor copy the whole value for each use.
 //!
 //! [`json`] does for a body what `text` does for a document: it bounds its nesting, and how many values it has. Both
 //! return on the first bound that is passed, so a refusal never costs more than an acceptance.

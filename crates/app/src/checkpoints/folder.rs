@@ -57,9 +57,7 @@ impl Folder {
         file.read_to_end(&mut bytes)?;
         Ok((from, bytes))
     }
-}
 
-impl Folder {
     /// Keeps a note, unless the newest one that is there already says as much. One process at a time: none cuts off what
     /// another one is writing.
     pub(crate) fn keep_unless(
